@@ -1,0 +1,333 @@
+//! Who acts, where, and what they may do: the words of every permission question.
+//!
+//! Which role holds which capability is one table in `people::identity`; nothing outside it asks for a role.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::problem::Problem;
+
+/// A role of the field. A person holds it at a unit, from a day to a day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// 区管理员: opens streets, keeps the district's reference data, approves budgets.
+    DistrictAdmin,
+    /// 区审计: reads everything below, changes no money.
+    DistrictAuditor,
+    /// 街道管理员: users, communities and settings of the street.
+    StreetAdmin,
+    /// 党建办经办: plans, drafts budgets, keeps schemes and beneficiaries.
+    PartyOffice,
+    /// 分管领导: approves, signs standing authorisations.
+    StreetLeader,
+    /// 财务结算中心会计: reviews, records, closes.
+    Accountant,
+    /// 出纳: pays what is approved, books nothing.
+    Cashier,
+    /// 纪检: reads everything in the street.
+    Inspector,
+    /// 社区书记: endorses.
+    CommunitySecretary,
+    /// 社区工作人员: drafts.
+    CommunityStaff,
+}
+
+impl Role {
+    /// Every role, in the order of the levels.
+    pub const ALL: [Self; 10] = [
+        Self::DistrictAdmin,
+        Self::DistrictAuditor,
+        Self::StreetAdmin,
+        Self::PartyOffice,
+        Self::StreetLeader,
+        Self::Accountant,
+        Self::Cashier,
+        Self::Inspector,
+        Self::CommunitySecretary,
+        Self::CommunityStaff,
+    ];
+
+    /// The identifier in the API and the database.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::DistrictAdmin => "district_admin",
+            Self::DistrictAuditor => "district_auditor",
+            Self::StreetAdmin => "street_admin",
+            Self::PartyOffice => "party_office",
+            Self::StreetLeader => "street_leader",
+            Self::Accountant => "accountant",
+            Self::Cashier => "cashier",
+            Self::Inspector => "inspector",
+            Self::CommunitySecretary => "community_secretary",
+            Self::CommunityStaff => "community_staff",
+        }
+    }
+
+    /// The role with this identifier.
+    #[must_use]
+    pub fn of_code(code: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|role| role.code() == code)
+    }
+}
+
+macro_rules! capabilities {
+    ($($(#[$doc:meta])* $name:ident = $code:literal,)*) => {
+        /// One thing that a person may be allowed to do at a unit.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Capability { $($(#[$doc])* $name,)* }
+
+        impl Capability {
+            /// Every capability.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
+
+            /// The dotted name in `me`, in refusals and in documents.
+            #[must_use]
+            pub const fn code(self) -> &'static str {
+                match self { $(Self::$name => $code,)* }
+            }
+        }
+    };
+}
+
+capabilities! {
+    /// Read the tree of units.
+    UnitRead = "unit.read",
+    /// Open streets.
+    StreetOpen = "street.open",
+    /// Open and rename communities.
+    CommunityOpen = "community.open",
+    /// Read the users of one's units.
+    UserRead = "user.read",
+    /// Create, disable and reset users.
+    UserManage = "user.manage",
+    /// Grant and end roles.
+    RoleGrant = "role.grant",
+    /// Confirm, as a second administrator, a money role that another granted.
+    RoleConfirm = "role.confirm",
+    /// Read reference data (categories, items, kinds, templates).
+    ReferenceRead = "reference.read",
+    /// Change the district's reference data.
+    ReferenceManage = "reference.manage",
+    /// Read plan items and targets.
+    PlanRead = "plan.read",
+    /// Write plan items and targets.
+    PlanWrite = "plan.write",
+    /// Read budgets, lines, receipts, adjustments and summaries.
+    BudgetRead = "budget.read",
+    /// Draft and submit budgets and adjustments.
+    BudgetDraft = "budget.draft",
+    /// Approve or return budgets, supplements and reductions.
+    BudgetApprove = "budget.approve",
+    /// Approve transfers between lines.
+    TransferApprove = "transfer.approve",
+    /// Record receipts and what the treasury takes back.
+    ReceiptRecord = "receipt.record",
+    /// Open a fiscal year.
+    YearOpen = "year.open",
+    /// Close months and years.
+    PeriodClose = "period.close",
+    /// Read vouchers, balances, checkpoints.
+    LedgerRead = "ledger.read",
+    /// Record opening balances and tax payments.
+    LedgerRecord = "ledger.record",
+    /// Approve opening balances.
+    OpeningApprove = "opening.approve",
+    /// Read schemes, enrolments, runs, bank files.
+    StipendRead = "stipend.read",
+    /// Keep schemes, rates, beneficiaries, enrolments; calculate and cancel runs.
+    StipendPrepare = "stipend.prepare",
+    /// Confirm enrolments, own rates and past start dates.
+    EnrolmentConfirm = "enrolment.confirm",
+    /// Confirm bank accounts and returned payments.
+    BankAccountConfirm = "bank_account.confirm",
+    /// Approve runs and write-offs; resume stopped runs.
+    RunApprove = "run.approve",
+    /// Post approved runs.
+    RunPost = "run.post",
+    /// Stop a run before it posts.
+    RunStop = "run.stop",
+    /// Sign and revoke standing authorisations.
+    AuthorisationSign = "authorisation.sign",
+    /// Make and void bank files, import results.
+    BankFile = "bank_file.make",
+    /// Record money that came back from a beneficiary.
+    RecoveryRecord = "recovery.record",
+    /// See personal data unmasked, with a reason.
+    PersonUnmask = "person.unmask",
+    /// Read the audit trail.
+    AuditRead = "audit.read",
+    /// Read jobs and their history.
+    JobRead = "job.read",
+    /// Start a job by hand.
+    JobRun = "job.run",
+}
+
+impl fmt::Display for Capability {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.code())
+    }
+}
+
+/// Where something sits: a district, one of its streets, or one of that street's communities.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Place {
+    /// The district.
+    pub district: Uuid,
+    /// The street; none for what is the district's own.
+    pub street: Option<Uuid>,
+    /// The community; none for what is the street's own.
+    pub community: Option<Uuid>,
+}
+
+impl Place {
+    /// The district's own level.
+    #[must_use]
+    pub const fn district(district: Uuid) -> Self {
+        Self { district, street: None, community: None }
+    }
+
+    /// The street's own level.
+    #[must_use]
+    pub const fn street(district: Uuid, street: Uuid) -> Self {
+        Self { district, street: Some(street), community: None }
+    }
+
+    /// A community.
+    #[must_use]
+    pub const fn community(district: Uuid, street: Uuid, community: Uuid) -> Self {
+        Self { district, street: Some(street), community: Some(community) }
+    }
+
+    /// Whether `other` is this unit or lies below it.
+    #[must_use]
+    pub fn covers(&self, other: &Self) -> bool {
+        self.district == other.district && (self.street.is_none() || self.street == other.street) && (self.community.is_none() || self.community == other.community)
+    }
+}
+
+/// What a transaction may see and write: a closed list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// Units, users, sessions, slots, outbox; no business row.
+    System,
+    /// Every row of a district.
+    District(Uuid),
+    /// Every row of a street, and the district's reference rows.
+    Street(Uuid, Uuid),
+    /// A community's rows, and what it shares with its street.
+    Community(Uuid, Uuid, Uuid),
+    /// What is published.
+    Public,
+}
+
+impl Scope {
+    /// The scope that sees a place and what lies below it.
+    #[must_use]
+    pub const fn of_place(place: Place) -> Self {
+        match (place.street, place.community) {
+            (Some(street), Some(community)) => Self::Community(place.district, street, community),
+            (Some(street), None) => Self::Street(place.district, street),
+            (None, _) => Self::District(place.district),
+        }
+    }
+
+    /// The place at the top of this scope; none for `System` and `Public`.
+    #[must_use]
+    pub const fn place(self) -> Option<Place> {
+        match self {
+            Self::District(district) => Some(Place::district(district)),
+            Self::Street(district, street) => Some(Place::street(district, street)),
+            Self::Community(district, street, community) => Some(Place::community(district, street, community)),
+            Self::System | Self::Public => None,
+        }
+    }
+}
+
+/// A role held at a unit today.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Assignment {
+    /// The role.
+    pub role: Role,
+    /// The unit it is held at.
+    pub place: Place,
+    /// The name of the unit.
+    pub unit_name: String,
+    /// Whose part is taken during leave or illness (`acting_for`), a user's id.
+    pub acting_for: Option<Uuid>,
+    /// What the role allows.
+    pub capabilities: BTreeSet<Capability>,
+}
+
+/// A person with a live login, as read for this one request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Actor {
+    /// The user.
+    pub user_id: Uuid,
+    /// The user's login name.
+    pub username: String,
+    /// The keyed hash of the person's ID number: the same person under another account has the same.
+    pub person_key: Option<String>,
+    /// The login (session) that this request came with.
+    pub session_id: Uuid,
+    /// Whether the first password has not been changed yet: only `auth/*` and `me` answer then.
+    pub must_change_password: bool,
+    /// The unit the user belongs to.
+    pub home: Place,
+    /// The roles held today.
+    pub assignments: Vec<Assignment>,
+}
+
+impl Actor {
+    /// The identity that separation of duties compares: the person where known, else the account.
+    #[must_use]
+    pub fn person(&self) -> String {
+        self.person_key.clone().unwrap_or_else(|| self.user_id.to_string())
+    }
+
+    /// Whether the capability is held anywhere.
+    #[must_use]
+    pub fn holds(&self, capability: Capability) -> bool {
+        self.assignments.iter().any(|a| a.capabilities.contains(&capability))
+    }
+
+    /// Whether the capability is held at this place or above it.
+    #[must_use]
+    pub fn may(&self, capability: Capability, place: &Place) -> bool {
+        self.assignments.iter().any(|a| a.capabilities.contains(&capability) && a.place.covers(place))
+    }
+
+    /// The assignment that allows a capability at a place; it says for whom the person acts.
+    #[must_use]
+    pub fn assignment_for(&self, capability: Capability, place: &Place) -> Option<&Assignment> {
+        self.assignments.iter().find(|a| a.capabilities.contains(&capability) && a.place.covers(place))
+    }
+
+    /// Ok where the capability is held somewhere.
+    ///
+    /// # Errors
+    /// 403 `forbidden`.
+    pub fn require_anywhere(&self, capability: Capability) -> Result<(), Problem> {
+        if self.holds(capability) { Ok(()) } else { Err(Problem::forbidden(capability.code())) }
+    }
+
+    /// Ok where the capability is held at the place.
+    ///
+    /// # Errors
+    /// 403 `forbidden`.
+    pub fn require_at(&self, capability: Capability, place: &Place) -> Result<(), Problem> {
+        if self.may(capability, place) { Ok(()) } else { Err(Problem::forbidden(capability.code())) }
+    }
+
+    /// What this person's transactions see: the widest unit among the assignments, else the home unit.
+    #[must_use]
+    pub fn scope(&self) -> Scope {
+        let widest = self.assignments.iter().map(|a| a.place).min_by_key(|place| (place.street.is_some(), place.community.is_some()));
+        Scope::of_place(widest.unwrap_or(self.home))
+    }
+}

@@ -1,0 +1,77 @@
+//! Who does something, and when: what every use case that changes something is told.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use uuid::Uuid;
+
+use super::access::Actor;
+use super::calendar::WorkingCalendar;
+use super::crypto::KeyRing;
+use super::problem::Problem;
+
+/// A person, or a job under the authority that its declaration names.
+#[derive(Clone, Debug)]
+pub enum Performer {
+    /// A person with a live login.
+    Person(Actor),
+    /// A scheduled job; `authorisation` is the standing authorisation it acts under, if any.
+    Job {
+        /// The job's name, such as `stipends.post`.
+        name: &'static str,
+        /// The standing authorisation.
+        authorisation: Option<Uuid>,
+    },
+}
+
+/// One act: who, when by both clocks, and the tools that rules need. The business date is taken once.
+#[derive(Clone, Debug)]
+pub struct Act {
+    /// Who acts.
+    pub by: Performer,
+    /// The real time.
+    pub at: DateTime<Utc>,
+    /// The business time, settable on demo and test databases.
+    pub business_now: DateTime<Utc>,
+    /// The business date in the deployment's time zone.
+    pub today: NaiveDate,
+    /// The request's id, or the job run's.
+    pub request_id: String,
+    /// The network address that the request came from.
+    pub address: Option<String>,
+    /// The keys.
+    pub keys: Arc<KeyRing>,
+    /// The working days.
+    pub calendar: Arc<WorkingCalendar>,
+}
+
+impl Act {
+    /// The person who acts.
+    ///
+    /// # Errors
+    /// 403 where a job tries what only people may do.
+    pub fn person(&self) -> Result<&Actor, Problem> {
+        match &self.by {
+            Performer::Person(actor) => Ok(actor),
+            Performer::Job { name, .. } => Err(Problem::forbidden(name)),
+        }
+    }
+
+    /// The user's id; none for a job.
+    #[must_use]
+    pub fn user_id(&self) -> Option<Uuid> {
+        match &self.by {
+            Performer::Person(actor) => Some(actor.user_id),
+            Performer::Job { .. } => None,
+        }
+    }
+
+    /// What separation of duties compares: the person, or the job's name.
+    #[must_use]
+    pub fn person_key(&self) -> String {
+        match &self.by {
+            Performer::Person(actor) => actor.person(),
+            Performer::Job { name, .. } => (*name).to_owned(),
+        }
+    }
+}

@@ -1,0 +1,309 @@
+//! A refusal as people and programs read it: RFC 9457 `application/problem+json`, in Chinese and English.
+//!
+//! A folder names each of its refusals as a function in `refusals.rs`; this module only knows the shape.
+
+use std::fmt;
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+/// The language an answer is written in, chosen by `Accept-Language` (RFC 9110 section 12.5.4).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Language {
+    /// Simplified Chinese, the default.
+    #[default]
+    Chinese,
+    /// English.
+    English,
+}
+
+impl Language {
+    /// The language of an `Accept-Language` header: the first of the listed ones that is known, else Chinese.
+    #[must_use]
+    pub fn of_header(header: &str) -> Self {
+        for part in header.split(',') {
+            let tag = part.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+            if tag.starts_with("zh") {
+                return Self::Chinese;
+            }
+            if tag.starts_with("en") {
+                return Self::English;
+            }
+        }
+        Self::Chinese
+    }
+}
+
+/// One sentence in both languages.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Words {
+    /// Simplified Chinese.
+    pub zh: String,
+    /// English.
+    pub en: String,
+}
+
+impl Words {
+    /// Both wordings of one sentence.
+    pub fn new(zh: impl Into<String>, en: impl Into<String>) -> Self {
+        Self { zh: zh.into(), en: en.into() }
+    }
+
+    /// The wording in one language.
+    #[must_use]
+    pub fn in_language(&self, language: Language) -> &str {
+        match language {
+            Language::Chinese => &self.zh,
+            Language::English => &self.en,
+        }
+    }
+}
+
+/// What is wrong with one field of a body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FieldError {
+    /// Where: a JSON pointer (RFC 6901) into the body.
+    pub pointer: String,
+    /// A stable code.
+    pub code: &'static str,
+    /// What is wrong and what to do.
+    pub message: Words,
+}
+
+/// A refusal: status, stable code, words, and the faults of single fields.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The HTTP status.
+    pub status: u16,
+    /// The stable code in `snake_case`.
+    pub code: &'static str,
+    /// What kind of refusal this is.
+    pub title: Words,
+    /// What is wrong here, and what to do.
+    pub detail: Words,
+    /// The faults of single fields, all at once.
+    pub errors: Vec<FieldError>,
+    /// Seconds after which trying again makes sense (`Retry-After`).
+    pub retry_after: Option<u32>,
+    /// What went wrong inside, for the log only: it never leaves the server.
+    pub cause: Option<String>,
+}
+
+impl Problem {
+    /// A refusal whose detail repeats its title until [`Problem::detail`] says more.
+    pub fn new(status: u16, code: &'static str, zh: impl Into<String>, en: impl Into<String>) -> Self {
+        let title = Words::new(zh, en);
+        Self { status, code, detail: title.clone(), title, errors: Vec::new(), retry_after: None, cause: None }
+    }
+
+    /// Says what is wrong in this very case, and what to do.
+    #[must_use]
+    pub fn detail(mut self, zh: impl Into<String>, en: impl Into<String>) -> Self {
+        self.detail = Words::new(zh, en);
+        self
+    }
+
+    /// Adds the fault of one field.
+    #[must_use]
+    pub fn field(mut self, pointer: &str, code: &'static str, zh: impl Into<String>, en: impl Into<String>) -> Self {
+        self.errors.push(FieldError { pointer: pointer.to_owned(), code, message: Words::new(zh, en) });
+        self
+    }
+
+    /// Says when trying again makes sense.
+    #[must_use]
+    pub fn retry_after(mut self, seconds: u32) -> Self {
+        self.retry_after = Some(seconds);
+        self
+    }
+
+    /// A fault of ours: 500, with its cause kept for the log.
+    pub fn internal(cause: impl fmt::Display) -> Self {
+        let mut problem = Self::new(500, "internal_error", "服务器内部错误", "Internal error").detail(
+            "服务器出错，未作任何更改。请稍后再试；如仍出错，请把 request_id 告诉管理员。",
+            "Something went wrong on the server and nothing was changed. Try again later; if it persists, give the request_id to your administrator.",
+        );
+        problem.cause = Some(cause.to_string());
+        problem
+    }
+
+    /// 404, the same for a row of another tenant and for an id that never was.
+    #[must_use]
+    pub fn not_found() -> Self {
+        Self::new(404, "not_found", "未找到", "Not found").detail("找不到该记录，或它不在您的管辖范围内。请核对编号。", "There is no such record within your reach. Check the id.")
+    }
+
+    /// 403: the person holds the capability nowhere, or not at this unit.
+    #[must_use]
+    pub fn forbidden(capability: &str) -> Self {
+        Self::new(403, "forbidden", "没有权限", "Forbidden").detail(
+            format!("您在该单位没有“{capability}”权限。请由有权限的同事办理，或联系管理员。"),
+            format!("You do not hold the capability “{capability}” at this unit. Ask a colleague who does, or your administrator."),
+        )
+    }
+
+    /// 422 with all faults of the body at once.
+    #[must_use]
+    pub fn invalid(errors: Vec<FieldError>) -> Self {
+        let mut problem = Self::new(422, "validation_failed", "内容不符合要求", "The content breaks rules")
+            .detail("请按 errors 逐项更正后重新提交；本次未作任何更改。", "Correct each entry of errors and send again; nothing was changed.");
+        problem.errors = errors;
+        problem
+    }
+
+    /// 422 for an id in a body that is out of reach, the same as for one that never was.
+    #[must_use]
+    pub fn unknown_reference(pointer: &str) -> Self {
+        let message = ("该编号不存在或不在您的管辖范围内", "This id does not exist within your reach");
+        Self::new(422, "unknown_reference", "引用的记录不存在", "Unknown reference").detail("请核对所引用的编号。", "Check the id that the body refers to.").field(
+            pointer,
+            "unknown_reference",
+            message.0,
+            message.1,
+        )
+    }
+
+    /// 409: the document is in a state from which this action does not lead on.
+    #[must_use]
+    pub fn invalid_transition(action: &str, state: &str) -> Self {
+        Self::new(409, "invalid_transition", "当前状态不允许此操作", "Not possible in this state")
+            .detail(format!("当前状态为“{state}”，不能执行“{action}”。请刷新后再试。"), format!("The record is in the state “{state}”, which does not allow “{action}”. Reload it and try again."))
+    }
+
+    /// 403: one person would hold two parts on one document.
+    #[must_use]
+    pub fn separation_of_duties(part: &str, other: &str) -> Self {
+        Self::new(403, "separation_of_duties", "不相容职务须分离", "Separation of duties").detail(
+            format!("您已在此单据上承担“{other}”，不能再承担“{part}”。请由另一位有权限的同事办理。"),
+            format!("You already took the part “{other}” on this document and cannot take “{part}” too. Another colleague must do it."),
+        )
+    }
+
+    /// The body that is sent, in one language.
+    #[must_use]
+    pub fn body(&self, language: Language, instance: &str, request_id: &str) -> ProblemBody {
+        ProblemBody {
+            kind: format!("/docs/errors#{}", self.code),
+            title: self.title.in_language(language).to_owned(),
+            status: self.status,
+            detail: self.detail.in_language(language).to_owned(),
+            instance: instance.to_owned(),
+            code: self.code.to_owned(),
+            request_id: request_id.to_owned(),
+            errors: self.errors.iter().map(|error| FieldErrorBody { pointer: error.pointer.clone(), code: error.code.to_owned(), message: error.message.in_language(language).to_owned() }).collect(),
+        }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}: {}", self.status, self.code, self.detail.en)?;
+        for error in &self.errors {
+            write!(f, "; {} {}", error.pointer, error.message.en)?;
+        }
+        if let Some(cause) = &self.cause {
+            write!(f, " ({cause})")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Problem {}
+
+/// Collects the faults of a body, so that they are told all at once.
+#[derive(Debug, Default)]
+pub struct Faults(Vec<FieldError>);
+
+impl Faults {
+    /// No fault yet.
+    #[must_use]
+    pub fn none() -> Self {
+        Self::default()
+    }
+
+    /// Adds a fault at a JSON pointer.
+    pub fn add(&mut self, pointer: &str, code: &'static str, zh: impl Into<String>, en: impl Into<String>) {
+        self.0.push(FieldError { pointer: pointer.to_owned(), code, message: Words::new(zh, en) });
+    }
+
+    /// Adds a fault where the text is empty or longer than `most` characters.
+    pub fn text(&mut self, pointer: &str, text: &str, most: usize) {
+        let length = text.trim().chars().count();
+        if length == 0 {
+            self.add(pointer, "required", "不能为空", "Must not be empty");
+        } else if length > most {
+            self.add(pointer, "too_long", format!("最多 {most} 个字符，现有 {length} 个"), format!("At most {most} characters, not {length}"));
+        }
+    }
+
+    /// Ok where nothing was found, else 422 with everything.
+    ///
+    /// # Errors
+    /// `validation_failed` with all faults.
+    pub fn into_result(self) -> Result<(), Problem> {
+        if self.0.is_empty() { Ok(()) } else { Err(Problem::invalid(self.0)) }
+    }
+}
+
+/// RFC 9457 problem details as sent.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub struct ProblemBody {
+    /// A reference that names the kind of problem.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// What kind of refusal this is.
+    pub title: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// What is wrong here, and what to do.
+    pub detail: String,
+    /// The path that was asked.
+    pub instance: String,
+    /// The stable code.
+    pub code: String,
+    /// The request's id, as in `X-Request-Id`.
+    pub request_id: String,
+    /// The faults of single fields.
+    pub errors: Vec<FieldErrorBody>,
+}
+
+/// What is wrong with one field, as sent.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = FieldError)]
+pub struct FieldErrorBody {
+    /// A JSON pointer into the body.
+    pub pointer: String,
+    /// A stable code.
+    pub code: String,
+    /// What is wrong and what to do.
+    pub message: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_known_language_of_the_header_is_taken_and_chinese_is_the_default() {
+        assert_eq!(Language::of_header("fr, en-GB;q=0.8, zh;q=0.5"), Language::English);
+        assert_eq!(Language::of_header("zh-CN"), Language::Chinese);
+        assert_eq!(Language::of_header("fr"), Language::Chinese);
+    }
+
+    #[test]
+    fn all_faults_of_a_body_are_told_at_once() {
+        let mut faults = Faults::none();
+        faults.text("/name", " ", 10);
+        faults.text("/objective", "12345", 4);
+        let problem = faults.into_result().err();
+        assert_eq!(problem.map(|p| p.errors.len()), Some(2));
+    }
+
+    #[test]
+    fn the_cause_of_an_internal_error_is_not_in_the_body() {
+        let body = Problem::internal("password of the database").body(Language::English, "/x", "r");
+        let text = serde_json::to_string(&body).unwrap_or_default();
+        assert!(!text.contains("password") && text.contains("internal_error"));
+    }
+}

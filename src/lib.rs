@@ -1,0 +1,6 @@
+//! Mingzhang 明账 — open books for the funds of a district's communities.
+//!
+//! The map of the folders is in ARCHITECTURE.md.
+
+pub mod kernel;
+pub mod platform;

@@ -1,0 +1,16 @@
+//! The only way to a connection. It always sets the scope first: [`Db::read`] and [`Db::write`] answer for one scope,
+//! and a query on a business entity cannot be written without it.
+//!
+//! PostgreSQL holds the scope by row-level security as well; SQLite relies on the conditions that this folder adds to every query.
+
+mod connect;
+mod errors;
+mod scoped;
+mod sql;
+mod tx;
+
+pub use connect::{Db, DbSettings, Reason};
+pub use errors::is_unique_violation;
+pub use scoped::{Authorised, Class, Loaded, Scoped};
+pub use sql::Sql;
+pub use tx::Tx;

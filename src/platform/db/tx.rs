@@ -1,0 +1,253 @@
+//! One transaction in one scope: every query carries the scope's condition, every written row must lie within it.
+
+use std::sync::Mutex;
+
+use sea_orm::{
+    ActiveModelBehavior, ActiveModelTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait, FromQueryResult, IntoActiveModel, QueryFilter, QuerySelect, Select, TransactionTrait,
+    Value,
+};
+use uuid::Uuid;
+
+use super::{Loaded, Scoped, Sql};
+use crate::kernel::access::Scope;
+use crate::kernel::problem::Problem;
+
+/// A transaction in one scope. Dropped without [`Tx::commit`] it rolls back.
+pub struct Tx {
+    inner: DatabaseTransaction,
+    scope: Scope,
+    backend: DbBackend,
+    after_commit: Mutex<Vec<Box<dyn FnOnce() + Send>>>,
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the guarded way to sea-orm's queries")]
+impl Tx {
+    pub(super) fn new(inner: DatabaseTransaction, scope: Scope, backend: DbBackend) -> Self {
+        Self { inner, scope, backend, after_commit: Mutex::new(Vec::new()) }
+    }
+
+    /// The scope that this transaction sees.
+    #[must_use]
+    pub const fn scope(&self) -> Scope {
+        self.scope
+    }
+
+    /// Whether this is PostgreSQL.
+    #[must_use]
+    pub fn is_postgres(&self) -> bool {
+        self.backend == DbBackend::Postgres
+    }
+
+    /// Runs something once the transaction is committed, such as waking a worker.
+    pub fn after_commit(&self, action: impl FnOnce() + Send + 'static) {
+        if let Ok(mut actions) = self.after_commit.lock() {
+            actions.push(Box::new(action));
+        }
+    }
+
+    /// Finds a row in the scope.
+    ///
+    /// # Errors
+    /// 404 `not_found`, the same for another tenant's row and an id that never was.
+    pub async fn load<E: Scoped>(&self, id: Uuid) -> Result<Loaded<E::Model>, Problem>
+    where
+        E::Model: Sync,
+    {
+        let model = self.maybe_load::<E>(id).await?.ok_or_else(Problem::not_found)?;
+        let place = E::place(&model);
+        Ok(Loaded { model, place })
+    }
+
+    /// Finds a row in the scope, or nothing.
+    ///
+    /// # Errors
+    /// 500 where the database fails.
+    pub async fn maybe_load<E: Scoped>(&self, id: Uuid) -> Result<Option<E::Model>, Problem> {
+        Ok(self.select::<E>().filter(sea_orm::ColumnTrait::eq(&E::id_column(), id)).one(&self.inner).await?)
+    }
+
+    /// Finds a row that a body refers to.
+    ///
+    /// # Errors
+    /// 422 `unknown_reference` with its pointer where it is out of reach.
+    pub async fn reference<E: Scoped>(&self, id: Uuid, pointer: &str) -> Result<E::Model, Problem> {
+        self.maybe_load::<E>(id).await?.ok_or_else(|| Problem::unknown_reference(pointer))
+    }
+
+    /// A query that carries the scope's condition.
+    #[must_use]
+    pub fn select<E: Scoped>(&self) -> Select<E> {
+        E::find().filter(E::condition(self.scope))
+    }
+
+    /// The first row of a query.
+    ///
+    /// # Errors
+    /// 500 where the database fails.
+    pub async fn one<E: EntityTrait>(&self, select: Select<E>) -> Result<Option<E::Model>, Problem> {
+        Ok(select.one(&self.inner).await?)
+    }
+
+    /// All rows of a query.
+    ///
+    /// # Errors
+    /// 500 where the database fails.
+    pub async fn all<E: EntityTrait>(&self, select: Select<E>) -> Result<Vec<E::Model>, Problem> {
+        Ok(select.all(&self.inner).await?)
+    }
+
+    /// All rows of a query, read into another shape.
+    ///
+    /// # Errors
+    /// 500 where the database fails.
+    pub async fn all_as<E: EntityTrait, T: FromQueryResult>(&self, select: Select<E>) -> Result<Vec<T>, Problem> {
+        Ok(select.into_model::<T>().all(&self.inner).await?)
+    }
+
+    /// How many rows a query has.
+    ///
+    /// # Errors
+    /// 500 where the database fails.
+    pub async fn count<E: Scoped>(&self, select: Select<E>) -> Result<i64, Problem> {
+        let row: Option<(i64,)> = select.select_only().column_as(E::id_column().into_expr_count(), "n").into_tuple().one(&self.inner).await?;
+        Ok(row.map_or(0, |(n,)| n))
+    }
+
+    /// Writes a new row, which must lie within the scope.
+    ///
+    /// # Errors
+    /// As [`Tx::try_insert`], with driver errors told as problems.
+    pub async fn insert<E, A>(&self, row: A) -> Result<E::Model, Problem>
+    where
+        E: Scoped,
+        E::Model: IntoActiveModel<A>,
+        A: ActiveModelTrait<Entity = E> + ActiveModelBehavior + Send,
+    {
+        let model = self.try_insert::<E, A>(row).await?;
+        Ok(model)
+    }
+
+    /// Writes a new row; the driver's error is left to the caller, who may know what a unique key means.
+    ///
+    /// # Errors
+    /// The driver's error; `Custom` where the row lies outside the scope.
+    pub async fn try_insert<E, A>(&self, row: A) -> Result<E::Model, DbErr>
+    where
+        E: Scoped,
+        E::Model: IntoActiveModel<A>,
+        A: ActiveModelTrait<Entity = E> + ActiveModelBehavior + Send,
+    {
+        let model = row.insert(&self.inner).await?;
+        self.within::<E>(&model)?;
+        Ok(model)
+    }
+
+    /// Changes a row that was found in the scope.
+    ///
+    /// # Errors
+    /// 500 where the row lies outside the scope or the database fails.
+    pub async fn update<E, A>(&self, row: A) -> Result<E::Model, Problem>
+    where
+        E: Scoped,
+        E::Model: IntoActiveModel<A>,
+        A: ActiveModelTrait<Entity = E> + ActiveModelBehavior + Send,
+    {
+        let model = row.update(&self.inner).await?;
+        self.within::<E>(&model)?;
+        Ok(model)
+    }
+
+    /// Deletes a row of a draft. Append-only tables refuse it in the database.
+    ///
+    /// # Errors
+    /// 500 where the row lies outside the scope or the database fails.
+    pub async fn delete<E, A>(&self, model: E::Model) -> Result<(), Problem>
+    where
+        E: Scoped,
+        E::Model: IntoActiveModel<A>,
+        A: ActiveModelTrait<Entity = E> + ActiveModelBehavior + Send,
+    {
+        self.within::<E>(&model)?;
+        model.into_active_model().delete(&self.inner).await?;
+        Ok(())
+    }
+
+    fn within<E: Scoped>(&self, model: &E::Model) -> Result<(), DbErr> {
+        if E::may_write(self.scope, &E::place(model)) { Ok(()) } else { Err(DbErr::Custom("a row outside the scope was written".to_owned())) }
+    }
+
+    /// Runs a statement written by hand; it names the scope's units itself, and PostgreSQL holds it by row-level security besides. Gives the rows it changed.
+    ///
+    /// # Errors
+    /// 500 where the database fails.
+    pub async fn execute(&self, sql: Sql, values: Vec<Value>) -> Result<u64, Problem> {
+        Ok(self.try_execute(sql, values).await?)
+    }
+
+    /// As [`Tx::execute`], with the driver's error left to the caller.
+    ///
+    /// # Errors
+    /// The driver's error.
+    pub async fn try_execute(&self, sql: Sql, values: Vec<Value>) -> Result<u64, DbErr> {
+        Ok(self.inner.execute_raw(sql.statement(self.backend, values)).await?.rows_affected())
+    }
+
+    /// Reads rows by a statement written by hand.
+    ///
+    /// # Errors
+    /// 500 where the database fails.
+    pub async fn query<T: FromQueryResult>(&self, sql: Sql, values: Vec<Value>) -> Result<Vec<T>, Problem> {
+        let rows = self.inner.query_all_raw(sql.statement(self.backend, values)).await?;
+        Ok(rows.iter().map(|row| T::from_query_result(row, "")).collect::<Result<_, _>>()?)
+    }
+
+    /// Reads the first row by a statement written by hand.
+    ///
+    /// # Errors
+    /// 500 where the database fails.
+    pub async fn query_one<T: FromQueryResult>(&self, sql: Sql, values: Vec<Value>) -> Result<Option<T>, Problem> {
+        let row = self.inner.query_one_raw(sql.statement(self.backend, values)).await?;
+        Ok(row.map(|row| T::from_query_result(&row, "")).transpose()?)
+    }
+
+    /// A savepoint: what is done in the answer is kept by its `commit`, else undone, and this transaction goes on.
+    ///
+    /// # Errors
+    /// 500 where the database fails.
+    pub async fn savepoint(&self) -> Result<Self, Problem> {
+        Ok(Self::new(self.inner.begin().await?, self.scope, self.backend))
+    }
+
+    /// Keeps everything that was written, then runs what was left for after the commit.
+    ///
+    /// # Errors
+    /// 500 where the database could not commit: then nothing was kept.
+    pub async fn commit(self) -> Result<(), Problem> {
+        self.inner.commit().await?;
+        if let Ok(actions) = self.after_commit.into_inner() {
+            for action in actions {
+                action();
+            }
+        }
+        Ok(())
+    }
+
+    /// Undoes everything that was written.
+    ///
+    /// # Errors
+    /// 500 where the database fails.
+    pub async fn rollback(self) -> Result<(), Problem> {
+        self.inner.rollback().await?;
+        Ok(())
+    }
+}
+
+trait CountExpression {
+    fn into_expr_count(self) -> sea_orm::sea_query::SimpleExpr;
+}
+
+impl<C: sea_orm::ColumnTrait> CountExpression for C {
+    fn into_expr_count(self) -> sea_orm::sea_query::SimpleExpr {
+        sea_orm::ColumnTrait::count(&self)
+    }
+}

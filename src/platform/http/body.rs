@@ -1,0 +1,192 @@
+//! Bodies: JSON, nothing unknown in them, and all faults of their values told at once.
+
+use actix_web::http::header::CONTENT_TYPE;
+use actix_web::{HttpRequest, web};
+use futures_util::StreamExt;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::error::Category;
+use serde_path_to_error::{Path, Segment};
+use utoipa::ToSchema;
+
+use crate::kernel::problem::{Faults, Problem};
+
+/// A JSON body is at most 1 MiB.
+pub const JSON_MOST_BYTES: usize = 1024 * 1024;
+
+/// What a client sends. Types carry `#[serde(deny_unknown_fields)]`.
+pub trait Body: DeserializeOwned {
+    /// Adds every value that breaks a rule which needs no database.
+    fn faults(&self, faults: &mut Faults) {
+        let _ = faults;
+    }
+}
+
+/// An action that takes no content: an empty body or `{}`.
+#[derive(Clone, Copy, Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Nothing {}
+
+impl Body for Nothing {}
+
+/// What came in, before its rules are looked at.
+#[derive(Debug)]
+pub(super) struct RawBody {
+    content_type: Option<String>,
+    bytes: Option<Vec<u8>>,
+}
+
+impl RawBody {
+    /// Reads at most `most` bytes; more than that is remembered, not kept.
+    pub(super) async fn read(request: &HttpRequest, mut payload: web::Payload, most: usize) -> Result<Self, Problem> {
+        let content_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let mut bytes = Some(Vec::new());
+        // A body that is too large is read to its end (bounded) so that the client gets the answer rather than a broken pipe.
+        let mut discarded = 0_usize;
+        while let Some(chunk) = payload.next().await {
+            let chunk = chunk.map_err(|error| {
+                Problem::new(400, "body_unreadable", "请求内容未完整到达", "The body did not arrive").detail(format!("读取请求内容失败：{error}"), format!("Reading the body failed: {error}"))
+            })?;
+            match &mut bytes {
+                Some(kept) if kept.len().saturating_add(chunk.len()) <= most => kept.extend_from_slice(&chunk),
+                _ => {
+                    bytes = None;
+                    discarded = discarded.saturating_add(chunk.len());
+                    if discarded > 64 * 1024 * 1024 {
+                        break;
+                    }
+                }
+            }
+        }
+        Ok(Self { content_type, bytes })
+    }
+
+    /// The bytes for the fingerprint of an idempotent request.
+    pub(super) fn bytes(&self) -> &[u8] {
+        self.bytes.as_deref().unwrap_or_default()
+    }
+
+    /// The body as its type: 413, 415, 400, then 422 for the first wrong type or unknown field, then 422 with all wrong values.
+    pub(super) fn parse<B: Body>(&self) -> Result<B, Problem> {
+        let bytes = self.bytes.as_deref().ok_or_else(too_large)?;
+        if bytes.is_empty() {
+            return finish(serde_json::from_str::<B>("{}").map_err(|error| data_fault("", &error.to_string()))?);
+        }
+        if !self.content_type.as_deref().is_some_and(is_json) {
+            return Err(Problem::new(415, "unsupported_media_type", "内容类型不受支持", "Unsupported media type").detail("请以 application/json 提交。", "Send application/json."));
+        }
+        let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+        let body = serde_path_to_error::deserialize::<_, B>(&mut deserializer).map_err(|error| {
+            let pointer = pointer(error.path());
+            match error.inner().classify() {
+                Category::Data => data_fault(&pointer, &error.inner().to_string()),
+                Category::Io | Category::Syntax | Category::Eof => malformed(&error.inner().to_string()),
+            }
+        })?;
+        deserializer.end().map_err(|error| malformed(&error.to_string()))?;
+        finish(body)
+    }
+}
+
+fn finish<B: Body>(body: B) -> Result<B, Problem> {
+    let mut faults = Faults::none();
+    body.faults(&mut faults);
+    faults.into_result()?;
+    Ok(body)
+}
+
+fn is_json(content_type: &str) -> bool {
+    let kind = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    kind == "application/json" || kind == "application/merge-patch+json"
+}
+
+fn too_large() -> Problem {
+    Problem::new(413, "body_too_large", "内容过大", "The body is too large").detail("JSON 内容最多 1 MiB；附件和导入文件最多 20 MiB。", "JSON takes at most 1 MiB, attachments and imports 20 MiB.")
+}
+
+fn malformed(what: &str) -> Problem {
+    Problem::new(400, "malformed_json", "JSON 格式错误", "Malformed JSON").detail(format!("内容不是合法的 JSON：{what}"), format!("The body is not valid JSON: {what}"))
+}
+
+fn data_fault(pointer: &str, what: &str) -> Problem {
+    let code = if what.contains("unknown field") {
+        "unknown_field"
+    } else if what.contains("missing field") {
+        "missing_field"
+    } else {
+        "wrong_type"
+    };
+    let pointer = match (code, what.split('`').nth(1)) {
+        ("missing_field", Some(name)) => format!("{pointer}/{name}"),
+        ("unknown_field", Some(name)) if !pointer.ends_with(&format!("/{name}")) => format!("{pointer}/{name}"),
+        _ => pointer.to_owned(),
+    };
+    Problem::new(422, code, "内容不符合格式", "The content has the wrong form").detail(format!("字段 {pointer} 不符合格式：{what}"), format!("The field {pointer} has the wrong form: {what}")).field(
+        &pointer,
+        code,
+        format!("格式不符：{what}"),
+        what,
+    )
+}
+
+/// The JSON pointer (RFC 6901) of a path.
+fn pointer(path: &Path) -> String {
+    path.iter()
+        .map(|segment| match segment {
+            Segment::Seq { index } => format!("/{index}"),
+            Segment::Map { key } => format!("/{}", key.replace('~', "~0").replace('/', "~1")),
+            Segment::Enum { variant } => format!("/{variant}"),
+            Segment::Unknown => String::new(),
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Line {
+        #[expect(dead_code, reason = "only its type matters")]
+        amount: i64,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Sample {
+        #[expect(dead_code, reason = "only its type matters")]
+        lines: Vec<Line>,
+    }
+
+    impl Body for Sample {}
+
+    fn code_and_pointer(text: &str) -> (u16, &'static str, String) {
+        let raw = RawBody { content_type: Some("application/json".to_owned()), bytes: Some(text.as_bytes().to_vec()) };
+        match raw.parse::<Sample>() {
+            Ok(_) => (200, "ok", String::new()),
+            Err(problem) => (problem.status, problem.code, problem.errors.first().map(|e| e.pointer.clone()).unwrap_or_default()),
+        }
+    }
+
+    #[test]
+    fn a_wrong_type_is_told_with_its_pointer() {
+        assert_eq!(code_and_pointer(r#"{"lines":[{"amount":"x"}]}"#), (422, "wrong_type", "/lines/0/amount".to_owned()));
+    }
+
+    #[test]
+    fn an_unknown_field_is_refused_with_its_pointer() {
+        assert_eq!(code_and_pointer(r#"{"lines":[{"amount":1,"color":2}]}"#), (422, "unknown_field", "/lines/0/color".to_owned()));
+    }
+
+    #[test]
+    fn a_missing_field_is_told_with_its_pointer() {
+        assert_eq!(code_and_pointer("{}"), (422, "missing_field", "/lines".to_owned()));
+    }
+
+    #[test]
+    fn what_is_not_json_is_a_400() {
+        assert_eq!(code_and_pointer("{").0, 400);
+        assert_eq!(code_and_pointer(r#"{"lines":[]} x"#).0, 400);
+    }
+}

@@ -1,0 +1,80 @@
+//! What every handler is given: the database, the clocks, the keys, and the two things that floors above must answer.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use crate::kernel::access::{Actor, Scope};
+use crate::kernel::act::{Act, Performer};
+use crate::kernel::calendar::WorkingCalendar;
+use crate::kernel::clock::Clocks;
+use crate::kernel::crypto::KeyRing;
+use crate::kernel::problem::Problem;
+use crate::platform::db::{Db, Tx};
+
+/// Tells whose token this is. Implemented by `people::identity`.
+#[async_trait]
+pub trait Authenticate: Send + Sync {
+    /// The actor behind an access token, as of now: a lost account or role counts at once.
+    ///
+    /// # Errors
+    /// 401 for every token that is not good.
+    async fn actor(&self, token: &str) -> Result<Actor, Problem>;
+}
+
+/// Keeps attempts that were refused. Implemented by `platform::audit`.
+#[async_trait]
+pub trait AttemptLog: Send + Sync {
+    /// Keeps who tried which operation on which id, at most once per person, operation and minute.
+    async fn access_refused(&self, actor: &Actor, operation: &str, id: Option<String>, code: &'static str);
+}
+
+/// What every handler is given.
+#[derive(Clone)]
+pub struct Context {
+    /// The database.
+    pub db: Db,
+    /// The wall clock and the business clock.
+    pub clocks: Clocks,
+    /// The keys.
+    pub keys: Arc<KeyRing>,
+    /// The working days.
+    pub calendar: Arc<WorkingCalendar>,
+    /// Who a token belongs to.
+    pub authenticator: Arc<dyn Authenticate>,
+    /// Where refused attempts are kept.
+    pub attempts: Arc<dyn AttemptLog>,
+}
+
+impl Context {
+    /// A transaction that reads what the actor may see.
+    ///
+    /// # Errors
+    /// 500 where the database fails.
+    pub async fn read(&self, actor: &Actor) -> Result<Tx, Problem> {
+        self.db.read(actor.scope()).await
+    }
+
+    /// A transaction that writes where the actor may act.
+    ///
+    /// # Errors
+    /// 500 where the database fails.
+    pub async fn write(&self, scope: Scope) -> Result<Tx, Problem> {
+        self.db.write(scope).await
+    }
+
+    /// One act, with both clocks read once.
+    #[must_use]
+    pub fn act(&self, by: Performer, request_id: String, address: Option<String>) -> Act {
+        Act {
+            by,
+            at: self.clocks.wall(),
+            business_now: self.clocks.business_now(),
+            today: self.clocks.business_today(),
+            request_id,
+            address,
+            keys: Arc::clone(&self.keys),
+            calendar: Arc::clone(&self.calendar),
+        }
+    }
+}

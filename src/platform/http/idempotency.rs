@@ -1,0 +1,108 @@
+//! A request sent twice acts once: the stored answer is written in the transaction of its effect.
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{ETAG, LOCATION};
+use actix_web::{HttpResponse, HttpResponseBuilder};
+use chrono::{DateTime, TimeDelta, Utc};
+use sea_orm::{FromQueryResult, Value};
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use crate::kernel::ids::new_id;
+use crate::kernel::problem::Problem;
+use crate::platform::db::{Sql, Tx};
+
+/// Answers are kept for 72 hours.
+const KEPT: TimeDelta = TimeDelta::hours(72);
+
+/// What a stored answer needs.
+pub(super) struct Answer {
+    pub status: u16,
+    pub location: Option<String>,
+    pub etag: Option<String>,
+    pub body: serde_json::Value,
+}
+
+impl Answer {
+    pub(super) fn response(&self, replayed: bool) -> HttpResponse {
+        let mut response = HttpResponseBuilder::new(StatusCode::from_u16(self.status).unwrap_or(StatusCode::OK));
+        if let Some(location) = &self.location {
+            response.insert_header((LOCATION, location.clone()));
+        }
+        if let Some(etag) = &self.etag {
+            response.insert_header((ETAG, etag.clone()));
+        }
+        if replayed {
+            response.insert_header(("Idempotent-Replayed", "true"));
+        }
+        response.json(&self.body)
+    }
+}
+
+#[derive(FromQueryResult)]
+struct Stored {
+    fingerprint: String,
+    status: i32,
+    location: Option<String>,
+    etag: Option<String>,
+    body: serde_json::Value,
+}
+
+/// SHA-256 of method, path, If-Match and body, each with its length before it.
+pub(super) fn fingerprint(parts: &[&[u8]]) -> String {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update(part.len().to_string());
+        hash.update(b":");
+        hash.update(part);
+    }
+    hex::encode(hash.finalize())
+}
+
+/// The stored answer of this key, if any. On PostgreSQL a second request with the key that is still running is refused at once; on SQLite it waited for the writer.
+pub(super) async fn find(tx: &Tx, user: Uuid, key: &str, fingerprint: &str, now: DateTime<Utc>) -> Result<Option<Answer>, Problem> {
+    if tx.is_postgres() {
+        #[derive(FromQueryResult)]
+        struct Locked {
+            locked: bool,
+        }
+        let sql = Sql::both("SELECT pg_try_advisory_xact_lock(hashtextextended($1, 0)) AS locked");
+        let locked = tx.query_one::<Locked>(sql, vec![format!("{user}:{key}").into()]).await?;
+        if !locked.is_some_and(|row| row.locked) {
+            return Err(Problem::new(409, "idempotency_in_progress", "相同请求正在处理", "The same request is still running")
+                .detail("带有相同 Idempotency-Key 的请求仍在处理，请稍后用同一密钥重试。", "A request with this Idempotency-Key is still running. Try again with the same key shortly.")
+                .retry_after(1));
+        }
+    }
+    let sql = Sql::both("SELECT fingerprint, status, location, etag, body FROM idempotency_keys WHERE user_id = $1 AND idempotency_key = $2 AND expires_at > $3");
+    let Some(stored) = tx.query_one::<Stored>(sql, vec![user.into(), key.into(), now.into()]).await? else {
+        return Ok(None);
+    };
+    if stored.fingerprint != fingerprint {
+        return Err(Problem::new(422, "idempotency_key_reused", "Idempotency-Key 已用于另一请求", "The Idempotency-Key was used for another request")
+            .detail("同一密钥只能重复同一请求。新的请求请换用新密钥。", "A key repeats the same request only. Use a new key for a new request."));
+    }
+    Ok(Some(Answer { status: u16::try_from(stored.status).unwrap_or(200), location: stored.location, etag: stored.etag, body: stored.body }))
+}
+
+/// Keeps the answer of a success.
+pub(super) async fn store(tx: &Tx, user: Uuid, key: &str, fingerprint: String, now: DateTime<Utc>, answer: &Answer) -> Result<(), Problem> {
+    let drop_old = Sql::both("DELETE FROM idempotency_keys WHERE user_id = $1 AND idempotency_key = $2 AND expires_at <= $3");
+    tx.execute(drop_old, vec![user.into(), key.into(), now.into()]).await?;
+    let values: Vec<Value> = vec![
+        new_id().into(),
+        user.into(),
+        key.into(),
+        fingerprint.into(),
+        i32::from(answer.status).into(),
+        answer.location.clone().into(),
+        answer.etag.clone().into(),
+        answer.body.clone().into(),
+        now.into(),
+        (now + KEPT).into(),
+    ];
+    let sql =
+        Sql::both("INSERT INTO idempotency_keys (id, user_id, idempotency_key, fingerprint, status, location, etag, body, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)");
+    tx.execute(sql, values).await?;
+    Ok(())
+}

@@ -1,0 +1,204 @@
+//! Lists: keyset pages with bound cursors, named filters, and the same rows as CSV or XLSX.
+
+use std::collections::BTreeMap;
+use std::str::FromStr;
+
+use actix_web::http::header::ACCEPT;
+use actix_web::{HttpRequest, HttpResponse};
+use sea_orm::sea_query::{Condition, Expr, ExprTrait};
+use sea_orm::{ColumnTrait, ModelTrait, Order, QueryFilter, QueryOrder, QuerySelect, Select};
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+use utoipa::ToSchema;
+
+use super::{Context, cursor, export};
+use crate::kernel::problem::Problem;
+use crate::platform::db::{Scoped, Tx};
+
+/// A page has 50 rows unless the client says otherwise.
+const DEFAULT_LIMIT: u64 = 50;
+/// A page has at most 200 rows.
+const MOST_LIMIT: u64 = 200;
+/// What every list takes besides its own filters.
+const COMMON: [&str; 5] = ["limit", "cursor", "sort", "columns", "dry_run"];
+
+/// A page of a list.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ListPage<T> {
+    /// The rows.
+    pub data: Vec<T>,
+    /// The cursor of the next page; null on the last one.
+    pub next_cursor: Option<String>,
+}
+
+/// A field that a list can be sorted by.
+pub type SortColumn<E> = (&'static str, <E as sea_orm::EntityTrait>::Column);
+
+/// What a client asked of a list.
+#[derive(Debug)]
+pub struct ListRequest {
+    path: String,
+    accept: String,
+    limit: u64,
+    cursor: Option<String>,
+    sort: Option<String>,
+    columns: Option<Vec<String>>,
+    filters: BTreeMap<String, String>,
+}
+
+fn bad_query(code: &'static str, name: &str, zh: &str, en: &str) -> Problem {
+    Problem::new(400, code, "查询参数有误", "A query parameter is wrong").detail(format!("参数 {name}：{zh}"), format!("Parameter {name}: {en}"))
+}
+
+impl ListRequest {
+    /// Reads the query; `filters` are the names that this list knows.
+    ///
+    /// # Errors
+    /// 400 `unknown_parameter` or `invalid_parameter`.
+    pub fn parse(request: &HttpRequest, filters: &[&str]) -> Result<Self, Problem> {
+        let pairs: Vec<(String, String)> = serde_urlencoded::from_str(request.query_string()).map_err(|error| bad_query("invalid_parameter", "?", &error.to_string(), &error.to_string()))?;
+        let mut given = BTreeMap::new();
+        for (name, text) in pairs {
+            if !COMMON.contains(&name.as_str()) && !filters.contains(&name.as_str()) {
+                let known = filters.join(", ");
+                return Err(bad_query("unknown_parameter", &name, &format!("未知。可用的筛选：{known}"), &format!("unknown. Filters here: {known}")));
+            }
+            given.insert(name, text);
+        }
+        let limit = match given.remove("limit") {
+            None => DEFAULT_LIMIT,
+            Some(text) => text.parse().ok().filter(|limit| (1..=MOST_LIMIT).contains(limit)).ok_or_else(|| bad_query("invalid_parameter", "limit", "须为 1 至 200", "must be 1 to 200"))?,
+        };
+        Ok(Self {
+            path: request.path().to_owned(),
+            accept: request.headers().get(ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned(),
+            limit,
+            cursor: given.remove("cursor"),
+            sort: given.remove("sort"),
+            columns: given.remove("columns").map(|text| text.split(',').map(str::to_owned).collect()),
+            filters: given,
+        })
+    }
+
+    /// The value of a filter, as its type.
+    ///
+    /// # Errors
+    /// 400 `invalid_parameter` where it is none.
+    pub fn filter<T: FromStr>(&self, name: &'static str) -> Result<Option<T>, Problem> {
+        self.filters.get(name).map(|text| text.parse::<T>().map_err(|_not_one| bad_query("invalid_parameter", name, &format!("“{text}”格式不对"), &format!("“{text}” has the wrong form")))).transpose()
+    }
+
+    /// A column equals a filter's value, where it was given.
+    ///
+    /// # Errors
+    /// As [`ListRequest::filter`].
+    pub fn equals<T: FromStr + Into<sea_orm::Value>>(&self, condition: Condition, name: &'static str, column: impl ColumnTrait) -> Result<Condition, Problem> {
+        Ok(match self.filter::<T>(name)? {
+            Some(value) => condition.add(column.eq(value)),
+            None => condition,
+        })
+    }
+
+    fn order<E: Scoped>(&self, sorts: &[SortColumn<E>]) -> Result<Vec<(E::Column, Order)>, Problem>
+    where
+        E::Column: Copy,
+    {
+        let mut order = Vec::new();
+        for part in self.sort.iter().flat_map(|text| text.split(',')) {
+            let (name, direction) = part.strip_prefix('-').map_or((part, Order::Asc), |name| (name, Order::Desc));
+            let column = sorts.iter().find(|(known, _)| *known == name).ok_or_else(|| {
+                let known = sorts.iter().map(|(known, _)| *known).collect::<Vec<_>>().join(", ");
+                bad_query("invalid_parameter", "sort", &format!("不能按“{name}”排序，可用：{known}"), &format!("cannot sort by “{name}”; known: {known}"))
+            })?;
+            order.push((column.1, direction));
+        }
+        // The newest first unless asked otherwise: ids are UUIDv7. The id also decides between equal rows.
+        order.push((E::id_column(), if self.sort.is_some() { Order::Asc } else { Order::Desc }));
+        Ok(order)
+    }
+
+    /// What a cursor is bound to: path, filters and sort.
+    fn bound(&self) -> String {
+        let text = format!("{}?{:?}&sort={:?}", self.path, self.filters, self.sort);
+        hex::encode(Sha256::digest(text.as_bytes()))
+    }
+
+    /// Answers with a page, or with all rows as CSV or XLSX.
+    ///
+    /// # Errors
+    /// 400 for a wrong cursor, sort or column; 422 where a sheet cannot hold the rows.
+    pub async fn answer<E, V>(
+        &self,
+        context: &Context,
+        tx: Tx,
+        select: Select<E>,
+        sorts: &[SortColumn<E>],
+        columns: &'static [&'static str],
+        view: impl AsyncFn(&Tx, Vec<E::Model>) -> Result<Vec<V>, Problem>,
+    ) -> Result<HttpResponse, Problem>
+    where
+        E: Scoped,
+        E::Column: Copy,
+        E::Model: ModelTrait<Entity = E>,
+        V: Serialize,
+    {
+        let order = self.order::<E>(sorts)?;
+        let format = export::Format::of_accept(&self.accept);
+        let chosen = export::columns(columns, self.columns.as_deref())?;
+        if let Some(format) = format {
+            let mut sheet = export::Sheet::new(format, &chosen)?;
+            let mut after: Option<Vec<sea_orm::Value>> = None;
+            loop {
+                let rows = tx.all(keyset(select.clone(), &order, after.as_deref()).limit(MOST_LIMIT)).await?;
+                let last = rows.last().map(|row| order.iter().map(|(column, _)| row.get(*column)).collect());
+                let full = u64::try_from(rows.len()).is_ok_and(|n| n == MOST_LIMIT);
+                for row in view(&tx, rows).await? {
+                    sheet.add(&serde_json::to_value(row).map_err(Problem::internal)?)?;
+                }
+                if !full {
+                    return sheet.finish();
+                }
+                after = last;
+            }
+        }
+        let bound = self.bound();
+        let after = self.cursor.as_deref().map(|text| cursor::open(&context.keys, &bound, text)).transpose()?;
+        let mut rows = tx.all(keyset(select, &order, after.as_deref()).limit(self.limit.saturating_add(1))).await?;
+        let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
+        let more = rows.len() > limit;
+        rows.truncate(limit);
+        let next_cursor = match rows.last().filter(|_| more) {
+            Some(row) => Some(cursor::seal(&context.keys, &bound, order.iter().map(|(column, _)| row.get(*column)).collect())?),
+            None => None,
+        };
+        let data = view(&tx, rows).await?;
+        Ok(super::ok(&ListPage { data, next_cursor }))
+    }
+}
+
+/// The rows after `after` in this order.
+fn keyset<E: Scoped>(select: Select<E>, order: &[(E::Column, Order)], after: Option<&[sea_orm::Value]>) -> Select<E>
+where
+    E::Column: Copy,
+{
+    let mut select = select;
+    if let Some(values) = after {
+        let mut any = Condition::any();
+        for (index, (column, direction)) in order.iter().enumerate() {
+            let mut all = Condition::all();
+            for ((earlier, _), value) in order.iter().zip(values).take(index) {
+                all = all.add(Expr::col(earlier.as_column_ref()).eq(value.clone()));
+            }
+            if let Some(value) = values.get(index) {
+                let expression = Expr::col(column.as_column_ref());
+                all = all.add(if matches!(direction, Order::Desc) { expression.lt(value.clone()) } else { expression.gt(value.clone()) });
+            }
+            any = any.add(all);
+        }
+        select = select.filter(any);
+    }
+    for (column, direction) in order {
+        select = select.order_by(*column, direction.clone());
+    }
+    select
+}

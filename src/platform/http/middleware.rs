@@ -1,0 +1,98 @@
+//! What every answer gets: a request id, security headers, problems in the client's language, a count and a time.
+
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::{ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
+use actix_web::middleware::Next;
+use actix_web::{Error, ResponseError};
+
+use super::write::request_id;
+use crate::kernel::problem::{Language, Problem};
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Turns refusals into `application/problem+json` and sets the headers that every answer carries.
+///
+/// # Errors
+/// None of its own: what handlers refuse comes out as an answer.
+pub async fn finish(request: ServiceRequest, next: Next<impl MessageBody + 'static>) -> Result<ServiceResponse<BoxBody>, Error> {
+    let language = Language::of_header(request.headers().get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).unwrap_or_default());
+    let http_request = request.request().clone();
+    let id = request_id(&http_request);
+    let response = match next.call(request).await {
+        Ok(response) => response.map_into_boxed_body(),
+        Err(error) => {
+            let problem = error.as_error::<Problem>().cloned();
+            let status = error.as_response_error().status_code().as_u16();
+            let problem = problem.unwrap_or_else(|| of_status(status, &error.to_string()));
+            ServiceResponse::new(http_request.clone(), problem.error_response())
+        }
+    };
+    let mut response = with_problem(response, language, &id);
+    let private = http_request.path().starts_with("/api/");
+    let headers = response.headers_mut();
+    let mut set = |name: HeaderName, value: &str| {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            headers.insert(name, value);
+        }
+    };
+    set(REQUEST_ID, &id);
+    set(HeaderName::from_static("x-content-type-options"), "nosniff");
+    set(HeaderName::from_static("x-frame-options"), "DENY");
+    set(HeaderName::from_static("referrer-policy"), "no-referrer");
+    set(HeaderName::from_static("strict-transport-security"), "max-age=31536000");
+    let policy = if http_request.path().starts_with("/docs") {
+        "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; script-src 'self' 'unsafe-inline'"
+    } else {
+        "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
+    };
+    set(HeaderName::from_static("content-security-policy"), policy);
+    if private {
+        set(CACHE_CONTROL, "no-store");
+    }
+    Ok(response)
+}
+
+/// A plain refusal of the framework, told as a problem.
+fn of_status(status: u16, cause: &str) -> Problem {
+    match status {
+        404 => Problem::not_found(),
+        405 => Problem::new(405, "method_not_allowed", "不支持该方法", "Method not allowed").detail("该路径不支持此 HTTP 方法，请查阅 /docs。", "This path does not take that HTTP method; see /docs."),
+        status @ 400..=499 => Problem::new(status, "bad_request", "请求有误", "Bad request").detail(format!("请求有误：{cause}"), format!("The request is wrong: {cause}")),
+        _ => Problem::internal(cause),
+    }
+}
+
+fn with_problem(response: ServiceResponse<BoxBody>, language: Language, id: &str) -> ServiceResponse<BoxBody> {
+    let problem = response.response().extensions().get::<Problem>().cloned();
+    let status = response.status().as_u16();
+    let is_bare = response.headers().get(CONTENT_TYPE).is_none() && status >= 400;
+    let Some(problem) = problem.or_else(|| is_bare.then(|| of_status(status, "")).filter(|problem| problem.status == status)) else {
+        return response;
+    };
+    if let Some(cause) = &problem.cause {
+        tracing::error!(cause, request_id = id, "internal error");
+    }
+    let path = response.request().path().to_owned();
+    let body = serde_json::to_vec(&problem.body(language, &path, id)).unwrap_or_default();
+    let mut response = response.map_body(|_, _| BoxBody::new(body));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    let tag = if language == Language::Chinese { "zh-CN" } else { "en" };
+    response.headers_mut().insert(actix_web::http::header::CONTENT_LANGUAGE, HeaderValue::from_static(tag));
+    response
+}
+
+/// Counts requests and times them by method, route and status, for `/metrics`.
+///
+/// # Errors
+/// Those of what it wraps.
+pub async fn observe(request: ServiceRequest, next: Next<impl MessageBody>) -> Result<ServiceResponse<impl MessageBody>, Error> {
+    let started = std::time::Instant::now();
+    let method = request.method().to_string();
+    let route = request.match_pattern().unwrap_or_else(|| "unmatched".to_owned());
+    let response = next.call(request).await?;
+    let status = response.status().as_u16().to_string();
+    metrics::counter!("http_requests_total", "method" => method.clone(), "route" => route.clone(), "status" => status).increment(1);
+    metrics::histogram!("http_request_seconds", "method" => method, "route" => route).record(started.elapsed());
+    Ok(response)
+}

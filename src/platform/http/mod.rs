@@ -1,0 +1,21 @@
+//! HTTP as every folder speaks it: who asks ([`Actor`](crate::kernel::access::Actor) or [`Public`]), what is written ([`Write`]),
+//! lists ([`ListRequest`]), and refusals as problems. The order of refusals is written once, here.
+
+mod body;
+mod context;
+mod cursor;
+mod export;
+mod extract;
+mod idempotency;
+mod list;
+mod middleware;
+mod respond;
+mod write;
+
+pub use body::{Body, Nothing};
+pub use context::{AttemptLog, Authenticate, Context};
+pub use extract::Public;
+pub use list::{ListPage, ListRequest, SortColumn};
+pub use middleware::{finish, observe};
+pub use respond::{etag, ok, ok_versioned, print_page};
+pub use write::{Done, Rules, Write};

@@ -1,0 +1,260 @@
+//! Every write, in the order of refusals: capability held nowhere, id out of reach, missing key or If-Match, the body's faults,
+//! capability not held at the row's unit, a stale version; then the use case with its own rules; then commit.
+
+use std::pin::Pin;
+
+use actix_web::dev::Payload;
+use actix_web::http::header::IF_MATCH;
+use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse, web};
+use serde::Serialize;
+use tracing_actix_web::RequestId;
+use uuid::Uuid;
+
+use super::body::{JSON_MOST_BYTES, RawBody};
+use super::idempotency::{self, Answer};
+use super::{Body, Context, etag};
+use crate::kernel::access::{Actor, Capability};
+use crate::kernel::act::{Act, Performer};
+use crate::kernel::problem::Problem;
+use crate::platform::db::{Authorised, Scoped, Tx};
+
+/// What a write demands of its headers.
+pub struct Rules<M> {
+    money: bool,
+    version: Option<fn(&M) -> i64>,
+}
+
+impl<M> Rules<M> {
+    /// No `If-Match`; `Idempotency-Key` is taken, not required.
+    #[must_use]
+    pub const fn plain() -> Self {
+        Self { money: false, version: None }
+    }
+
+    /// Moves, approves, signs or changes a row: `If-Match` is required.
+    #[must_use]
+    pub const fn moves(version: fn(&M) -> i64) -> Self {
+        Self { money: false, version: Some(version) }
+    }
+
+    /// Moves money: `Idempotency-Key` is required.
+    #[must_use]
+    pub const fn money(mut self) -> Self {
+        self.money = true;
+        self
+    }
+}
+
+/// What a use case gives back to the client.
+pub struct Done<R> {
+    created_at: Option<String>,
+    version: Option<i64>,
+    body: R,
+    stored: Option<serde_json::Value>,
+}
+
+impl<R: Serialize> Done<R> {
+    /// 201 with the path of the new row.
+    pub fn created(location: String, version: Option<i64>, body: R) -> Self {
+        Self { created_at: Some(location), version, body, stored: None }
+    }
+
+    /// 200 with the row as it is now.
+    pub fn changed(version: i64, body: R) -> Self {
+        Self { created_at: None, version: Some(version), body, stored: None }
+    }
+
+    /// 200 with a result that has no version.
+    pub fn result(body: R) -> Self {
+        Self { created_at: None, version: None, body, stored: None }
+    }
+
+    /// Keeps another body for a replay: one without the secret that is shown once.
+    #[must_use]
+    pub fn replayed_as(mut self, body: serde_json::Value) -> Self {
+        self.stored = Some(body);
+        self
+    }
+}
+
+/// A request that changes something. Its body is read, but not judged, before the handler runs.
+pub struct Write {
+    context: web::Data<Context>,
+    request: HttpRequest,
+    body: RawBody,
+    dry_run: bool,
+    key: Option<String>,
+    if_match: Option<String>,
+}
+
+impl FromRequest for Write {
+    type Error = Problem;
+    type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        let payload = web::Payload::from_request(&request, payload);
+        Box::pin(async move {
+            let context = request.app_data::<web::Data<Context>>().cloned().ok_or_else(|| Problem::internal("no context"))?;
+            let payload = payload.await.map_err(Problem::internal)?;
+            let body = RawBody::read(&request, payload, JSON_MOST_BYTES).await?;
+            let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+            let (key, if_match) = (header("idempotency-key"), header(IF_MATCH.as_str()));
+            let dry_run = request.query_string().split('&').any(|pair| pair == "dry_run=true");
+            Ok(Self { context, request, body, dry_run, key, if_match })
+        })
+    }
+}
+
+/// The id of a request, made by the logging middleware.
+pub(super) fn request_id(request: &HttpRequest) -> String {
+    request.extensions().get::<RequestId>().map(ToString::to_string).unwrap_or_default()
+}
+
+impl Write {
+    /// The context of the server.
+    #[must_use]
+    pub fn context(&self) -> &Context {
+        &self.context
+    }
+
+    /// The act of this request.
+    #[must_use]
+    pub fn act(&self, actor: &Actor) -> Act {
+        let address = self.request.peer_addr().map(|address| address.ip().to_string());
+        self.context.act(Performer::Person(actor.clone()), request_id(&self.request), address)
+    }
+
+    /// Makes a new row. The use case asks for the capability at the unit that the body names.
+    ///
+    /// # Errors
+    /// Every refusal, in the order of refusals.
+    pub async fn create<B: Body, R: Serialize>(
+        self,
+        actor: &Actor,
+        capability: Capability,
+        rules: Rules<()>,
+        work: impl AsyncFnOnce(&Tx, &Act, B) -> Result<Done<R>, Problem>,
+    ) -> Result<HttpResponse, Problem> {
+        let result = async {
+            actor.require_anywhere(capability)?;
+            self.require_headers(rules.money, false)?;
+            let body = self.body.parse::<B>()?;
+            let tx = self.context.write(actor.scope()).await?;
+            self.finish(tx, actor, async |tx, act| work(tx, act, body).await).await
+        }
+        .await;
+        self.keep_refusal(actor, None, result).await
+    }
+
+    /// Acts on a row, which is found in the scope and authorised before the use case sees it.
+    ///
+    /// # Errors
+    /// Every refusal, in the order of refusals.
+    pub async fn on<E: Scoped, B: Body, R: Serialize>(
+        self,
+        actor: &Actor,
+        capability: Capability,
+        id: &str,
+        rules: Rules<E::Model>,
+        work: impl AsyncFnOnce(&Tx, &Act, Authorised<E::Model>, B) -> Result<Done<R>, Problem>,
+    ) -> Result<HttpResponse, Problem>
+    where
+        E::Model: Sync,
+    {
+        let result = async {
+            actor.require_anywhere(capability)?;
+            let tx = self.context.write(actor.scope()).await?;
+            let row = tx.load::<E>(Uuid::parse_str(id).map_err(|_bad| Problem::not_found())?).await?;
+            self.require_headers(rules.money, rules.version.is_some())?;
+            let body = self.body.parse::<B>()?;
+            let row = row.authorise(actor, capability)?;
+            self.finish(tx, actor, async |tx, act| {
+                if let Some(version) = rules.version {
+                    self.require_version(version(&row))?;
+                }
+                work(tx, act, row, body).await
+            })
+            .await
+        }
+        .await;
+        self.keep_refusal(actor, Some(id.to_owned()), result).await
+    }
+
+    fn require_headers(&self, money: bool, version: bool) -> Result<(), Problem> {
+        match &self.key {
+            None if money => {
+                return Err(Problem::new(400, "idempotency_key_required", "缺少 Idempotency-Key", "Idempotency-Key is missing").detail(
+                    "涉及资金的请求必须带 Idempotency-Key 头（每个新请求一个新值），以防重复办理。",
+                    "Requests that move money need an Idempotency-Key header, a new value for each new request, so that none acts twice.",
+                ));
+            }
+            Some(key) if key.is_empty() || key.len() > 255 => {
+                return Err(Problem::new(400, "idempotency_key_required", "Idempotency-Key 不合规", "Idempotency-Key is not usable")
+                    .detail("Idempotency-Key 须为 1 至 255 个字符。", "An Idempotency-Key has 1 to 255 characters."));
+            }
+            _ => {}
+        }
+        if version && self.if_match.is_none() {
+            return Err(Problem::new(428, "precondition_required", "缺少 If-Match", "If-Match is missing").detail(
+                "请先读取该记录，并把其 ETag 放在 If-Match 头中，以免办理他人已修改的内容。",
+                "Read the record first and send its ETag as If-Match, so that nothing that changed since is acted on.",
+            ));
+        }
+        Ok(())
+    }
+
+    fn require_version(&self, version: i64) -> Result<(), Problem> {
+        let now = etag(version);
+        if self.if_match.as_deref().is_some_and(|given| given.split(',').any(|tag| tag.trim() == now)) {
+            return Ok(());
+        }
+        Err(Problem::new(412, "precondition_failed", "记录已被修改", "The record has changed")
+            .detail(format!("该记录当前版本为 {now}，与 If-Match 不符。请重新读取、核对后再办理。"), format!("The record is now at {now}, not what If-Match says. Read it again, check it, then act.")))
+    }
+
+    /// Replays a stored answer or runs the use case, keeps its answer, and commits; a dry run rolls back.
+    async fn finish<R: Serialize>(&self, tx: Tx, actor: &Actor, work: impl AsyncFnOnce(&Tx, &Act) -> Result<Done<R>, Problem>) -> Result<HttpResponse, Problem> {
+        let act = self.act(actor);
+        let fingerprint = idempotency::fingerprint(&[
+            self.request.method().as_str().as_bytes(),
+            self.request.uri().to_string().as_bytes(),
+            self.if_match.as_deref().unwrap_or_default().as_bytes(),
+            self.body.bytes(),
+        ]);
+        let key = self.key.as_deref().filter(|_| !self.dry_run);
+        if let Some(key) = key
+            && let Some(answer) = idempotency::find(&tx, actor.user_id, key, &fingerprint, act.at).await?
+        {
+            return Ok(answer.response(true));
+        }
+        let done = work(&tx, &act).await?;
+        let answer = Answer {
+            status: if done.created_at.is_some() && !self.dry_run { 201 } else { 200 },
+            location: done.created_at,
+            etag: done.version.map(etag),
+            body: serde_json::to_value(&done.body).map_err(Problem::internal)?,
+        };
+        if self.dry_run {
+            tx.rollback().await?;
+            return Ok(answer.response(false));
+        }
+        if let Some(key) = key {
+            let kept = Answer { body: done.stored.unwrap_or_else(|| answer.body.clone()), location: answer.location.clone(), etag: answer.etag.clone(), status: answer.status };
+            idempotency::store(&tx, actor.user_id, key, fingerprint, act.at, &kept).await?;
+        }
+        tx.commit().await?;
+        Ok(answer.response(false))
+    }
+
+    /// Of a refused write only the attempt is kept: a 403, and a 404 on the path's id.
+    async fn keep_refusal(&self, actor: &Actor, id: Option<String>, result: Result<HttpResponse, Problem>) -> Result<HttpResponse, Problem> {
+        if let Err(problem) = &result
+            && (problem.status == 403 || (problem.status == 404 && id.is_some()))
+        {
+            let operation = format!("{} {}", self.request.method(), self.request.match_pattern().unwrap_or_else(|| self.request.path().to_owned()));
+            self.context.attempts.access_refused(actor, &operation, id, problem.code).await;
+        }
+        result
+    }
+}
