@@ -2,5 +2,9 @@
 //!
 //! The map of the folders is in ARCHITECTURE.md.
 
+pub mod app;
 pub mod kernel;
+pub mod keys;
+pub mod people;
 pub mod platform;
+pub mod settings;

@@ -1,3 +1,205 @@
-//! The command line.
+//! The command line. Exit codes: 0 done, 1 refused or not found true, 2 wrong usage.
 
-fn main() {}
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::{Args, Parser, Subcommand};
+use migration::{Migrator, MigratorTrait};
+use mingzhang::kernel::act::{Act, Performer};
+use mingzhang::kernel::clock::Clocks;
+use mingzhang::kernel::problem::Problem;
+use mingzhang::people::identity::Passwords;
+use mingzhang::people::identity::set_up::{FirstAdministrator, first_administrator};
+use mingzhang::platform::db::{Db, DbSettings, Reason, Sql};
+use mingzhang::platform::http::Context;
+use mingzhang::settings::{LogFormat, MEANINGS, Settings};
+use mingzhang::{app, keys};
+use tracing_subscriber::EnvFilter;
+
+/// Mingzhang 明账 — open books for the funds of a district's communities.
+#[derive(Parser)]
+#[command(version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve the API until told to stop.
+    Serve,
+    /// Bring the database's schema up to date.
+    Migrate,
+    /// Users.
+    #[command(subcommand)]
+    User(User),
+    /// Keys.
+    #[command(subcommand)]
+    Keys(Keys),
+    /// Print the API's description (OpenAPI 3.1).
+    Openapi,
+    /// Print every setting with its meaning and default.
+    Config,
+}
+
+#[derive(Subcommand)]
+enum User {
+    /// Make one of the first two administrators of a district. The password is read from MINGZHANG_FIRST_PASSWORD.
+    Create(CreateUser),
+}
+
+#[derive(Args)]
+struct CreateUser {
+    /// The district's name; it is opened where it does not exist.
+    #[arg(long)]
+    district: String,
+    /// The city's name.
+    #[arg(long)]
+    city: Option<String>,
+    /// The login name.
+    #[arg(long)]
+    username: String,
+    /// The name that colleagues see.
+    #[arg(long)]
+    name: String,
+    /// The first password, to be changed at the first login.
+    #[arg(long, env = "MINGZHANG_FIRST_PASSWORD", hide_env_values = true)]
+    password: String,
+}
+
+#[derive(Subcommand)]
+enum Keys {
+    /// Put a new current key in front: jwt, encryption or signing.
+    Rotate {
+        /// Which keys.
+        kind: String,
+    },
+}
+
+/// What a command could not do.
+enum Failure {
+    /// Exit code 1.
+    Refused(String),
+    /// Exit code 2.
+    Usage(String),
+}
+
+impl From<Problem> for Failure {
+    fn from(problem: Problem) -> Self {
+        Self::Refused(format!("{}\n{problem}", problem.detail.zh))
+    }
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return tell(Failure::Refused(error.to_string())),
+    };
+    match runtime.block_on(run(cli.command)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => tell(failure),
+    }
+}
+
+fn tell(failure: Failure) -> ExitCode {
+    let (text, code) = match failure {
+        Failure::Refused(text) => (text, 1),
+        Failure::Usage(text) => (text, 2),
+    };
+    eprintln!("{text}");
+    ExitCode::from(code)
+}
+
+async fn run(command: Command) -> Result<(), Failure> {
+    let settings = Settings::load().map_err(Failure::Usage)?;
+    match command {
+        Command::Openapi => {
+            println!("{}", app::openapi().to_pretty_json().map_err(Problem::internal)?);
+            Ok(())
+        }
+        Command::Config => {
+            for (name, meaning, default) in MEANINGS {
+                println!("{name:32} {meaning} [{default}]");
+            }
+            Ok(())
+        }
+        Command::Keys(Keys::Rotate { kind }) => {
+            println!("{}", keys::rotate(&settings, &kind).map_err(Failure::Usage)?);
+            Ok(())
+        }
+        Command::Migrate => migrate(&settings).await,
+        Command::User(User::Create(new)) => create_user(&settings, new).await,
+        Command::Serve => serve(&settings).await,
+    }
+}
+
+async fn migrate(settings: &Settings) -> Result<(), Failure> {
+    settings.make_data_dir()?;
+    let url = settings.migrate_database_url.clone().unwrap_or_else(|| settings.database_url());
+    let connection = sea_orm::Database::connect(url).await.map_err(Problem::from)?;
+    Migrator::up(&connection, None).await.map_err(Problem::from)?;
+    connection.close().await.map_err(Problem::from)?;
+    eprintln!("数据库结构已是最新 / the schema is up to date");
+    Ok(())
+}
+
+/// Opens the database for a command; the embedded one is brought up to date by itself.
+async fn open(settings: &Settings) -> Result<Context, Failure> {
+    if !settings.is_postgres() {
+        migrate(settings).await?;
+    }
+    let keys = keys::load(settings).map_err(Failure::Usage)?;
+    let db = Db::connect(&DbSettings::of_url(&settings.database_url())).await?;
+    if let Some(what) = db.too_strong().await? {
+        return Err(Failure::Usage(format!("DATABASE_URL: 服务账号权限过大（{what}），请使用 mingzhang_app / the serving role is too strong ({what}): use mingzhang_app")));
+    }
+    let clocks = clocks(settings, &db).await?;
+    Ok(app::context(db, clocks, Arc::new(keys)))
+}
+
+#[derive(sea_orm::FromQueryResult)]
+struct Mark {
+    kind: String,
+}
+
+/// The clocks; the business clock is settable on demo and test databases only.
+async fn clocks(settings: &Settings, db: &Db) -> Result<Clocks, Failure> {
+    let Some(instant) = settings.clock else {
+        return Ok(Clocks::real(settings.time_zone));
+    };
+    let tx = db.read_as_system(Reason::SetUp).await?;
+    let mark = tx.query_one::<Mark>(Sql::both("SELECT kind FROM database_marks"), Vec::new()).await?;
+    if mark.is_none_or(|mark| mark.kind == "production") {
+        return Err(Failure::Usage("MINGZHANG_CLOCK: 只能用于标记为 demo 或 test 的数据库 / only on a database marked demo or test".to_owned()));
+    }
+    Ok(Clocks::ticking_from(instant.to_utc(), settings.time_zone))
+}
+
+async fn create_user(settings: &Settings, new: CreateUser) -> Result<(), Failure> {
+    let context = open(settings).await?;
+    let passwords = Passwords::try_new()?;
+    let tx = context.db.write_as_system(Reason::SetUp).await?;
+    let act: Act = context.act(Performer::Job { name: "user.create", authorisation: None }, "command-line".to_owned(), None);
+    let administrator = FirstAdministrator { district: new.district, city: new.city, username: new.username, display_name: new.name, password: new.password, must_change_password: true };
+    let user = first_administrator(&tx, &act, &passwords, administrator).await?;
+    tx.commit().await?;
+    println!("{} {}", user.id, user.username);
+    Ok(())
+}
+
+async fn serve(settings: &Settings) -> Result<(), Failure> {
+    let filter = EnvFilter::try_new(&settings.log_filter).map_err(|error| Failure::Usage(format!("MINGZHANG_LOG_FILTER: {error}")))?;
+    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match settings.log_format {
+        LogFormat::Json => subscriber.json().init(),
+        LogFormat::Text => subscriber.init(),
+    }
+    let context = open(settings).await?;
+    let listener = std::net::TcpListener::bind(&settings.bind).map_err(|error| Failure::Usage(format!("MINGZHANG_BIND {}: {error}", settings.bind)))?;
+    eprintln!("http://{} · 文档 / documentation: http://{}/docs/", settings.bind, settings.bind);
+    let workers = std::thread::available_parallelism().map_or(1, usize::from);
+    let server = app::serve(listener, context, Passwords::try_new()?, workers).map_err(Problem::internal)?;
+    server.await.map_err(Problem::internal)?;
+    Ok(())
+}

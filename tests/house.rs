@@ -1,1 +1,1 @@
-//! x
+//! House rules.

@@ -74,6 +74,16 @@ impl Tx {
         self.maybe_load::<E>(id).await?.ok_or_else(|| Problem::unknown_reference(pointer))
     }
 
+    /// As [`Tx::reference`], to be authorised at its unit.
+    ///
+    /// # Errors
+    /// As [`Tx::reference`].
+    pub async fn load_reference<E: Scoped>(&self, id: Uuid, pointer: &str) -> Result<Loaded<E::Model>, Problem> {
+        let model = self.reference::<E>(id, pointer).await?;
+        let place = E::place(&model);
+        Ok(Loaded { model, place })
+    }
+
     /// A query that carries the scope's condition.
     #[must_use]
     pub fn select<E: Scoped>(&self) -> Select<E> {

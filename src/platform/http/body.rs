@@ -88,6 +88,14 @@ impl RawBody {
     }
 }
 
+/// Reads a JSON body outside the order of refusals of [`super::Write`]: for `auth` and `public`.
+///
+/// # Errors
+/// 413, 415, 400, 422.
+pub async fn read_json<B: Body>(request: &HttpRequest, payload: web::Payload) -> Result<B, Problem> {
+    RawBody::read(request, payload, JSON_MOST_BYTES).await?.parse()
+}
+
 fn finish<B: Body>(body: B) -> Result<B, Problem> {
     let mut faults = Faults::none();
     body.faults(&mut faults);

@@ -4,7 +4,7 @@ use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
-use actix_web::{Error, ResponseError};
+use actix_web::Error;
 
 use super::write::request_id;
 use crate::kernel::problem::{Language, Problem};
@@ -17,19 +17,12 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// None of its own: what handlers refuse comes out as an answer.
 pub async fn finish(request: ServiceRequest, next: Next<impl MessageBody + 'static>) -> Result<ServiceResponse<BoxBody>, Error> {
     let language = Language::of_header(request.headers().get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).unwrap_or_default());
-    let http_request = request.request().clone();
-    let id = request_id(&http_request);
-    let response = match next.call(request).await {
-        Ok(response) => response.map_into_boxed_body(),
-        Err(error) => {
-            let problem = error.as_error::<Problem>().cloned();
-            let status = error.as_response_error().status_code().as_u16();
-            let problem = problem.unwrap_or_else(|| of_status(status, &error.to_string()));
-            ServiceResponse::new(http_request.clone(), problem.error_response())
-        }
-    };
+    // No clone of the request is kept: the router below needs it alone.
+    let id = request_id(request.request());
+    let path = request.path().to_owned();
+    let response = next.call(request).await?.map_into_boxed_body();
     let mut response = with_problem(response, language, &id);
-    let private = http_request.path().starts_with("/api/");
+    let private = path.starts_with("/api/");
     let headers = response.headers_mut();
     let mut set = |name: HeaderName, value: &str| {
         if let Ok(value) = HeaderValue::from_str(value) {
@@ -41,7 +34,7 @@ pub async fn finish(request: ServiceRequest, next: Next<impl MessageBody + 'stat
     set(HeaderName::from_static("x-frame-options"), "DENY");
     set(HeaderName::from_static("referrer-policy"), "no-referrer");
     set(HeaderName::from_static("strict-transport-security"), "max-age=31536000");
-    let policy = if http_request.path().starts_with("/docs") {
+    let policy = if path.starts_with("/docs") {
         "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; script-src 'self' 'unsafe-inline'"
     } else {
         "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"

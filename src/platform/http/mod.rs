@@ -9,13 +9,15 @@ mod extract;
 mod idempotency;
 mod list;
 mod middleware;
+mod refusals;
 mod respond;
 mod write;
 
-pub use body::{Body, Nothing};
+pub use body::{Body, Nothing, read_json};
 pub use context::{AttemptLog, Authenticate, Context};
 pub use extract::Public;
 pub use list::{ListPage, ListRequest, SortColumn};
 pub use middleware::{finish, observe};
+pub use refusals::Refusals;
 pub use respond::{etag, ok, ok_versioned, print_page};
-pub use write::{Done, Rules, Write};
+pub use write::{Done, Rules, Write, request_id};

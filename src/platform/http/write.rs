@@ -107,7 +107,8 @@ impl FromRequest for Write {
 }
 
 /// The id of a request, made by the logging middleware.
-pub(super) fn request_id(request: &HttpRequest) -> String {
+#[must_use]
+pub fn request_id(request: &HttpRequest) -> String {
     request.extensions().get::<RequestId>().map(ToString::to_string).unwrap_or_default()
 }
 

@@ -1,0 +1,139 @@
+//! One text of DDL for both databases: placeholders for types, and what only one of them has (roles and row-level security, or triggers of another form).
+
+use sea_orm_migration::prelude::*;
+use sea_orm_migration::sea_orm::{ConnectionTrait, DbBackend};
+
+/// The role that serves on PostgreSQL: it owns nothing and bypasses nothing.
+const APP_ROLE: &str = "mingzhang_app";
+
+/// Who sees and writes the rows of a table on PostgreSQL. The twin of `platform::db::Class`, which says it for both databases.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// The system's, and within a person's units where the row has a district.
+    System,
+    /// Without a unit (keys, sessions, counters): every scope, never none.
+    Technical,
+    /// A street's rows, hidden from its communities.
+    #[expect(dead_code, reason = "the first tables of a street come with the plan")]
+    Street,
+    /// A street's or one of its communities' rows.
+    #[expect(dead_code, reason = "the first tables of a community come with the plan")]
+    Community,
+    /// A street's rows that its communities see and change by rule.
+    #[expect(dead_code, reason = "the first shared tables come with the budget")]
+    Shared,
+    /// What a district (or a street) keeps for all below it.
+    #[expect(dead_code, reason = "the first reference tables come with the spending rules")]
+    Reference,
+}
+
+/// DDL on one database.
+pub struct Ddl<'a> {
+    manager: &'a SchemaManager<'a>,
+    postgres: bool,
+}
+
+impl<'a> Ddl<'a> {
+    /// The DDL of this migration.
+    pub fn new(manager: &'a SchemaManager<'a>) -> Self {
+        Self { manager, postgres: manager.get_database_backend() == DbBackend::Postgres }
+    }
+
+    async fn execute(&self, sql: &str) -> Result<(), DbErr> {
+        self.manager.get_connection().execute_unprepared(sql).await?;
+        Ok(())
+    }
+
+    /// Runs statements that end with `;` at the end of a line. `{uuid} {ts} {date} {json} {bytes}` become the database's types.
+    pub async fn run(&self, text: &str) -> Result<(), DbErr> {
+        let types = if self.postgres {
+            [("{uuid}", "uuid"), ("{ts}", "timestamptz"), ("{date}", "date"), ("{json}", "jsonb"), ("{bytes}", "bytea")]
+        } else {
+            [("{uuid}", "uuid_text"), ("{ts}", "timestamp_with_timezone_text"), ("{date}", "date_text"), ("{json}", "json_text"), ("{bytes}", "blob")]
+        };
+        let text = types.iter().fold(text.to_owned(), |text, (placeholder, name)| text.replace(placeholder, name));
+        for statement in text.split(";\n").map(str::trim).filter(|statement| !statement.is_empty()) {
+            self.execute(statement).await?;
+        }
+        Ok(())
+    }
+
+    /// Runs statements on PostgreSQL only.
+    pub async fn run_on_postgres(&self, statements: &[&str]) -> Result<(), DbErr> {
+        if self.postgres {
+            for statement in statements {
+                self.execute(statement).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What row-level security reads: the scope of the transaction, or null. No scope, no row.
+    pub async fn scope_functions(&self) -> Result<(), DbErr> {
+        self.run_on_postgres(&[
+            "CREATE FUNCTION mz_scope() RETURNS text LANGUAGE sql STABLE AS $$ SELECT NULLIF(current_setting('mingzhang.scope', true), '') $$",
+            "CREATE FUNCTION mz_district() RETURNS uuid LANGUAGE sql STABLE AS $$ SELECT NULLIF(current_setting('mingzhang.district', true), '')::uuid $$",
+            "CREATE FUNCTION mz_street() RETURNS uuid LANGUAGE sql STABLE AS $$ SELECT NULLIF(current_setting('mingzhang.street', true), '')::uuid $$",
+            "CREATE FUNCTION mz_community() RETURNS uuid LANGUAGE sql STABLE AS $$ SELECT NULLIF(current_setting('mingzhang.community', true), '')::uuid $$",
+            "CREATE FUNCTION mz_refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'append_only: %', TG_TABLE_NAME; END $$",
+        ])
+        .await
+    }
+
+    /// Puts a table behind row-level security (forced, so that its owner is bound too, by a policy of its own) and lets the serving role use it.
+    pub async fn guard(&self, table: &str, class: Class) -> Result<(), DbErr> {
+        if !self.postgres {
+            return Ok(());
+        }
+        self.execute(&format!("ALTER TABLE {table} ENABLE ROW LEVEL SECURITY")).await?;
+        self.execute(&format!("ALTER TABLE {table} FORCE ROW LEVEL SECURITY")).await?;
+        self.execute(&format!("CREATE POLICY owner_all ON {table} TO CURRENT_USER USING (true) WITH CHECK (true)")).await?;
+        let (sees, writes) = conditions(class);
+        self.execute(&format!("CREATE POLICY app_scope ON {table} TO {APP_ROLE} USING ({sees}) WITH CHECK ({writes})")).await?;
+        self.execute(&format!("GRANT SELECT, INSERT, UPDATE, DELETE ON {table} TO {APP_ROLE}")).await
+    }
+
+    /// Nobody changes or deletes a row of this table, on PostgreSQL not even its owner without dropping the trigger first.
+    pub async fn append_only(&self, table: &str) -> Result<(), DbErr> {
+        if self.postgres {
+            self.execute(&format!("REVOKE UPDATE, DELETE, TRUNCATE ON {table} FROM {APP_ROLE}")).await?;
+            self.execute(&format!("CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON {table} FOR EACH ROW EXECUTE FUNCTION mz_refuse()")).await?;
+            return self.execute(&format!("CREATE TRIGGER append_only_truncate BEFORE TRUNCATE ON {table} EXECUTE FUNCTION mz_refuse()")).await;
+        }
+        for event in ["UPDATE", "DELETE"] {
+            let name = format!("{table}_no_{}", event.to_lowercase());
+            self.execute(&format!("CREATE TRIGGER {name} BEFORE {event} ON {table} BEGIN SELECT RAISE(ABORT, 'append_only: {table}'); END")).await?;
+        }
+        Ok(())
+    }
+}
+
+/// What a class sees, and what it writes. The sub-selects are evaluated once a statement, not once a row.
+fn conditions(class: Class) -> (String, String) {
+    let system = "(SELECT mz_scope()) = 'system'";
+    let district = "district_id = (SELECT mz_district())";
+    let street = "((SELECT mz_street()) IS NULL OR street_id = (SELECT mz_street()))";
+    let community = "((SELECT mz_community()) IS NULL OR community_id = (SELECT mz_community()))";
+    let business = "(SELECT mz_scope()) IN ('district', 'street', 'community')";
+    let not_community = "(SELECT mz_scope()) IN ('district', 'street')";
+    match class {
+        Class::Technical => ("(SELECT mz_scope()) IS NOT NULL".to_owned(), "(SELECT mz_scope()) IS NOT NULL".to_owned()),
+        Class::System => {
+            let both = format!("{system} OR ({business} AND {district} AND {street} AND {community})");
+            (both.clone(), both)
+        }
+        Class::Street => {
+            let both = format!("{not_community} AND {district} AND {street}");
+            (both.clone(), both)
+        }
+        Class::Community => {
+            let both = format!("{business} AND {district} AND {street} AND {community}");
+            (both.clone(), both)
+        }
+        Class::Shared => {
+            let both = format!("{business} AND {district} AND {street}");
+            (both.clone(), both)
+        }
+        Class::Reference => (format!("{business} AND {district} AND (street_id IS NULL OR {street})"), format!("{not_community} AND {district} AND {street}")),
+    }
+}

@@ -1,0 +1,114 @@
+//! The composition root: the only place that knows every folder.
+
+use std::sync::Arc;
+
+use actix_web::middleware::from_fn;
+use actix_web::{App, HttpResponse, HttpServer, get, web};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use tracing_actix_web::TracingLogger;
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::{Modify, OpenApi};
+use utoipa_actix_web::AppExt;
+use utoipa_swagger_ui::SwaggerUi;
+
+use crate::kernel::calendar::WorkingCalendar;
+use crate::kernel::clock::Clocks;
+use crate::kernel::crypto::KeyRing;
+use crate::kernel::problem::{Problem, ProblemBody};
+use crate::people::identity::{self, Authenticator, Passwords};
+use crate::people::tenancy;
+use crate::platform::audit::Attempts;
+use crate::platform::db::{Db, Reason};
+use crate::platform::http::{Context, Public, finish, observe, ok};
+
+struct Security;
+
+impl Modify for Security {
+    fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
+        let components = openapi.components.get_or_insert_default();
+        components.add_security_scheme("bearer", SecurityScheme::Http(HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build()));
+    }
+}
+
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "Mingzhang 明账", description = "Open books for the funds of a district's communities. Amounts are strings of yuan with two decimals."),
+    components(schemas(ProblemBody)),
+    modifiers(&Security),
+    security(("bearer" = []))
+)]
+struct Description;
+
+/// Puts the parts together.
+#[must_use]
+pub fn context(db: Db, clocks: Clocks, keys: Arc<KeyRing>) -> Context {
+    let authenticator = Arc::new(Authenticator::new(db.clone(), clocks.clone(), Arc::clone(&keys)));
+    let attempts = Arc::new(Attempts::new(db.clone(), clocks.clone()));
+    Context { db, clocks, keys, calendar: Arc::new(WorkingCalendar::default()), authenticator, attempts }
+}
+
+/// The routes of the API.
+fn api(config: &mut utoipa_actix_web::service_config::ServiceConfig) {
+    config.service(utoipa_actix_web::scope("/api/v1").configure(identity::routes::routes).configure(tenancy::routes::routes));
+}
+
+/// The description of the API (OpenAPI 3.1).
+#[must_use]
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    let (_, description) = App::new().into_utoipa_app().openapi(Description::openapi()).configure(api).split_for_parts();
+    description
+}
+
+/// The process answers.
+#[get("/health/live")]
+async fn live(_public: Public) -> HttpResponse {
+    ok(&serde_json::json!({"status": "live"}))
+}
+
+/// The database answers; says so where the business clock is set.
+#[get("/health/ready")]
+async fn ready(_public: Public, context: web::Data<Context>) -> Result<HttpResponse, Problem> {
+    let tx = context.db.read_as_system(Reason::Health).await?;
+    tx.rollback().await?;
+    let clock = context.clocks.is_set().then(|| context.clocks.business_now());
+    Ok(ok(&serde_json::json!({"status": "ready", "business_clock_set_to": clock})))
+}
+
+/// Prometheus metrics.
+#[get("/metrics")]
+async fn metrics(_public: Public, handle: web::Data<PrometheusHandle>) -> HttpResponse {
+    HttpResponse::Ok().content_type("text/plain; version=0.0.4").body(handle.render())
+}
+
+/// Serves on a listener until it is told to stop; requests that are running are finished first.
+///
+/// # Errors
+/// Where the listener cannot be used.
+pub fn serve(listener: std::net::TcpListener, context: Context, passwords: Passwords, workers: usize) -> std::io::Result<actix_web::dev::Server> {
+    let recorder = PrometheusBuilder::new().build_recorder();
+    let handle = web::Data::new(recorder.handle());
+    // In tests several servers run in one process; the first one's recorder counts for all.
+    if ::metrics::set_global_recorder(recorder).is_err() {
+        tracing::debug!("metrics are recorded already");
+    }
+    let (context, passwords) = (web::Data::new(context), web::Data::new(passwords));
+    let server = HttpServer::new(move || {
+        let (app, description) = App::new()
+            .app_data(context.clone())
+            .app_data(passwords.clone())
+            .app_data(handle.clone())
+            .into_utoipa_app()
+            .openapi(Description::openapi())
+            .configure(api)
+            .split_for_parts();
+        app.service(live)
+            .service(ready)
+            .service(metrics)
+            .service(SwaggerUi::new("/docs/{_:.*}").url("/openapi.json", description))
+            .default_service(web::to(|| async { Err::<HttpResponse, _>(Problem::not_found()) }))
+            .wrap(from_fn(observe))
+            .wrap(from_fn(finish))
+            .wrap(TracingLogger::default())
+    });
+    Ok(server.workers(workers).shutdown_timeout(30).listen(listener)?.run())
+}

@@ -1,0 +1,57 @@
+//! Which role holds what: the one table of rights.
+
+use std::collections::BTreeSet;
+
+use crate::kernel::access::Capability::{self, *};
+use crate::kernel::access::Role;
+
+/// What everybody who works in the street or the district reads.
+const READ: &[Capability] = &[UnitRead, UserRead, ReferenceRead, PlanRead, BudgetRead];
+/// What those read who deal with the street's money.
+const READ_MONEY: &[Capability] = &[LedgerRead, StipendRead, JobRead];
+
+/// The capabilities of a role, at the unit it is held at and below.
+#[must_use]
+pub fn of_role(role: Role) -> BTreeSet<Capability> {
+    let groups: &[&[Capability]] = match role {
+        Role::DistrictAdmin => &[READ, READ_MONEY, &[StreetOpen, CommunityOpen, UserManage, RoleGrant, RoleConfirm, ReferenceManage, BudgetApprove, AuditRead, JobRun]],
+        Role::DistrictAuditor => &[READ, READ_MONEY, &[AuditRead, PersonUnmask]],
+        Role::StreetAdmin => &[READ, &[CommunityOpen, UserManage, RoleGrant, RoleConfirm, JobRead]],
+        Role::PartyOffice => &[READ, READ_MONEY, &[PlanWrite, BudgetDraft, StipendPrepare, EnrolmentConfirm, RunStop, PersonUnmask]],
+        Role::StreetLeader => &[READ, READ_MONEY, &[TransferApprove, OpeningApprove, EnrolmentConfirm, RunApprove, RunStop, AuthorisationSign]],
+        Role::Accountant => &[READ, READ_MONEY, &[ReceiptRecord, YearOpen, PeriodClose, LedgerRecord, BankAccountConfirm, RunPost, RunStop, RecoveryRecord, PersonUnmask, JobRun]],
+        Role::Cashier => &[READ, READ_MONEY, &[BankFile]],
+        Role::Inspector => &[READ, READ_MONEY, &[AuditRead]],
+        Role::CommunitySecretary | Role::CommunityStaff => &[&[UnitRead, UserRead, ReferenceRead, PlanRead, BudgetRead]],
+    };
+    groups.iter().flat_map(|group| group.iter().copied()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_audits_or_inspects_changes_no_money() {
+        let money = [BudgetDraft, BudgetApprove, TransferApprove, ReceiptRecord, LedgerRecord, RunApprove, RunPost, BankFile, AuthorisationSign, StipendPrepare, RecoveryRecord];
+        for role in [Role::DistrictAuditor, Role::Inspector, Role::StreetAdmin] {
+            assert!(money.iter().all(|capability| !of_role(role).contains(capability)), "{role:?}");
+        }
+    }
+
+    #[test]
+    fn the_cashier_books_nothing() {
+        let booking = [ReceiptRecord, LedgerRecord, RunPost, PeriodClose, YearOpen, RecoveryRecord];
+        assert!(booking.iter().all(|capability| !of_role(Role::Cashier).contains(capability)));
+    }
+
+    #[test]
+    fn no_one_role_prepares_and_approves_the_same() {
+        for role in Role::ALL {
+            let held = of_role(role);
+            assert!(!(held.contains(&BudgetDraft) && held.contains(&BudgetApprove)), "{role:?}");
+            assert!(!(held.contains(&StipendPrepare) && held.contains(&RunApprove)), "{role:?}");
+            assert!(!(held.contains(&RunApprove) && held.contains(&BankFile)), "{role:?}");
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! The tree of units: district, street, community. The street is the tenant; a city is a label on its district.
+
+pub mod entity;
+mod open;
+pub mod routes;
+
+pub use entity::org_unit;

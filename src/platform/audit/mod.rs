@@ -1,0 +1,182 @@
+//! The audit trail: who did what to which record, before and after, from where. An event is written in the transaction of what it tells,
+//! with an entry in a queue from which a worker seals it, so that no request waits for the chain.
+
+use async_trait::async_trait;
+use chrono::{DateTime, DurationRound, TimeDelta};
+use sea_orm::Value;
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::kernel::access::{Actor, Place};
+use crate::kernel::act::{Act, Performer};
+use crate::kernel::clock::Clocks;
+use crate::kernel::ids::new_id;
+use crate::kernel::problem::Problem;
+use crate::platform::db::{Db, Reason, Sql, Tx};
+use crate::platform::http::AttemptLog;
+
+/// What happened to which record.
+#[derive(Debug, Default)]
+pub struct Event {
+    /// Noun and verb, such as `user.create`.
+    pub action: &'static str,
+    /// The kind of record.
+    pub subject_type: &'static str,
+    /// The record.
+    pub subject_id: Option<Uuid>,
+    /// Where the record sits.
+    pub place: Option<Place>,
+    /// The record before, without personal data.
+    pub before: Option<serde_json::Value>,
+    /// The record after, without personal data.
+    pub after: Option<serde_json::Value>,
+    /// Why, where people must say so.
+    pub reason: Option<String>,
+}
+
+impl Event {
+    /// An event about one record.
+    #[must_use]
+    pub fn new(action: &'static str, subject_type: &'static str, subject_id: Uuid, place: Place) -> Self {
+        Self { action, subject_type, subject_id: Some(subject_id), place: Some(place), ..Self::default() }
+    }
+
+    /// What the record was before.
+    ///
+    /// # Errors
+    /// 500 where it cannot be written as JSON.
+    pub fn before(mut self, record: &impl Serialize) -> Result<Self, Problem> {
+        self.before = Some(serde_json::to_value(record).map_err(Problem::internal)?);
+        Ok(self)
+    }
+
+    /// What the record is now.
+    ///
+    /// # Errors
+    /// 500 where it cannot be written as JSON.
+    pub fn after(mut self, record: &impl Serialize) -> Result<Self, Problem> {
+        self.after = Some(serde_json::to_value(record).map_err(Problem::internal)?);
+        Ok(self)
+    }
+}
+
+const INSERT: Sql = Sql::both(
+    "INSERT INTO audit_events (id, district_id, street_id, community_id, at, business_date, action, subject_type, subject_id, user_id, acting_for, job, authorisation_id, session_id, request_id, address, reason, before, after) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)",
+);
+const QUEUE: Sql = Sql::both("INSERT INTO audit_queue (event_id) VALUES ($1)");
+
+/// Writes an event and its entry in the queue; gives its id.
+///
+/// # Errors
+/// 500 where the database fails: then the act is rolled back too.
+pub async fn record(tx: &Tx, act: &Act, event: Event) -> Result<Uuid, Problem> {
+    let id = new_id();
+    let (user, session, acting_for, job, authorisation) = match &act.by {
+        Performer::Person(actor) => (Some(actor.user_id), Some(actor.session_id), acting_for(actor, event.place), None, None),
+        Performer::Job { name, authorisation } => (None, None, None, Some((*name).to_owned()), *authorisation),
+    };
+    let values: Vec<Value> = vec![
+        id.into(),
+        event.place.map(|place| place.district).into(),
+        event.place.and_then(|place| place.street).into(),
+        event.place.and_then(|place| place.community).into(),
+        act.at.into(),
+        act.today.into(),
+        event.action.into(),
+        event.subject_type.into(),
+        event.subject_id.into(),
+        user.into(),
+        acting_for.into(),
+        job.into(),
+        authorisation.into(),
+        session.into(),
+        act.request_id.clone().into(),
+        act.address.clone().into(),
+        event.reason.into(),
+        event.before.into(),
+        event.after.into(),
+    ];
+    tx.execute(INSERT, values).await?;
+    tx.execute(QUEUE, vec![id.into()]).await?;
+    Ok(id)
+}
+
+/// Whose part the person takes at this place, so that documents show both names.
+fn acting_for(actor: &Actor, place: Option<Place>) -> Option<Uuid> {
+    let place = place?;
+    actor.assignments.iter().filter(|assignment| assignment.place.covers(&place)).find_map(|assignment| assignment.acting_for)
+}
+
+/// Keeps refused attempts in transactions of their own.
+#[derive(Clone)]
+pub struct Attempts {
+    db: Db,
+    clocks: Clocks,
+}
+
+impl Attempts {
+    /// Keeps them in this database.
+    #[must_use]
+    pub const fn new(db: Db, clocks: Clocks) -> Self {
+        Self { db, clocks }
+    }
+
+    async fn keep(&self, actor: &Actor, operation: &str, id: Option<String>, code: &str) -> Result<(), Problem> {
+        let at = self.clocks.wall();
+        let minute = at.duration_trunc(TimeDelta::minutes(1)).unwrap_or(at);
+        let tx = self.db.write_as_system(Reason::AccessRefused).await?;
+        if already_kept(&tx, actor.user_id, operation, minute).await? {
+            return Ok(());
+        }
+        let event = new_id();
+        let after = serde_json::json!({"operation": operation, "id": id, "code": code});
+        let none_id: Option<Uuid> = None;
+        let none_text: Option<String> = None;
+        let values: Vec<Value> = vec![
+            event.into(),
+            actor.home.district.into(),
+            actor.home.street.into(),
+            actor.home.community.into(),
+            at.into(),
+            self.clocks.business_today().into(),
+            "access_refused".into(),
+            "operation".into(),
+            none_id.into(),
+            actor.user_id.into(),
+            none_id.into(),
+            none_text.clone().into(),
+            none_id.into(),
+            actor.session_id.into(),
+            "".into(),
+            none_text.clone().into(),
+            none_text.into(),
+            Option::<serde_json::Value>::None.into(),
+            after.into(),
+        ];
+        tx.execute(INSERT, values).await?;
+        tx.execute(QUEUE, vec![event.into()]).await?;
+        let kept = Sql::both("INSERT INTO refused_attempts (user_id, operation, minute, event_id) VALUES ($1, $2, $3, $4)");
+        tx.execute(kept, vec![actor.user_id.into(), operation.into(), minute.into(), event.into()]).await?;
+        tx.commit().await
+    }
+}
+
+async fn already_kept(tx: &Tx, user: Uuid, operation: &str, minute: DateTime<chrono::Utc>) -> Result<bool, Problem> {
+    #[derive(sea_orm::FromQueryResult)]
+    struct Count {
+        n: i64,
+    }
+    let sql = Sql::both("SELECT count(*) AS n FROM refused_attempts WHERE user_id = $1 AND operation = $2 AND minute = $3");
+    Ok(tx.query_one::<Count>(sql, vec![user.into(), operation.into(), minute.into()]).await?.is_some_and(|count| count.n > 0))
+}
+
+#[async_trait]
+impl AttemptLog for Attempts {
+    async fn access_refused(&self, actor: &Actor, operation: &str, id: Option<String>, code: &'static str) {
+        // The answer is the refusal either way; that the attempt could not be kept is for the log.
+        if let Err(problem) = self.keep(actor, operation, id, code).await {
+            tracing::error!(%problem, operation, "a refused attempt was not kept");
+        }
+    }
+}

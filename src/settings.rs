@@ -1,0 +1,113 @@
+//! Settings: from `MINGZHANG_*`, `DATABASE_URL`, and an optional TOML file; a wrong one is refused at start by its name.
+
+use std::path::PathBuf;
+
+use chrono::{DateTime, FixedOffset};
+use figment::Figment;
+use figment::providers::{Env, Format, Serialized, Toml};
+use serde::{Deserialize, Serialize};
+
+use crate::kernel::problem::Problem;
+
+/// Every setting, with its default.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// `DATABASE_URL`: PostgreSQL or SQLite; without it SQLite at `<data dir>/mingzhang.db`.
+    pub database_url: Option<String>,
+    /// The owner's connection, PostgreSQL only.
+    pub migrate_database_url: Option<String>,
+    /// Where the embedded database and its keys are.
+    pub data_dir: PathBuf,
+    /// The address that is served.
+    pub bind: String,
+    /// The business clock, on demo and test databases only: an instant from which it ticks on.
+    pub clock: Option<DateTime<FixedOffset>>,
+    /// The deployment's time zone.
+    pub time_zone: chrono_tz::Tz,
+    /// `text` or `json`.
+    pub log_format: LogFormat,
+    /// Which events are logged, as of `tracing-subscriber`'s filter.
+    pub log_filter: String,
+}
+
+/// The form of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// For machines.
+    Json,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            database_url: None,
+            migrate_database_url: None,
+            data_dir: PathBuf::from("data"),
+            bind: "127.0.0.1:8080".to_owned(),
+            clock: None,
+            time_zone: chrono_tz::Asia::Shanghai,
+            log_format: LogFormat::Text,
+            log_filter: "info".to_owned(),
+        }
+    }
+}
+
+/// Names that begin with `MINGZHANG_` and are not settings: keys, and switches of the tests.
+const NOT_SETTINGS: [&str; 6] = ["config", "jwt_keys", "encryption_keys", "lookup_key", "signing_keys", "require_postgres"];
+
+impl Settings {
+    /// Reads the settings: defaults, then the file that `MINGZHANG_CONFIG` names, then the environment.
+    ///
+    /// # Errors
+    /// A text that names the wrong setting and what was expected.
+    pub fn load() -> Result<Self, String> {
+        let mut figment = Figment::from(Serialized::defaults(Self::default()));
+        if let Ok(file) = std::env::var("MINGZHANG_CONFIG") {
+            figment = figment.merge(Toml::file_exact(file));
+        }
+        figment
+            .merge(Env::prefixed("MINGZHANG_").ignore(&NOT_SETTINGS))
+            .merge(Env::raw().only(&["database_url"]))
+            .extract()
+            .map_err(|error| format!("设置有误 / wrong setting: {error}"))
+    }
+
+    /// The URL of the database.
+    #[must_use]
+    pub fn database_url(&self) -> String {
+        self.database_url.clone().unwrap_or_else(|| format!("sqlite://{}?mode=rwc", self.data_dir.join("mingzhang.db").display()))
+    }
+
+    /// Whether the database is PostgreSQL.
+    #[must_use]
+    pub fn is_postgres(&self) -> bool {
+        !self.database_url().starts_with("sqlite:")
+    }
+
+    /// Makes the data folder where the embedded database lies.
+    ///
+    /// # Errors
+    /// 500 where it cannot be made.
+    pub fn make_data_dir(&self) -> Result<(), Problem> {
+        if self.database_url.is_none() {
+            std::fs::create_dir_all(&self.data_dir).map_err(Problem::internal)?;
+        }
+        Ok(())
+    }
+}
+
+/// Every setting with its meaning, for `mingzhang config`.
+pub const MEANINGS: [(&str, &str, &str); 8] = [
+    ("DATABASE_URL", "PostgreSQL or SQLite", "SQLite at <data dir>/mingzhang.db"),
+    ("MINGZHANG_MIGRATE_DATABASE_URL", "the owner's connection, PostgreSQL", "–"),
+    ("MINGZHANG_DATA_DIR", "the folder of the embedded database and its keys", "data"),
+    ("MINGZHANG_BIND", "the address that is served", "127.0.0.1:8080"),
+    ("MINGZHANG_CLOCK", "the business clock, on demo and test databases only (RFC 3339)", "the real time"),
+    ("MINGZHANG_TIME_ZONE", "the deployment's time zone", "Asia/Shanghai"),
+    ("MINGZHANG_LOG_FORMAT", "text or json", "text"),
+    ("MINGZHANG_LOG_FILTER", "which events are logged", "info"),
+];

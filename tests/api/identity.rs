@@ -1,0 +1,159 @@
+//! Logins and roles.
+
+use reqwest::Method;
+use serde_json::json;
+
+use crate::on_both_databases;
+use crate::support::{PASSWORD, TestApp};
+
+on_both_databases! {
+    async fn a_wrong_password_and_an_unknown_user_get_the_same_answer(app: TestApp) {
+        app.administrator("硚口区", "first").await;
+        let mut answers = Vec::new();
+        for username in ["first", "nobody"] {
+            let answer = app.send(Method::POST, "/auth/login", "", Some(json!({"username": username, "password": "wrong"})), &[]).await;
+            answers.push((answer.status.as_u16(), answer.body["code"].clone(), answer.body["detail"].clone()));
+        }
+        assert_eq!(answers[0], (401, json!("invalid_credentials"), json!("The user name or password is wrong, or the account is closed. Check and try again.")));
+        assert_eq!(answers[0], answers[1]);
+    }
+
+    async fn after_three_failures_the_next_attempt_must_wait(app: TestApp) {
+        app.administrator("硚口区", "first").await;
+        for _ in 0..3 {
+            app.send(Method::POST, "/auth/login", "", Some(json!({"username": "first", "password": "wrong"})), &[]).await;
+        }
+        let answer = app.send(Method::POST, "/auth/login", "", Some(json!({"username": "first", "password": PASSWORD})), &[]).await;
+        assert_eq!(answer.code(), (429, "login_delayed"));
+    }
+
+    async fn using_a_refresh_token_twice_ends_the_whole_login(app: TestApp) {
+        app.administrator("硚口区", "first").await;
+        let first = app.send(Method::POST, "/auth/login", "", Some(json!({"username": "first", "password": PASSWORD})), &[]).await.body;
+        let use_it = || app.send(Method::POST, "/auth/refresh", "", Some(json!({"refresh_token": first["refresh_token"]})), &[]);
+        let second = use_it().await;
+        assert_eq!(second.status, 200, "{}", second.text);
+        let access = second.body["access_token"].as_str().unwrap();
+        assert_eq!(app.get(access, "/me").await.status, 200);
+        assert_eq!(use_it().await.code(), (401, "invalid_refresh_token"));
+        assert_eq!(app.get(access, "/me").await.code(), (401, "unauthenticated"));
+    }
+
+    async fn a_first_password_must_be_changed_before_anything_else(app: TestApp) {
+        let administrator = app.administrator("硚口区", "first").await;
+        let district = app.get(&administrator, "/org-units").await.body["data"][0]["id"].as_str().unwrap().to_owned();
+        let made = app.post(&administrator, "/users", json!({"username": "second", "display_name": "second", "unit_id": district, "first_password": "another horse battery staple"})).await;
+        assert_eq!(made.status, 201, "{}", made.text);
+        let token = app.log_in("second", "another horse battery staple").await;
+        assert_eq!(app.get(&token, "/users").await.code(), (403, "password_change_required"));
+        let same = app.post(&token, "/auth/password", json!({"old_password": "another horse battery staple", "new_password": "another horse battery staple"})).await;
+        assert_eq!(same.code(), (422, "weak_password"));
+        assert_eq!(app.get(&token, "/me").await.body["must_change_password"], json!(true));
+    }
+
+    async fn a_money_role_takes_effect_only_once_a_second_administrator_confirmed_it(app: TestApp) {
+        let first = app.administrator("硚口区", "first").await;
+        let second = app.administrator("硚口区", "second").await;
+        let street = open_street(app, &first, "韩家墩街").await;
+        let (user, token) = app.user(&first, "accountant", &street).await;
+        let granted = app.post(&first, "/role-assignments", json!({"user_id": user, "role": "accountant", "unit_id": street})).await;
+        assert_eq!((granted.status.as_u16(), granted.body["state"].as_str()), (201, Some("unconfirmed")));
+        assert_eq!(app.get(&token, "/me").await.body["capabilities"], json!([]));
+        let path = format!("/role-assignments/{}/confirm", granted.id());
+        let own = app.act(&first, &path, "\"v1\"").await;
+        assert_eq!(own.code(), (403, "separation_of_duties"));
+        assert_eq!(app.post(&second, &path, json!({})).await.code(), (428, "precondition_required"));
+        assert_eq!(app.act(&second, &path, "\"v9\"").await.code(), (412, "precondition_failed"));
+        let confirmed = app.act(&second, &path, "\"v1\"").await;
+        assert_eq!((confirmed.status.as_u16(), confirmed.etag.as_deref()), (200, Some("\"v2\"")));
+        assert!(app.get(&token, "/me").await.body["capabilities"].as_array().unwrap().contains(&json!("receipt.record")));
+        assert_eq!(app.act(&second, &path, "\"v2\"").await.code(), (409, "invalid_transition"));
+    }
+
+    async fn who_loses_a_role_or_the_account_loses_it_on_the_next_request(app: TestApp) {
+        let first = app.administrator("硚口区", "first").await;
+        let street = open_street(app, &first, "韩家墩街").await;
+        let (user, token) = app.user(&first, "inspector", &street).await;
+        let granted = app.post(&first, "/role-assignments", json!({"user_id": user, "role": "inspector", "unit_id": street})).await;
+        assert_eq!(app.get(&token, "/users").await.status, 200);
+        app.act(&first, &format!("/role-assignments/{}/end", granted.id()), "\"v1\"").await;
+        assert_eq!(app.get(&token, "/users").await.code(), (403, "forbidden"));
+        let read = app.get(&first, &format!("/users/{user}")).await;
+        let disabled = app.act(&first, &format!("/users/{user}/disable"), &read.etag.unwrap()).await;
+        assert_eq!(disabled.body["disabled"], json!(true), "{}", disabled.text);
+        assert_eq!(app.get(&token, "/me").await.code(), (401, "unauthenticated"));
+    }
+
+    async fn incompatible_roles_wrong_levels_and_grants_to_oneself_are_refused(app: TestApp) {
+        let first = app.administrator("硚口区", "first").await;
+        let street = open_street(app, &first, "韩家墩街").await;
+        let (user, _) = app.user(&first, "someone", &street).await;
+        let grant = |role: &str, unit: &str| app.post(&first, "/role-assignments", json!({"user_id": user, "role": role, "unit_id": unit}));
+        assert_eq!(grant("cashier", &street).await.status, 201);
+        assert_eq!(grant("accountant", &street).await.code(), (409, "incompatible_roles"));
+        assert_eq!(grant("community_staff", &street).await.code(), (422, "wrong_level"));
+        let me = app.get(&first, "/me").await.id();
+        let own = app.post(&first, "/role-assignments", json!({"user_id": me, "role": "cashier", "unit_id": street})).await;
+        assert_eq!(own.code(), (403, "separation_of_duties"));
+    }
+
+    async fn the_same_key_replays_the_answer_and_another_request_with_it_is_refused(app: TestApp) {
+        let first = app.administrator("硚口区", "first").await;
+        let district = app.get(&first, "/org-units").await.body["data"][0]["id"].clone();
+        let send = |name: &'static str| app.send(Method::POST, "/org-units", &first, Some(json!({"parent_id": district, "name": name})), &[("Idempotency-Key", "k1")]);
+        let made = send("韩家墩街").await;
+        let again = send("韩家墩街").await;
+        assert_eq!((again.status.as_u16(), again.replayed, again.id()), (201, true, made.id()));
+        assert_eq!(send("宗关街").await.code(), (422, "idempotency_key_reused"));
+        assert_eq!(app.get(&first, "/org-units?level=street").await.body["data"].as_array().unwrap().len(), 1);
+    }
+
+    async fn a_dry_run_answers_with_the_effect_and_writes_nothing(app: TestApp) {
+        let first = app.administrator("硚口区", "first").await;
+        let district = app.get(&first, "/org-units").await.body["data"][0]["id"].clone();
+        let dry = app.post(&first, "/org-units?dry_run=true", json!({"parent_id": district, "name": "韩家墩街"})).await;
+        assert_eq!((dry.status.as_u16(), dry.body["name"].as_str()), (200, Some("韩家墩街")));
+        assert_eq!(app.get(&first, "/org-units?level=street").await.body["data"], json!([]));
+    }
+
+    async fn a_list_goes_page_by_page_and_its_cursor_holds_for_it_alone(app: TestApp) {
+        let first = app.administrator("硚口区", "first").await;
+        for name in ["甲街", "乙街", "丙街"] {
+            open_street(app, &first, name).await;
+        }
+        let page = app.get(&first, "/org-units?level=street&limit=2&sort=name").await;
+        let cursor = page.body["next_cursor"].as_str().unwrap().to_owned();
+        let rest = app.get(&first, &format!("/org-units?level=street&limit=2&sort=name&cursor={cursor}")).await;
+        let names: Vec<_> = [&page, &rest].iter().flat_map(|answer| answer.body["data"].as_array().unwrap()).map(|row| row["name"].as_str().unwrap()).collect();
+        assert_eq!((names.len(), &rest.body["next_cursor"]), (3, &json!(null)));
+        assert_eq!(names.iter().collect::<std::collections::BTreeSet<_>>().len(), 3);
+        assert_eq!(app.get(&first, &format!("/org-units?limit=2&sort=name&cursor={cursor}")).await.code(), (400, "invalid_cursor"));
+        assert_eq!(app.get(&first, "/org-units?color=red").await.code(), (400, "unknown_parameter"));
+        assert_eq!(app.get(&first, "/org-units?limit=201").await.code(), (400, "invalid_parameter"));
+        let csv = app.send(Method::GET, "/org-units?level=street&columns=name", &first, None, &[("Accept", "text/csv")]).await;
+        assert_eq!(csv.text.lines().count(), 4, "{}", csv.text);
+        assert!(csv.text.starts_with("\u{feff}name\r\n"));
+    }
+
+    async fn bad_bodies_are_refused_in_order_and_whole(app: TestApp) {
+        let first = app.administrator("硚口区", "first").await;
+        let send = |text: &str| app.send_text(Method::POST, "/users", &first, Some(text.to_owned()), &[]);
+        assert_eq!(send("{").await.code(), (400, "malformed_json"));
+        assert_eq!(send(r#"{"username": 1}"#).await.code(), (422, "wrong_type"));
+        assert_eq!(send(r#"{"colour": 1}"#).await.code(), (422, "unknown_field"));
+        let id = uuid::Uuid::now_v7();
+        let many = send(&format!(r#"{{"username": "", "display_name": "", "unit_id": "{id}", "id_number": "1", "first_password": "x"}}"#)).await;
+        assert_eq!((many.code(), many.body["errors"].as_array().unwrap().len()), ((422, "validation_failed"), 4));
+        let unknown = send(&format!(r#"{{"username": "abc", "display_name": "abc", "unit_id": "{id}", "first_password": "{PASSWORD}"}}"#)).await;
+        assert_eq!((unknown.code(), unknown.body["errors"][0]["pointer"].as_str()), ((422, "unknown_reference"), Some("/unit_id")));
+        let large = send(&" ".repeat(2 * 1024 * 1024)).await;
+        assert_eq!(large.code(), (413, "body_too_large"));
+    }
+}
+
+async fn open_street(app: &TestApp, token: &str, name: &str) -> String {
+    let units = app.get(token, "/org-units?level=district").await;
+    let made = app.post(token, "/org-units", json!({"parent_id": units.body["data"][0]["id"], "name": name})).await;
+    assert_eq!(made.status, 201, "{}", made.text);
+    made.id()
+}

@@ -1,0 +1,85 @@
+//! No scope, no row; another's row does not exist; what is kept is not changed.
+
+use mingzhang::kernel::access::Scope;
+use mingzhang::people::identity::user;
+use mingzhang::people::tenancy::org_unit;
+use mingzhang::platform::db::{Reason, Sql};
+use serde_json::json;
+
+use crate::on_both_databases;
+use crate::support::TestApp;
+
+on_both_databases! {
+    async fn a_row_of_another_district_does_not_exist(app: TestApp) {
+        let own = app.administrator("硚口区", "own").await;
+        let other = app.administrator("江汉区", "other").await;
+        let foreign = app.get(&other, "/me").await.id();
+        let random = uuid::Uuid::now_v7().to_string();
+        for path in ["/users/", "/org-units/", "/role-assignments/"] {
+            if path == "/role-assignments/" {
+                continue;
+            }
+            let answers = [app.get(&own, &format!("{path}{foreign}")).await, app.get(&own, &format!("{path}{random}")).await];
+            assert_eq!(answers[0].code(), (404, "not_found"), "{path}");
+            assert_eq!(answers[0].body["detail"], answers[1].body["detail"]);
+        }
+        assert_eq!(app.get(&own, "/users?username=other").await.body["data"], json!([]));
+        let districts = app.get(&own, "/org-units").await;
+        assert_eq!(districts.body["data"].as_array().unwrap().len(), 1);
+    }
+
+    async fn a_scope_sees_its_own_rows_and_a_street_not_its_sister(app: TestApp) {
+        let token = app.administrator("硚口区", "own").await;
+        let district = app.get(&token, "/org-units").await.body["data"][0]["id"].clone();
+        let mut streets = Vec::new();
+        for name in ["甲街", "乙街"] {
+            streets.push(app.post(&token, "/org-units", json!({"parent_id": district, "name": name})).await.id().parse::<uuid::Uuid>().unwrap());
+        }
+        let district: uuid::Uuid = district.as_str().unwrap().parse().unwrap();
+        let tx = app.context.db.read(Scope::Street(district, streets[0])).await.unwrap();
+        assert!(tx.maybe_load::<org_unit::Entity>(streets[0]).await.unwrap().is_some());
+        assert!(tx.maybe_load::<org_unit::Entity>(streets[1]).await.unwrap().is_none());
+        let tx = app.context.db.read(Scope::Public).await.unwrap();
+        assert!(tx.maybe_load::<org_unit::Entity>(streets[0]).await.unwrap().is_none());
+        assert_eq!(tx.all(tx.select::<user::Entity>()).await.unwrap(), []);
+    }
+
+    async fn an_audit_event_can_be_neither_changed_nor_deleted(app: TestApp) {
+        app.administrator("硚口区", "own").await;
+        for sql in ["UPDATE audit_events SET action = 'x'", "DELETE FROM audit_events"] {
+            let tx = app.context.db.write_as_system(Reason::SetUp).await.unwrap();
+            let refused = tx.try_execute(Sql::both(sql), Vec::new()).await.unwrap_err().to_string();
+            assert!(refused.contains("append_only") || refused.contains("permission denied"), "{refused}");
+        }
+    }
+
+    async fn a_refused_write_leaves_the_attempt_once_a_minute_and_nothing_else(app: TestApp) {
+        let own = app.administrator("硚口区", "own").await;
+        for _ in 0..3 {
+            let path = format!("/users/{}/disable", uuid::Uuid::now_v7());
+            assert_eq!(app.act(&own, &path, "\"v1\"").await.code(), (404, "not_found"));
+        }
+        #[derive(sea_orm::FromQueryResult)]
+        struct Count {
+            n: i64,
+        }
+        let tx = app.context.db.read_as_system(Reason::SetUp).await.unwrap();
+        let count = tx.query_one::<Count>(Sql::both("SELECT count(*) AS n FROM audit_events WHERE action = 'access_refused'"), Vec::new()).await.unwrap().unwrap();
+        assert!((1..=2).contains(&count.n), "{}", count.n);
+    }
+}
+
+#[actix_web::test]
+async fn postgresql_shows_no_row_without_a_scope() {
+    let Some(url) = crate::support::postgres::new_database().await else { return };
+    use sea_orm::ConnectionTrait;
+    let connection = sea_orm::Database::connect(url).await.unwrap();
+    let count = |sql: &'static str| {
+        let connection = &connection;
+        async move { connection.query_one_raw(sea_orm::Statement::from_string(sea_orm::DbBackend::Postgres, sql)).await.unwrap().unwrap().try_get::<i64>("", "n").unwrap() }
+    };
+    let tables = count("SELECT count(*) AS n FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'seaql_migrations'").await;
+    let guarded = count("SELECT count(*) AS n FROM pg_class c JOIN pg_namespace s ON s.oid = c.relnamespace WHERE s.nspname = 'public' AND c.relkind = 'r' AND c.relname <> 'seaql_migrations' AND c.relrowsecurity AND c.relforcerowsecurity").await;
+    assert!(tables > 10 && tables == guarded, "{tables} tables, {guarded} behind forced row-level security");
+    assert_eq!(count("SELECT count(*) AS n FROM org_units").await, 0);
+}

@@ -1,0 +1,181 @@
+//! A served API with a database of its own, and a client.
+
+pub mod postgres;
+
+use std::sync::Arc;
+
+use migration::{Migrator, MigratorTrait};
+use mingzhang::app;
+use mingzhang::kernel::act::Performer;
+use mingzhang::kernel::clock::Clocks;
+use mingzhang::kernel::crypto::KeyRing;
+use mingzhang::people::identity::Passwords;
+use mingzhang::people::identity::set_up::{FirstAdministrator, first_administrator};
+use mingzhang::platform::db::{Db, DbSettings, Reason};
+use mingzhang::platform::http::Context;
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+
+/// A password that the rules take.
+pub const PASSWORD: &str = "correct horse battery staple";
+
+/// Runs a test on both databases; without PostgreSQL's `initdb` it says so on the terminal, and fails where PostgreSQL is required.
+#[macro_export]
+macro_rules! on_both_databases {
+    ($($(#[$doc:meta])* async fn $name:ident($app:ident: TestApp) $body:block)*) => {
+        $(mod $name {
+            use super::*;
+
+            async fn sentence($app: &TestApp) $body
+
+            #[actix_web::test]
+            async fn on_sqlite() {
+                sentence(&TestApp::on_sqlite().await).await;
+            }
+
+            #[actix_web::test]
+            async fn on_postgresql() {
+                if let Some(app) = TestApp::on_postgresql().await {
+                    sentence(&app).await;
+                }
+            }
+        })*
+    };
+}
+
+/// A served API.
+pub struct TestApp {
+    pub context: Context,
+    pub passwords: Passwords,
+    address: String,
+    client: reqwest::Client,
+    _folder: Option<Folder>,
+}
+
+/// A folder that goes away with its test.
+pub struct Folder(std::path::PathBuf);
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// An answer.
+pub struct Answer {
+    pub status: StatusCode,
+    pub etag: Option<String>,
+    pub replayed: bool,
+    pub text: String,
+    pub body: Value,
+}
+
+impl Answer {
+    pub fn code(&self) -> (u16, &str) {
+        (self.status.as_u16(), self.body["code"].as_str().unwrap_or_default())
+    }
+
+    pub fn id(&self) -> String {
+        self.body["id"].as_str().expect(&self.text).to_owned()
+    }
+}
+
+impl TestApp {
+    pub async fn on_sqlite() -> Self {
+        let folder = std::env::temp_dir().join(format!("mingzhang-test-{}", uuid::Uuid::now_v7()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let url = format!("sqlite://{}?mode=rwc", folder.join("test.db").display());
+        let owner = sea_orm::Database::connect(url.as_str()).await.unwrap();
+        Migrator::up(&owner, None).await.unwrap();
+        owner.close().await.unwrap();
+        Self::start(&url, Some(Folder(folder))).await
+    }
+
+    pub async fn on_postgresql() -> Option<Self> {
+        let url = postgres::new_database().await?;
+        Some(Self::start(&url, None).await)
+    }
+
+    async fn start(url: &str, folder: Option<Folder>) -> Self {
+        let db = Db::connect(&DbSettings { url: url.to_owned(), write_connections: if url.starts_with("sqlite") { 1 } else { 4 }, read_connections: 4 }).await.unwrap();
+        let clocks = Clocks::manual("2017-01-03T01:00:00Z".parse().unwrap(), chrono_tz::Asia::Shanghai);
+        let context = app::context(db, clocks, Arc::new(KeyRing::random()));
+        let passwords = Passwords::try_new().unwrap();
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        let server = app::serve(listener, context.clone(), passwords.clone(), 1).unwrap();
+        actix_web::rt::spawn(server);
+        Self { context, passwords, address, client: reqwest::Client::new(), _folder: folder }
+    }
+
+    /// One of the first administrators of a district, whose password needs no change.
+    pub async fn administrator(&self, district: &str, username: &str) -> String {
+        let tx = self.context.db.write_as_system(Reason::SetUp).await.unwrap();
+        let act = self.context.act(Performer::Job { name: "user.create", authorisation: None }, "test".to_owned(), None);
+        let new = FirstAdministrator {
+            district: district.to_owned(),
+            city: None,
+            username: username.to_owned(),
+            display_name: username.to_owned(),
+            password: PASSWORD.to_owned(),
+            must_change_password: false,
+        };
+        first_administrator(&tx, &act, &self.passwords, new).await.unwrap();
+        tx.commit().await.unwrap();
+        self.log_in(username, PASSWORD).await
+    }
+
+    pub async fn log_in(&self, username: &str, password: &str) -> String {
+        let answer = self.send(Method::POST, "/auth/login", "", Some(json!({"username": username, "password": password})), &[]).await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        answer.body["access_token"].as_str().unwrap().to_owned()
+    }
+
+    /// An account made by an administrator, its first password changed; gives its id and an access token.
+    pub async fn user(&self, administrator: &str, username: &str, unit: &str) -> (String, String) {
+        let first = "another horse battery staple";
+        let made = self.post(administrator, "/users", json!({"username": username, "display_name": username, "unit_id": unit, "first_password": first})).await;
+        assert_eq!(made.status, 201, "{}", made.text);
+        let token = self.log_in(username, first).await;
+        let changed = self.post(&token, "/auth/password", json!({"old_password": first, "new_password": PASSWORD})).await;
+        assert_eq!(changed.status, 204, "{}", changed.text);
+        (made.id(), token)
+    }
+
+    pub async fn get(&self, token: &str, path: &str) -> Answer {
+        self.send(Method::GET, path, token, None, &[]).await
+    }
+
+    pub async fn post(&self, token: &str, path: &str, body: Value) -> Answer {
+        self.send(Method::POST, path, token, Some(body), &[]).await
+    }
+
+    pub async fn act(&self, token: &str, path: &str, etag: &str) -> Answer {
+        self.send(Method::POST, path, token, Some(json!({})), &[("If-Match", etag)]).await
+    }
+
+    pub async fn send(&self, method: Method, path: &str, token: &str, body: Option<Value>, headers: &[(&str, &str)]) -> Answer {
+        let text = body.map(|body| body.to_string());
+        self.send_text(method, path, token, text, headers).await
+    }
+
+    pub async fn send_text(&self, method: Method, path: &str, token: &str, body: Option<String>, headers: &[(&str, &str)]) -> Answer {
+        let base = if path.starts_with("/openapi") || path.starts_with("/health") || path.starts_with("/docs") { "" } else { "/api/v1" };
+        let mut request = self.client.request(method, format!("{}{base}{path}", self.address)).header("Accept-Language", "en");
+        if !token.is_empty() {
+            request = request.bearer_auth(token);
+        }
+        if let Some(body) = body {
+            request = request.header("Content-Type", "application/json").body(body);
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let response = request.send().await.unwrap();
+        let status = response.status();
+        let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let (etag, replayed) = (header("etag"), header("idempotent-replayed").is_some());
+        let text = response.text().await.unwrap();
+        Answer { status, etag, replayed, body: serde_json::from_str(&text).unwrap_or(Value::Null), text }
+    }
+}
