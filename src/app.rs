@@ -93,14 +93,8 @@ pub fn serve(listener: std::net::TcpListener, context: Context, passwords: Passw
     }
     let (context, passwords) = (web::Data::new(context), web::Data::new(passwords));
     let server = HttpServer::new(move || {
-        let (app, description) = App::new()
-            .app_data(context.clone())
-            .app_data(passwords.clone())
-            .app_data(handle.clone())
-            .into_utoipa_app()
-            .openapi(Description::openapi())
-            .configure(api)
-            .split_for_parts();
+        let (app, description) =
+            App::new().app_data(context.clone()).app_data(passwords.clone()).app_data(handle.clone()).into_utoipa_app().openapi(Description::openapi()).configure(api).split_for_parts();
         app.service(live)
             .service(ready)
             .service(metrics)

@@ -12,7 +12,8 @@ use crate::kernel::crypto::{KeyList, KeyRing, NamedKey};
 use crate::settings::Settings;
 
 /// A kind of key: its file, its setting, the beginning of its ids.
-const KINDS: [(&str, &str, &str); 4] = [("jwt", "MINGZHANG_JWT_KEYS", "jwt"), ("encryption", "MINGZHANG_ENCRYPTION_KEYS", "enc"), ("lookup", "MINGZHANG_LOOKUP_KEY", "lookup"), ("signing", "MINGZHANG_SIGNING_KEYS", "sign")];
+const KINDS: [(&str, &str, &str); 4] =
+    [("jwt", "MINGZHANG_JWT_KEYS", "jwt"), ("encryption", "MINGZHANG_ENCRYPTION_KEYS", "enc"), ("lookup", "MINGZHANG_LOOKUP_KEY", "lookup"), ("signing", "MINGZHANG_SIGNING_KEYS", "sign")];
 
 /// A text of keys: `id:base64` of 32 bytes each, separated by commas, the current one first.
 fn parse(setting: &str, text: &str) -> Result<KeyList, String> {

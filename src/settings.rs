@@ -69,11 +69,7 @@ impl Settings {
         if let Ok(file) = std::env::var("MINGZHANG_CONFIG") {
             figment = figment.merge(Toml::file_exact(file));
         }
-        figment
-            .merge(Env::prefixed("MINGZHANG_").ignore(&NOT_SETTINGS))
-            .merge(Env::raw().only(&["database_url"]))
-            .extract()
-            .map_err(|error| format!("设置有误 / wrong setting: {error}"))
+        figment.merge(Env::prefixed("MINGZHANG_").ignore(&NOT_SETTINGS)).merge(Env::raw().only(&["database_url"])).extract().map_err(|error| format!("设置有误 / wrong setting: {error}"))
     }
 
     /// The URL of the database.

@@ -40,15 +40,7 @@ struct Claims {
 /// A new access token for a login.
 pub(super) fn access_token(keys: &KeyRing, clocks: &Clocks, user: Uuid, session: Uuid) -> Result<String, Problem> {
     let now = clocks.wall();
-    let claims = Claims {
-        iss: ISSUER.to_owned(),
-        aud: AUDIENCE.to_owned(),
-        sub: user,
-        sid: session,
-        iat: now.timestamp(),
-        exp: (now + TimeDelta::seconds(ACCESS_SECONDS)).timestamp(),
-        jti: new_id(),
-    };
+    let claims = Claims { iss: ISSUER.to_owned(), aud: AUDIENCE.to_owned(), sub: user, sid: session, iat: now.timestamp(), exp: (now + TimeDelta::seconds(ACCESS_SECONDS)).timestamp(), jti: new_id() };
     keys.sign_token(&claims).map_err(Problem::internal)
 }
 

@@ -69,7 +69,9 @@ pub fn check(password: &str, names: &[&str]) -> Result<(), Problem> {
     if !LENGTH.contains(&password.chars().count()) {
         return Err(weak_password("密码须为 12 至 128 个字符。", "A password has 12 to 128 characters."));
     }
-    if u8::from(zxcvbn::zxcvbn(password, names).score()) < 3 {
+    let lower = password.to_lowercase();
+    let holds_a_name = names.iter().any(|name| name.chars().count() >= 3 && lower.contains(&name.to_lowercase()));
+    if holds_a_name || u8::from(zxcvbn::zxcvbn(password, names).score()) < 3 {
         return Err(weak_password("密码过于容易猜到。请用更长、更少见的词组，不要含姓名或用户名。", "The password is too easy to guess. Use a longer, rarer phrase without your name or user name."));
     }
     Ok(())

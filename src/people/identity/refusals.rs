@@ -4,17 +4,20 @@ use crate::kernel::problem::Problem;
 
 /// 401, in the same words whether the user exists or not.
 pub fn invalid_credentials() -> Problem {
-    Problem::new(401, "invalid_credentials", "用户名或密码不正确", "Wrong user name or password").detail("用户名或密码不正确，或账号已停用。请核对后重试。", "The user name or password is wrong, or the account is closed. Check and try again.")
+    Problem::new(401, "invalid_credentials", "用户名或密码不正确", "Wrong user name or password")
+        .detail("用户名或密码不正确，或账号已停用。请核对后重试。", "The user name or password is wrong, or the account is closed. Check and try again.")
 }
 
 /// 401 for an access token that is not good.
 pub fn invalid_token() -> Problem {
-    Problem::new(401, "unauthenticated", "登录已失效", "The login is no longer good").detail("访问令牌无效、已过期，或登录已结束。请刷新令牌或重新登录。", "The access token is invalid or has run out, or the login was ended. Refresh the token or log in again.")
+    Problem::new(401, "unauthenticated", "登录已失效", "The login is no longer good")
+        .detail("访问令牌无效、已过期，或登录已结束。请刷新令牌或重新登录。", "The access token is invalid or has run out, or the login was ended. Refresh the token or log in again.")
 }
 
 /// 401 for a refresh token that is not good; one used twice has ended the login.
 pub fn invalid_refresh_token() -> Problem {
-    Problem::new(401, "invalid_refresh_token", "刷新令牌无效", "Invalid refresh token").detail("刷新令牌无效、已用过或已过期。请重新登录。", "The refresh token is unknown, was used before or has run out. Log in again.")
+    Problem::new(401, "invalid_refresh_token", "刷新令牌无效", "Invalid refresh token")
+        .detail("刷新令牌无效、已用过或已过期。请重新登录。", "The refresh token is unknown, was used before or has run out. Log in again.")
 }
 
 /// 429 after failed logins from this address on this account.
@@ -34,7 +37,8 @@ pub fn username_taken() -> Problem {
 
 /// 409: the person has an account in the district.
 pub fn person_has_account() -> Problem {
-    Problem::new(409, "person_has_account", "此人已有账号", "The person already has an account").detail("同一人在一个区只能有一个账号。请在已有账号上授予角色。", "A person has one account in a district. Grant the role to the existing account.")
+    Problem::new(409, "person_has_account", "此人已有账号", "The person already has an account")
+        .detail("同一人在一个区只能有一个账号。请在已有账号上授予角色。", "A person has one account in a district. Grant the role to the existing account.")
 }
 
 /// 422: the role does not sit at this level.
@@ -45,8 +49,10 @@ pub fn wrong_level(role: &str, level: &str) -> Problem {
 
 /// 409: two roles that one person must not hold in one street.
 pub fn incompatible_roles(held: &str, asked: &str) -> Problem {
-    Problem::new(409, "incompatible_roles", "不相容岗位", "Incompatible roles")
-        .detail(format!("此人在同一街道已任 {held}，不得再任 {asked}（会计法第三十五条）。请先结束原角色或另选他人。"), format!("The person already holds {held} in this street and must not hold {asked} as well (Accounting Law art. 35). End that role first or choose somebody else."))
+    Problem::new(409, "incompatible_roles", "不相容岗位", "Incompatible roles").detail(
+        format!("此人在同一街道已任 {held}，不得再任 {asked}（会计法第三十五条）。请先结束原角色或另选他人。"),
+        format!("The person already holds {held} in this street and must not hold {asked} as well (Accounting Law art. 35). End that role first or choose somebody else."),
+    )
 }
 
 /// 403: nobody grants a role to oneself.

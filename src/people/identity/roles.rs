@@ -148,7 +148,13 @@ pub async fn end(tx: &Tx, act: &Act, assignment: Authorised<role_assignment::Mod
     change(tx, act, "role.end", assignment, |row| row.ended_at = Set(Some(act.at))).await
 }
 
-async fn change(tx: &Tx, act: &Act, action: &'static str, assignment: Authorised<role_assignment::Model>, set: impl FnOnce(&mut role_assignment::ActiveModel)) -> Result<role_assignment::Model, Problem> {
+async fn change(
+    tx: &Tx,
+    act: &Act,
+    action: &'static str,
+    assignment: Authorised<role_assignment::Model>,
+    set: impl FnOnce(&mut role_assignment::ActiveModel),
+) -> Result<role_assignment::Model, Problem> {
     let mut row = role_assignment::ActiveModel { id: Unchanged(assignment.id), version: Set(assignment.version.saturating_add(1)), ..Default::default() };
     set(&mut row);
     let after = tx.update::<role_assignment::Entity, _>(row).await?;

@@ -40,8 +40,10 @@ pub async fn first_administrator(tx: &Tx, act: &Act, hashes: &Passwords, new: Fi
     let district = district(tx, act, &new).await?;
     let held = tx.select::<role_assignment::Entity>().filter(role_assignment::Column::DistrictId.eq(district.id)).filter(role_assignment::Column::Role.eq(Role::DistrictAdmin.code()));
     if tx.all(held).await?.len() >= 2 {
-        return Err(Problem::new(409, "administrators_exist", "该区已有两名管理员", "The district has two administrators")
-            .detail("命令行只用于设立最初的两名区管理员；其余账号请由他们在系统中开设。", "The command line makes the first two administrators of a district only; they make all others in the system."));
+        return Err(Problem::new(409, "administrators_exist", "该区已有两名管理员", "The district has two administrators").detail(
+            "命令行只用于设立最初的两名区管理员；其余账号请由他们在系统中开设。",
+            "The command line makes the first two administrators of a district only; they make all others in the system.",
+        ));
     }
     let account = NewUser { username: new.username, display_name: new.display_name, id_number: None, first_password: new.password, must_change_password: new.must_change_password };
     let user = users::create(tx, act, hashes, district.place(), account).await?;

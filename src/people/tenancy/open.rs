@@ -25,7 +25,12 @@ pub fn level_below(level: &str) -> Option<&'static str> {
 /// 422 `no_level_below` under a community; 409 `name_taken`.
 pub async fn open(tx: &Tx, act: &Act, parent: Authorised<org_unit::Model>, name: &str) -> Result<org_unit::Model, Problem> {
     let level = level_below(&parent.level).ok_or_else(|| {
-        Problem::new(422, "no_level_below", "社区之下没有下级单位", "There is no level below a community").detail("请把上级单位改为区或街道。", "Name a district or a street as the parent.").field("/parent_id", "no_level_below", "须为区或街道", "must be a district or a street")
+        Problem::new(422, "no_level_below", "社区之下没有下级单位", "There is no level below a community").detail("请把上级单位改为区或街道。", "Name a district or a street as the parent.").field(
+            "/parent_id",
+            "no_level_below",
+            "须为区或街道",
+            "must be a district or a street",
+        )
     })?;
     let id = new_id();
     let street = level == "street";
@@ -47,5 +52,6 @@ pub async fn open(tx: &Tx, act: &Act, parent: Authorised<org_unit::Model>, name:
 }
 
 fn name_taken(name: &str) -> Problem {
-    Problem::new(409, "name_taken", "名称已被使用", "The name is taken").detail(format!("该上级单位下已有“{}”。请换一个名称。", name.trim()), format!("There is already a “{}” under this parent. Choose another name.", name.trim()))
+    Problem::new(409, "name_taken", "名称已被使用", "The name is taken")
+        .detail(format!("该上级单位下已有“{}”。请换一个名称。", name.trim()), format!("There is already a “{}” under this parent. Choose another name.", name.trim()))
 }

@@ -1,10 +1,10 @@
 //! What every answer gets: a request id, security headers, problems in the client's language, a count and a time.
 
+use actix_web::Error;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
-use actix_web::Error;
 
 use super::write::request_id;
 use crate::kernel::problem::{Language, Problem};
