@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::middleware::from_fn;
-use actix_web::{App, HttpResponse, HttpServer, get, web};
+use actix_web::{App, HttpMessage, HttpResponse, HttpServer, get, web};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
-use tracing_actix_web::TracingLogger;
+use tracing_actix_web::{RequestId, RootSpanBuilder, TracingLogger};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 use utoipa_actix_web::AppExt;
@@ -17,9 +19,26 @@ use crate::kernel::crypto::KeyRing;
 use crate::kernel::problem::{Problem, ProblemBody};
 use crate::people::identity::{self, Authenticator, Passwords};
 use crate::people::tenancy;
-use crate::platform::audit::Attempts;
+use crate::platform::audit::{self, Attempts};
 use crate::platform::db::{Db, Reason};
 use crate::platform::http::{Context, Public, finish, observe, ok};
+
+/// What the log keeps of a request: method, route, id and status; no address, no query, no words of a refusal, nothing personal.
+struct RequestSpan;
+
+impl RootSpanBuilder for RequestSpan {
+    fn on_request_start(request: &ServiceRequest) -> tracing::Span {
+        let route = request.match_pattern().unwrap_or_else(|| "unmatched".to_owned());
+        let id = request.extensions().get::<RequestId>().map(ToString::to_string);
+        tracing::info_span!("request", method = %request.method(), route, id, status = tracing::field::Empty)
+    }
+
+    fn on_request_end<B: MessageBody>(span: tracing::Span, outcome: &Result<ServiceResponse<B>, actix_web::Error>) {
+        let status = outcome.as_ref().map_or_else(|error| error.as_response_error().status_code(), ServiceResponse::status);
+        span.record("status", status.as_u16());
+        span.in_scope(|| tracing::info!("answered"));
+    }
+}
 
 struct Security;
 
@@ -49,7 +68,7 @@ pub fn context(db: Db, clocks: Clocks, keys: Arc<KeyRing>) -> Context {
 
 /// The routes of the API.
 fn api(config: &mut utoipa_actix_web::service_config::ServiceConfig) {
-    config.service(utoipa_actix_web::scope("/api/v1").configure(identity::routes::routes).configure(tenancy::routes::routes));
+    config.service(utoipa_actix_web::scope("/api/v1").configure(identity::routes::routes).configure(tenancy::routes::routes).configure(audit::routes::routes));
 }
 
 /// The description of the API (OpenAPI 3.1).
@@ -102,7 +121,7 @@ pub fn serve(listener: std::net::TcpListener, context: Context, passwords: Passw
             .default_service(web::to(|| async { Err::<HttpResponse, _>(Problem::not_found()) }))
             .wrap(from_fn(observe))
             .wrap(from_fn(finish))
-            .wrap(TracingLogger::default())
+            .wrap(TracingLogger::<RequestSpan>::new())
     });
     Ok(server.workers(workers).shutdown_timeout(30).listen(listener)?.run())
 }

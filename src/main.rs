@@ -10,6 +10,7 @@ use mingzhang::kernel::clock::Clocks;
 use mingzhang::kernel::problem::Problem;
 use mingzhang::people::identity::Passwords;
 use mingzhang::people::identity::set_up::{FirstAdministrator, first_administrator};
+use mingzhang::platform::audit;
 use mingzhang::platform::db::{Db, DbSettings, Reason, Sql};
 use mingzhang::platform::http::Context;
 use mingzhang::settings::{LogFormat, MEANINGS, Settings};
@@ -196,10 +197,12 @@ async fn serve(settings: &Settings) -> Result<(), Failure> {
         LogFormat::Text => subscriber.init(),
     }
     let context = open(settings).await?;
+    let sealing = tokio::spawn(audit::seal_forever(context.db.clone()));
     let listener = std::net::TcpListener::bind(&settings.bind).map_err(|error| Failure::Usage(format!("MINGZHANG_BIND {}: {error}", settings.bind)))?;
     eprintln!("http://{} · 文档 / documentation: http://{}/docs/", settings.bind, settings.bind);
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
     let server = app::serve(listener, context, Passwords::try_new()?, workers).map_err(Problem::internal)?;
     server.await.map_err(Problem::internal)?;
+    sealing.abort();
     Ok(())
 }

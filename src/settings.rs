@@ -57,7 +57,7 @@ impl Default for Settings {
 }
 
 /// Names that begin with `MINGZHANG_` and are not settings: keys, and switches of the tests.
-const NOT_SETTINGS: [&str; 6] = ["config", "jwt_keys", "encryption_keys", "lookup_key", "signing_keys", "require_postgres"];
+const NOT_SETTINGS: [&str; 8] = ["config", "write_permissions", "first_password", "jwt_keys", "encryption_keys", "lookup_key", "signing_keys", "require_postgres"];
 
 impl Settings {
     /// Reads the settings: defaults, then the file that `MINGZHANG_CONFIG` names, then the environment.

@@ -1,7 +1,10 @@
 //! The API as a client meets it, every test on SQLite and on PostgreSQL.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
+mod audit;
+mod command_line;
 mod identity;
 mod operations;
+mod permissions;
 mod scopes;
 mod support;

@@ -1,6 +1,12 @@
 //! The audit trail: who did what to which record, before and after, from where. An event is written in the transaction of what it tells,
 //! with an entry in a queue from which a worker seals it, so that no request waits for the chain.
 
+pub mod entity;
+pub mod routes;
+mod seal;
+
+pub use seal::{Fault, seal, seal_forever, verify};
+
 use async_trait::async_trait;
 use chrono::{DateTime, DurationRound, TimeDelta};
 use sea_orm::Value;

@@ -1,0 +1,40 @@
+//! The commands of the README, as a newcomer types them.
+
+use std::process::{Command, Output};
+
+fn mingzhang(folder: &std::path::Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_mingzhang"))
+        .args(arguments)
+        .env_remove("DATABASE_URL")
+        .env("MINGZHANG_DATA_DIR", folder)
+        .env("MINGZHANG_FIRST_PASSWORD", super::support::PASSWORD)
+        .output()
+        .unwrap()
+}
+
+#[test]
+fn two_administrators_are_made_and_a_third_is_refused() {
+    let folder = std::env::temp_dir().join(format!("mingzhang-test-{}", uuid::Uuid::now_v7()));
+    let create = |username: &str| mingzhang(&folder, &["user", "create", "--district", "硚口区", "--username", username, "--name", "管理员"]);
+    let outputs = ["first", "second", "third"].map(create);
+    let codes: Vec<_> = outputs.iter().map(|output| output.status.code()).collect();
+    assert_eq!(codes, [Some(0), Some(0), Some(1)], "{}", String::from_utf8_lossy(&outputs[0].stderr));
+    assert!(String::from_utf8_lossy(&outputs[2].stderr).contains("administrators_exist"));
+    let mode = |path: &str| std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(folder.join(path)).unwrap().permissions()) & 0o777;
+    assert_eq!((mode("keys"), mode("keys/jwt"), mode("keys/encryption")), (0o700, 0o600, 0o600));
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn a_wrong_setting_is_refused_by_its_name() {
+    let output = Command::new(env!("CARGO_BIN_EXE_mingzhang")).arg("config").env("MINGZHANG_TIME_ZONE", "Mars/Base").output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).to_lowercase().contains("time_zone"), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn postgresql_without_keys_in_the_environment_is_refused() {
+    let output = Command::new(env!("CARGO_BIN_EXE_mingzhang")).arg("serve").env("DATABASE_URL", "postgres://nobody@127.0.0.1:1/none").output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("MINGZHANG_JWT_KEYS"));
+}
