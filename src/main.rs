@@ -1,5 +1,6 @@
 //! The command line. Exit codes: 0 done, 1 refused or not found true, 2 wrong usage.
 
+use std::io::{Read, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -29,6 +30,8 @@ struct Cli {
 enum Command {
     /// Serve the API until told to stop.
     Serve,
+    /// Ask the server at MINGZHANG_BIND whether it is ready: for a container's health check.
+    Health,
     /// Bring the database's schema up to date.
     Migrate,
     /// Users.
@@ -129,10 +132,26 @@ async fn run(command: Command) -> Result<(), Failure> {
             println!("{}", keys::rotate(&settings, &kind).map_err(Failure::Usage)?);
             Ok(())
         }
+        Command::Health => health(&settings),
         Command::Migrate => migrate(&settings).await,
         Command::User(User::Create(new)) => create_user(&settings, new).await,
         Command::Serve => serve(&settings).await,
     }
+}
+
+/// Asks `/health/ready` on this machine.
+fn health(settings: &Settings) -> Result<(), Failure> {
+    let ask = || -> std::io::Result<String> {
+        let mut stream = std::net::TcpStream::connect(settings.bind.replace("0.0.0.0", "127.0.0.1"))?;
+        stream.set_read_timeout(Some(std::time::Duration::from_secs(3)))?;
+        stream.write_all(b"GET /health/ready HTTP/1.0\r\nHost: localhost\r\n\r\n")?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer)?;
+        Ok(answer)
+    };
+    let answer = ask().map_err(|error| Failure::Refused(error.to_string()))?;
+    let status = answer.lines().next().unwrap_or_default().to_owned();
+    if status.contains(" 200 ") { Ok(()) } else { Err(Failure::Refused(status)) }
 }
 
 async fn migrate(settings: &Settings) -> Result<(), Failure> {

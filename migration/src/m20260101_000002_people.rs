@@ -74,6 +74,19 @@ CREATE TABLE refresh_tokens (
   used_at {ts}
 );
 CREATE INDEX refresh_tokens_session ON refresh_tokens (session_id);
+CREATE TABLE user_totps (
+  user_id {uuid} PRIMARY KEY REFERENCES users (id),
+  secret text NOT NULL,
+  confirmed_at {ts},
+  last_step bigint NOT NULL DEFAULT 0,
+  created_at {ts} NOT NULL
+);
+CREATE TABLE recovery_codes (
+  code_hash text PRIMARY KEY,
+  user_id {uuid} NOT NULL REFERENCES users (id),
+  used_at {ts}
+);
+CREATE INDEX recovery_codes_user ON recovery_codes (user_id);
 CREATE TABLE login_failures (
   username_key text NOT NULL,
   address text NOT NULL,
@@ -114,7 +127,7 @@ impl MigrationTrait for Migration {
         for table in ["org_units", "users", "role_assignments"] {
             ddl.guard(table, Class::System).await?;
         }
-        for table in ["password_history", "sessions", "refresh_tokens", "login_failures"] {
+        for table in ["password_history", "sessions", "refresh_tokens", "user_totps", "recovery_codes", "login_failures"] {
             ddl.guard(table, Class::Technical).await?;
         }
         Ok(())

@@ -135,6 +135,37 @@ on_both_databases! {
         assert!(csv.text.starts_with("\u{feff}name\r\n"));
     }
 
+    async fn a_second_factor_takes_each_code_once_and_a_recovery_code_once(app: TestApp) {
+        let token = app.administrator("硚口区", "first").await;
+        assert_eq!(app.post(&token, "/auth/totp", json!({"password": "wrong"})).await.code(), (401, "invalid_credentials"));
+        let begun = app.post(&token, "/auth/totp", json!({"password": PASSWORD})).await;
+        assert_eq!(begun.status, 201, "{}", begun.text);
+        let secret = totp_rs::Secret::try_from_base32(begun.body["secret"].as_str().unwrap()).unwrap();
+        let totp = totp_rs::Builder::new().with_secret(secret).with_account_name("x").build().unwrap();
+        let now = u64::try_from(app.context.clocks.wall().timestamp()).unwrap();
+        let code = totp.generate(now).to_string();
+        let log_in = |code: Option<String>| {
+            let mut body = json!({"username": "first", "password": PASSWORD});
+            if let Some(code) = code {
+                body["totp"] = json!(code);
+            }
+            app.send(Method::POST, "/auth/login", "", Some(body), &[])
+        };
+        assert_eq!(log_in(None).await.status, 200, "it does not count before its confirmation");
+        let confirmed = app.post(&token, "/auth/totp/confirm", json!({"code": code})).await;
+        assert_eq!(confirmed.status, 200, "{}", confirmed.text);
+        let recovery: Vec<String> = serde_json::from_value(confirmed.body["recovery_codes"].clone()).unwrap();
+        assert_eq!(recovery.len(), 10);
+        assert_eq!(log_in(None).await.code(), (401, "totp_required"));
+        assert_eq!(log_in(Some(code)).await.code(), (401, "invalid_credentials"), "the code was used to confirm");
+        assert_eq!(log_in(Some(totp.generate(now + 30).to_string())).await.status, 200);
+        assert_eq!(log_in(Some(recovery[0].clone())).await.status, 200);
+        assert_eq!(log_in(Some(recovery[0].clone())).await.code(), (401, "invalid_credentials"));
+        assert_eq!(app.post(&token, "/auth/totp/disable", json!({"code": "000000x"})).await.code(), (422, "wrong_totp_code"));
+        assert_eq!(app.post(&token, "/auth/totp/disable", json!({"code": recovery[1]})).await.status, 204);
+        assert_eq!(log_in(None).await.status, 200);
+    }
+
     async fn bad_bodies_are_refused_in_order_and_whole(app: TestApp) {
         let first = app.administrator("硚口区", "first").await;
         let send = |text: &str| app.send_text(Method::POST, "/users", &first, Some(text.to_owned()), &[]);

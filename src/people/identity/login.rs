@@ -11,7 +11,8 @@ use uuid::Uuid;
 
 use super::authenticate::{ACCESS_SECONDS, access_token};
 use super::passwords::{self, Passwords};
-use super::refusals::{invalid_credentials, invalid_refresh_token, login_delayed, weak_password};
+use super::refusals::{invalid_credentials, invalid_refresh_token, login_delayed, totp_required, weak_password};
+use super::totp::{self, SecondFactor};
 use crate::kernel::access::{Actor, Place};
 use crate::kernel::crypto::random_bytes;
 use crate::kernel::ids::new_id;
@@ -89,7 +90,7 @@ fn token_hash(token: &str) -> String {
 ///
 /// # Errors
 /// 401 `invalid_credentials`, 429 `login_delayed`; both the same whether the user exists or not.
-pub async fn log_in(context: &Context, passwords: &Passwords, username: &str, password: &str, origin: Origin) -> Result<Tokens, Problem> {
+pub async fn log_in(context: &Context, passwords: &Passwords, username: &str, password: &str, code: Option<&str>, origin: Origin) -> Result<Tokens, Problem> {
     let now = context.clocks.wall();
     let username_key = context.keys.lookup_hash("username", username);
     let tx = context.db.read_as_system(Reason::Login).await?;
@@ -105,7 +106,15 @@ pub async fn log_in(context: &Context, passwords: &Passwords, username: &str, pa
     drop(tx);
     let fits = passwords.verify(password, account.as_ref().map(|account| account.password_hash.as_str())).await?;
     let tx = context.db.write_as_system(Reason::Login).await?;
-    let Some(account) = account.filter(|account| fits && account.disabled_at.is_none()) else {
+    let account = account.filter(|account| fits && account.disabled_at.is_none());
+    let second = match &account {
+        Some(account) => totp::second_factor(&tx, &context.keys, account.id, code, now).await?,
+        None => SecondFactor::NotNeeded,
+    };
+    if matches!(second, SecondFactor::Missing) {
+        return Err(totp_required());
+    }
+    let Some(account) = account.filter(|_| matches!(second, SecondFactor::NotNeeded | SecondFactor::Fits)) else {
         let count = Sql::both(
             "INSERT INTO login_failures (username_key, address, failures, last_at) VALUES ($1, $2, 1, $3) \
              ON CONFLICT (username_key, address) DO UPDATE SET failures = CASE WHEN login_failures.last_at < $4 THEN 1 ELSE login_failures.failures + 1 END, last_at = excluded.last_at",
@@ -181,8 +190,19 @@ pub(super) async fn end_sessions(tx: &Tx, user: Uuid, session: Option<Uuid>, rea
 }
 
 #[derive(FromQueryResult)]
-struct OldPassword {
+pub(super) struct OldPassword {
     password_hash: String,
+}
+
+/// Ok where the password is the user's.
+///
+/// # Errors
+/// 401 `invalid_credentials`.
+pub(super) async fn require_password(context: &Context, passwords: &Passwords, user: Uuid, password: &str) -> Result<OldPassword, Problem> {
+    let tx = context.db.read_as_system(Reason::Login).await?;
+    let current = tx.query_one::<OldPassword>(Sql::both("SELECT password_hash FROM users WHERE id = $1"), vec![user.into()]).await?.ok_or_else(invalid_credentials)?;
+    drop(tx);
+    if passwords.verify(password, Some(&current.password_hash)).await? { Ok(current) } else { Err(invalid_credentials()) }
 }
 
 /// Changes the actor's own password and ends all other logins.
@@ -190,14 +210,11 @@ struct OldPassword {
 /// # Errors
 /// 401 where the old one is wrong; 422 `weak_password`.
 pub async fn change_password(context: &Context, passwords: &Passwords, actor: &Actor, old: &str, new: &str, origin: Origin) -> Result<(), Problem> {
+    let current = require_password(context, passwords, actor.user_id, old).await?;
     let tx = context.db.read_as_system(Reason::Login).await?;
-    let current = tx.query_one::<OldPassword>(Sql::both("SELECT password_hash FROM users WHERE id = $1"), vec![actor.user_id.into()]).await?.ok_or_else(invalid_credentials)?;
     let recent = Sql::both("SELECT password_hash FROM password_history WHERE user_id = $1 ORDER BY id DESC LIMIT $2");
     let recent = tx.query::<OldPassword>(recent, vec![actor.user_id.into(), REMEMBERED_PASSWORDS.into()]).await?;
     drop(tx);
-    if !passwords.verify(old, Some(&current.password_hash)).await? {
-        return Err(invalid_credentials());
-    }
     passwords::check(new, &[&actor.username])?;
     for hash in recent.iter().chain([&current]) {
         if passwords.verify(new, Some(&hash.password_hash)).await? {

@@ -9,6 +9,7 @@ mod refusals;
 mod roles;
 pub mod routes;
 pub mod set_up;
+mod totp;
 mod users;
 
 pub use authenticate::Authenticator;

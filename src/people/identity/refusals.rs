@@ -59,3 +59,20 @@ pub fn incompatible_roles(held: &str, asked: &str) -> Problem {
 pub fn own_role() -> Problem {
     Problem::separation_of_duties("授予角色 / grant", "被授予人 / grantee")
 }
+
+/// 401: the password is right, and the account has a second factor.
+pub fn totp_required() -> Problem {
+    Problem::new(401, "totp_required", "需要动态验证码", "A one-time code is needed")
+        .detail("该账号已启用动态验证码。请在 totp 字段提供验证码或一个恢复码。", "This account has a second factor. Send the code, or a recovery code, in the field totp.")
+}
+
+/// 409: the second factor is already on.
+pub fn totp_already_on() -> Problem {
+    Problem::new(409, "totp_already_on", "动态验证码已启用", "The second factor is already on").detail("如要更换，请先停用。", "Turn it off first to change it.")
+}
+
+/// 422: the code does not fit.
+pub fn wrong_totp_code() -> Problem {
+    let (zh, en) = ("验证码不正确或已用过，请核对手机时间后重试。", "The code is wrong or was used already. Check the clock of your phone and try the next one.");
+    Problem::new(422, "wrong_totp_code", "验证码不正确", "Wrong code").detail(zh, en).field("/code", "wrong_totp_code", zh, en)
+}

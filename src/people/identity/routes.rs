@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use super::login::{self, Origin, Tokens};
 use super::passwords::{self, Passwords};
+use super::totp::{self, RecoveryCodes, TotpSecret};
 use super::{role_assignment, roles, user, users};
 use crate::kernel::access::{Actor, Capability, Role};
 use crate::kernel::identity_number::IdentityNumber;
@@ -30,6 +31,9 @@ pub struct Login {
     pub username: String,
     /// The password.
     pub password: String,
+    /// The code of the second factor, or a recovery code, where the account has one.
+    #[serde(default)]
+    pub totp: Option<String>,
 }
 
 impl Body for Login {}
@@ -69,7 +73,7 @@ fn origin(request: &HttpRequest) -> Origin {
 #[post("/auth/login")]
 async fn log_in(_public: Public, context: web::Data<Context>, passwords: web::Data<Passwords>, request: HttpRequest, payload: web::Payload) -> Result<HttpResponse, Problem> {
     let body: Login = read_json(&request, payload).await?;
-    Ok(ok(&login::log_in(&context, &passwords, &body.username, &body.password, origin(&request)).await?))
+    Ok(ok(&login::log_in(&context, &passwords, &body.username, &body.password, body.totp.as_deref(), origin(&request)).await?))
 }
 
 /// Gives new tokens for a refresh token, which is used up by it. Using one twice ends the login.
@@ -104,6 +108,52 @@ async fn end_login(context: &Context, actor: &Actor, session: Uuid, reason: &'st
 async fn change_password(actor: Actor, context: web::Data<Context>, passwords: web::Data<Passwords>, request: HttpRequest, payload: web::Payload) -> Result<HttpResponse, Problem> {
     let body: PasswordChange = read_json(&request, payload).await?;
     login::change_password(&context, &passwords, &actor, &body.old_password, &body.new_password, origin(&request)).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// One's password, to turn the second factor on.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TotpStart {
+    /// One's password.
+    pub password: String,
+}
+
+impl Body for TotpStart {}
+
+/// A code of the second factor.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"code": "123456"}))]
+pub struct TotpCode {
+    /// The six digits that the phone shows; to turn it off, a recovery code does as well.
+    pub code: String,
+}
+
+impl Body for TotpCode {}
+
+/// Begins a second factor (RFC 6238): gives its secret, shown once. It counts from its confirmation on.
+#[utoipa::path(tag = "auth", request_body = TotpStart, responses((status = 201, body = TotpSecret), Refusals))]
+#[post("/auth/totp")]
+async fn start_totp(actor: Actor, context: web::Data<Context>, passwords: web::Data<Passwords>, request: HttpRequest, payload: web::Payload) -> Result<HttpResponse, Problem> {
+    let body: TotpStart = read_json(&request, payload).await?;
+    Ok(HttpResponse::Created().json(totp::start(&context, &passwords, &actor, &body.password).await?))
+}
+
+/// Confirms the second factor with its first code; gives ten recovery codes, shown once.
+#[utoipa::path(tag = "auth", request_body = TotpCode, responses((status = 200, body = RecoveryCodes), Refusals))]
+#[post("/auth/totp/confirm")]
+async fn confirm_totp(actor: Actor, context: web::Data<Context>, request: HttpRequest, payload: web::Payload) -> Result<HttpResponse, Problem> {
+    let body: TotpCode = read_json(&request, payload).await?;
+    Ok(ok(&totp::confirm(&context, &actor, &body.code, request_id(&request)).await?))
+}
+
+/// Turns the second factor off.
+#[utoipa::path(tag = "auth", request_body = TotpCode, responses((status = 204, description = "It is off"), Refusals))]
+#[post("/auth/totp/disable")]
+async fn disable_totp(actor: Actor, context: web::Data<Context>, request: HttpRequest, payload: web::Payload) -> Result<HttpResponse, Problem> {
+    let body: TotpCode = read_json(&request, payload).await?;
+    totp::disable(&context, &actor, &body.code, request_id(&request)).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -430,6 +480,7 @@ async fn end_role(actor: Actor, write: Write, id: web::Path<String>) -> Result<H
 /// Adds the routes of this folder.
 pub fn routes(config: &mut ServiceConfig) {
     config.service(log_in).service(refresh).service(log_out).service(change_password).service(list_sessions).service(end_session).service(me);
+    config.service(start_totp).service(confirm_totp).service(disable_totp);
     config.service(list_users).service(get_user).service(create_user).service(disable_user);
     config.service(list_role_assignments).service(grant_role).service(confirm_role).service(end_role);
 }
