@@ -95,29 +95,7 @@ pub mod role_assignment {
 
 macro_rules! at_unit {
     ($module:ident) => {
-        impl crate::platform::db::Scoped for $module::Entity {
-            const CLASS: crate::platform::db::Class = crate::platform::db::Class::System;
-
-            fn id_column() -> Self::Column {
-                $module::Column::Id
-            }
-
-            fn district_column() -> Self::Column {
-                $module::Column::DistrictId
-            }
-
-            fn street_column() -> Option<Self::Column> {
-                Some($module::Column::StreetId)
-            }
-
-            fn community_column() -> Option<Self::Column> {
-                Some($module::Column::CommunityId)
-            }
-
-            fn place(model: &$module::Model) -> crate::kernel::access::Place {
-                model.place()
-            }
-        }
+        crate::scoped!($module, System, unit);
 
         impl $module::Model {
             /// The unit it belongs to.

@@ -39,29 +39,7 @@ pub mod org_unit {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
-impl crate::platform::db::Scoped for org_unit::Entity {
-    const CLASS: crate::platform::db::Class = crate::platform::db::Class::System;
-
-    fn id_column() -> Self::Column {
-        org_unit::Column::Id
-    }
-
-    fn district_column() -> Self::Column {
-        org_unit::Column::DistrictId
-    }
-
-    fn street_column() -> Option<Self::Column> {
-        Some(org_unit::Column::StreetId)
-    }
-
-    fn community_column() -> Option<Self::Column> {
-        Some(org_unit::Column::CommunityId)
-    }
-
-    fn place(model: &org_unit::Model) -> crate::kernel::access::Place {
-        model.place()
-    }
-}
+crate::scoped!(org_unit, System, unit);
 
 impl org_unit::Model {
     /// Where the unit sits: itself.

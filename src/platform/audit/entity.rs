@@ -57,26 +57,12 @@ pub mod audit_event {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
-impl crate::platform::db::Scoped for audit_event::Entity {
-    const CLASS: crate::platform::db::Class = crate::platform::db::Class::System;
+crate::scoped!(audit_event, System, unit);
 
-    fn id_column() -> Self::Column {
-        audit_event::Column::Id
-    }
-
-    fn district_column() -> Self::Column {
-        audit_event::Column::DistrictId
-    }
-
-    fn street_column() -> Option<Self::Column> {
-        Some(audit_event::Column::StreetId)
-    }
-
-    fn community_column() -> Option<Self::Column> {
-        Some(audit_event::Column::CommunityId)
-    }
-
-    fn place(model: &audit_event::Model) -> crate::kernel::access::Place {
-        crate::kernel::access::Place { district: model.district_id.unwrap_or_default(), street: model.street_id, community: model.community_id }
+impl audit_event::Model {
+    /// Where the record sits; an event of no district sits in the nil district, which nobody has.
+    #[must_use]
+    pub fn place(&self) -> crate::kernel::access::Place {
+        crate::kernel::access::Place { district: self.district_id.unwrap_or_default(), street: self.street_id, community: self.community_id }
     }
 }

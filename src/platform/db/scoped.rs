@@ -69,12 +69,21 @@ pub trait Scoped: EntityTrait {
     }
 }
 
-/// Says for an entity whose its rows are: `scoped!(budget::Entity, Street, street)`, `scoped!(…, Reference, optional_street)`, `scoped!(…, Community, community)`, `scoped!(…, Reference, district)`.
+/// Says for an entity whose its rows are: `scoped!(user, System, unit)` (a row of any level, whose model has a `place()`), `scoped!(budget::Entity, Street, street)`, `scoped!(…, Reference, optional_street)`, `scoped!(…, Community, community)`, `scoped!(…, Reference, district)`.
 #[macro_export]
 macro_rules! scoped {
     (@common $entity:ident) => {
         fn id_column() -> Self::Column { $entity::Column::Id }
         fn district_column() -> Self::Column { $entity::Column::DistrictId }
+    };
+    ($entity:ident, $class:ident, unit) => {
+        impl $crate::platform::db::Scoped for $entity::Entity {
+            const CLASS: $crate::platform::db::Class = $crate::platform::db::Class::$class;
+            $crate::scoped!(@common $entity);
+            fn street_column() -> Option<Self::Column> { Some($entity::Column::StreetId) }
+            fn community_column() -> Option<Self::Column> { Some($entity::Column::CommunityId) }
+            fn place(model: &Self::Model) -> $crate::kernel::access::Place { model.place() }
+        }
     };
     ($entity:ident, $class:ident, district) => {
         impl $crate::platform::db::Scoped for $entity::Entity {
