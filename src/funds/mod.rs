@@ -1,0 +1,4 @@
+//! What it costs: spending rules, the ledger, the budget, stipends, and the closing of months and years.
+
+pub mod ledger;
+pub mod spending;
