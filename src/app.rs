@@ -13,6 +13,7 @@ use utoipa::{Modify, OpenApi};
 use utoipa_actix_web::AppExt;
 use utoipa_swagger_ui::SwaggerUi;
 
+use crate::funds::{budget, closing, ledger, spending};
 use crate::kernel::calendar::WorkingCalendar;
 use crate::kernel::clock::Clocks;
 use crate::kernel::crypto::KeyRing;
@@ -22,6 +23,7 @@ use crate::people::tenancy;
 use crate::platform::audit::{self, Attempts};
 use crate::platform::db::{Db, Reason};
 use crate::platform::http::{Context, Public, finish, observe, ok};
+use crate::work::plan;
 
 /// What the log keeps of a request: method, route, id and status; no address, no query, no words of a refusal, nothing personal.
 struct RequestSpan;
@@ -68,7 +70,18 @@ pub fn context(db: Db, clocks: Clocks, keys: Arc<KeyRing>) -> Context {
 
 /// The routes of the API.
 fn api(config: &mut utoipa_actix_web::service_config::ServiceConfig) {
-    config.service(utoipa_actix_web::scope("/api/v1").configure(identity::routes::routes).configure(tenancy::routes::routes).configure(audit::routes::routes));
+    config.service(
+        utoipa_actix_web::scope("/api/v1")
+            .configure(identity::routes::routes)
+            .configure(tenancy::routes::routes)
+            .configure(audit::routes::routes)
+            .configure(plan::routes::routes)
+            .configure(spending::routes::routes)
+            .configure(ledger::routes::routes)
+            .configure(budget::routes::routes)
+            .configure(budget::routes_money::routes)
+            .configure(closing::routes::routes),
+    );
 }
 
 /// The description of the API (OpenAPI 3.1).

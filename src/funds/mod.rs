@@ -1,4 +1,6 @@
 //! What it costs: spending rules, the ledger, the budget, stipends, and the closing of months and years.
 
+pub mod budget;
+pub mod closing;
 pub mod ledger;
 pub mod spending;
