@@ -8,3 +8,4 @@ mod operations;
 mod permissions;
 mod scopes;
 mod support;
+mod upload;
