@@ -13,6 +13,7 @@ use utoipa::{Modify, OpenApi};
 use utoipa_actix_web::AppExt;
 use utoipa_swagger_ui::SwaggerUi;
 
+use crate::funds::bank;
 use crate::kernel::calendar::WorkingCalendar;
 use crate::kernel::clock::Clocks;
 use crate::kernel::crypto::KeyRing;
@@ -68,7 +69,7 @@ pub fn context(db: Db, clocks: Clocks, keys: Arc<KeyRing>) -> Context {
 
 /// The routes of the API.
 fn api(config: &mut utoipa_actix_web::service_config::ServiceConfig) {
-    config.service(utoipa_actix_web::scope("/api/v1").configure(identity::routes::routes).configure(tenancy::routes::routes).configure(audit::routes::routes));
+    config.service(utoipa_actix_web::scope("/api/v1").configure(identity::routes::routes).configure(tenancy::routes::routes).configure(audit::routes::routes).configure(bank::routes::routes));
 }
 
 /// The description of the API (OpenAPI 3.1).

@@ -23,7 +23,6 @@ pub enum Class {
     #[expect(dead_code, reason = "the first shared tables come with the budget")]
     Shared,
     /// What a district (or a street) keeps for all below it.
-    #[expect(dead_code, reason = "the first reference tables come with the spending rules")]
     Reference,
 }
 

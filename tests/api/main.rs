@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
 mod audit;
+mod bank;
 mod command_line;
 mod identity;
 mod operations;

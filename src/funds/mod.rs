@@ -1,0 +1,3 @@
+//! What it costs: the money of streets and communities.
+
+pub mod bank;
