@@ -13,7 +13,8 @@ use utoipa::{Modify, OpenApi};
 use utoipa_actix_web::AppExt;
 use utoipa_swagger_ui::SwaggerUi;
 
-use crate::funds::{budget, closing, ledger, spending};
+use crate::funds::{bank, budget, closing, ledger, spending};
+use crate::kernel::access::Scope;
 use crate::kernel::calendar::WorkingCalendar;
 use crate::kernel::clock::Clocks;
 use crate::kernel::crypto::KeyRing;
@@ -68,6 +69,19 @@ pub fn context(db: Db, clocks: Clocks, keys: Arc<KeyRing>) -> Context {
     Context { db, clocks, keys, calendar: Arc::new(WorkingCalendar::default()), authenticator, attempts }
 }
 
+/// Verifies the books of every street, each under its own scope.
+///
+/// # Errors
+/// 500 where the database fails.
+pub async fn verify_all(context: &Context, kept: &[ledger::verify::KeptCheckpoint]) -> Result<closing::verify::Verification, Problem> {
+    let mut all = closing::verify::Verification::empty();
+    for street in tenancy::streets(&context.db).await? {
+        let tx = context.db.read(Scope::of_place(street.place())).await?;
+        all.add(closing::verify::street(&tx, &context.keys, (street.id, &street.name), kept).await?);
+    }
+    Ok(all)
+}
+
 /// The routes of the API.
 fn api(config: &mut utoipa_actix_web::service_config::ServiceConfig) {
     config.service(
@@ -78,6 +92,7 @@ fn api(config: &mut utoipa_actix_web::service_config::ServiceConfig) {
             .configure(plan::routes::routes)
             .configure(spending::routes::routes)
             .configure(ledger::routes::routes)
+            .configure(bank::routes::routes)
             .configure(budget::routes::routes)
             .configure(budget::routes_money::routes)
             .configure(closing::routes::routes),

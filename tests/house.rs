@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use syn::visit::Visit;
 
 /// The floors, from the ground up. A folder uses those before it and itself.
-const FLOORS: [&str; 12] = [
+const FLOORS: [&str; 14] = [
     "kernel",
     "platform::db",
     "platform::http",
+    "platform::sheet",
     "platform::audit",
     "people::tenancy",
     "people::identity",
@@ -17,6 +18,7 @@ const FLOORS: [&str; 12] = [
     "funds::spending",
     "funds::ledger",
     "funds::budget",
+    "funds::bank",
     "funds::closing",
     "top",
 ];

@@ -21,7 +21,6 @@ pub enum Class {
     #[expect(dead_code, reason = "the first shared tables come with the activities")]
     Shared,
     /// What a district (or a street) keeps for all below it.
-    #[expect(dead_code, reason = "the first rows that a street may keep beside its district's come with the bank's templates")]
     Reference,
     /// What a district keeps for all below it; the table has no street.
     District,
@@ -124,7 +123,8 @@ impl Ddl<'_> {
     pub async fn closed_months_take_nothing(&self) -> Result<(), DbErr> {
         let closed = "EXISTS (SELECT 1 FROM ledger_periods p WHERE p.street_id = NEW.street_id AND p.month = NEW.month AND p.state = 'closed')";
         if self.postgres {
-            self.execute(&format!("CREATE FUNCTION mz_period_open() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF {closed} THEN RAISE EXCEPTION 'period_closed'; END IF; RETURN NEW; END $$")).await?;
+            self.execute(&format!("CREATE FUNCTION mz_period_open() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF {closed} THEN RAISE EXCEPTION 'period_closed'; END IF; RETURN NEW; END $$"))
+                .await?;
             return self.execute("CREATE TRIGGER vouchers_period BEFORE INSERT ON vouchers FOR EACH ROW EXECUTE FUNCTION mz_period_open()").await;
         }
         self.execute(&format!("CREATE TRIGGER vouchers_period BEFORE INSERT ON vouchers WHEN {closed} BEGIN SELECT RAISE(ABORT, 'period_closed'); END")).await

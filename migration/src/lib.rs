@@ -8,6 +8,7 @@ mod m20260101_000002_people;
 mod m20260101_000004_plan_and_spending;
 mod m20260101_000005_ledger;
 mod m20260101_000006_budget;
+mod m20260101_000007_bank;
 
 /// Runs the migrations in order.
 #[derive(Debug)]
@@ -22,6 +23,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20260101_000004_plan_and_spending::Migration),
             Box::new(m20260101_000005_ledger::Migration),
             Box::new(m20260101_000006_budget::Migration),
+            Box::new(m20260101_000007_bank::Migration),
         ]
     }
 }

@@ -163,18 +163,7 @@ impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let ddl = Ddl::new(manager);
         ddl.run(TABLES).await?;
-        for table in [
-            "fiscal_years",
-            "ledger_periods",
-            "ledger_heads",
-            "ledger_counters",
-            "vouchers",
-            "voucher_lines",
-            "ledger_turnovers",
-            "ledger_checkpoints",
-            "opening_balances",
-            "tax_payments",
-        ] {
+        for table in ["fiscal_years", "ledger_periods", "ledger_heads", "ledger_counters", "vouchers", "voucher_lines", "ledger_turnovers", "ledger_checkpoints", "opening_balances", "tax_payments"] {
             ddl.guard(table, Class::Street).await?;
         }
         for table in ["vouchers", "voucher_lines", "ledger_checkpoints"] {

@@ -1,5 +1,6 @@
-//! What it costs: spending rules, the ledger, the budget, stipends, and the closing of months and years.
+//! What it costs: spending rules, the ledger, the budget, the bank's files, stipends, and the closing of months and years.
 
+pub mod bank;
 pub mod budget;
 pub mod closing;
 pub mod ledger;

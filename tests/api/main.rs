@@ -2,9 +2,12 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
 mod audit;
+mod bank;
+mod books;
 mod command_line;
 mod identity;
 mod operations;
 mod permissions;
 mod scopes;
 mod support;
+mod upload;

@@ -187,12 +187,7 @@ async fn require_plans(tx: &Tx, budget: &budget::Model, lines: &[budget_line::Mo
     let mut faults = Faults::none();
     for (index, line) in lines.iter().enumerate().filter(|(_, line)| line.amount.is_positive()) {
         if !links.iter().any(|link| link.budget_line_id == line.id && good.contains(&link.plan_item_id)) {
-            faults.add(
-                &format!("/lines/{index}/plan_item_ids"),
-                "plan_item_required",
-                "先有计划、后有预算：须关联本年度有目标的计划项目",
-                "a line needs a plan item of this year that has a target",
-            );
+            faults.add(&format!("/lines/{index}/plan_item_ids"), "plan_item_required", "先有计划、后有预算：须关联本年度有目标的计划项目", "a line needs a plan item of this year that has a target");
         }
     }
     faults.into_result()

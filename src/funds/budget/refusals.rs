@@ -21,10 +21,8 @@ pub fn lines_do_not_sum(total: Fen, sum: Fen) -> Problem {
 /// 409: the programme has its budget.
 #[must_use]
 pub fn budget_exists(programme: &str) -> Problem {
-    Problem::new(409, "budget_exists", "该项目本年度已有预算", "The programme has its budget").detail(
-        format!("“{programme}”本年度已有预算，只能通过调剂、追加、追减调整。"),
-        format!("“{programme}” has a budget this year; change it by transfer, supplement or reduction."),
-    )
+    Problem::new(409, "budget_exists", "该项目本年度已有预算", "The programme has its budget")
+        .detail(format!("“{programme}”本年度已有预算，只能通过调剂、追加、追减调整。"), format!("“{programme}” has a budget this year; change it by transfer, supplement or reduction."))
 }
 
 /// 422: the same category and unit twice.
@@ -64,7 +62,10 @@ pub fn document_recorded(number: &str) -> Problem {
 /// 409: more would be taken back from a category than it received, net.
 #[must_use]
 pub fn category_short(available: Fen, pointer: &str) -> Problem {
-    Problem::new(409, "category_short", "该类别余额不足", "The category has not enough")
-        .detail(format!("该类别可退 {available}。"), format!("The category has {available} that can go back."))
-        .field(pointer, "category_short", format!("最多 {available}"), format!("at most {available}"))
+    Problem::new(409, "category_short", "该类别余额不足", "The category has not enough").detail(format!("该类别可退 {available}。"), format!("The category has {available} that can go back.")).field(
+        pointer,
+        "category_short",
+        format!("最多 {available}"),
+        format!("at most {available}"),
+    )
 }

@@ -122,7 +122,14 @@ pub async fn street(tx: &Tx, street: Uuid, year: i32) -> Result<StreetSummary, P
         Vec::new()
     } else {
         let of = |sum: &Sum| sum.id.map(|id| received.get(&id).copied().unwrap_or_default());
-        tx.query::<Sum>(BY_CATEGORY, values()).await?.into_iter().map(|sum| { let amount = of(&sum); row(sum, amount) }).collect()
+        tx.query::<Sum>(BY_CATEGORY, values())
+            .await?
+            .into_iter()
+            .map(|sum| {
+                let amount = of(&sum);
+                row(sum, amount)
+            })
+            .collect()
     };
     let all = if community.is_none() { Some(Fen::checked_sum(received.into_values()).map_err(Problem::internal)?) } else { None };
     let total = total(&communities, all)?;

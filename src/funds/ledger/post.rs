@@ -48,20 +48,7 @@ impl Posting {
     /// A posting of a street without what only some kinds have.
     #[must_use]
     pub fn new(place: (Uuid, Uuid), date: NaiveDate, kind: VoucherKind, source: (&'static str, Uuid), code: impl Into<String>, entries: Vec<Entry>) -> Self {
-        Self {
-            district: place.0,
-            street: place.1,
-            date,
-            kind,
-            source,
-            code: code.into(),
-            reverses: None,
-            attachments_count: 0,
-            prepared_by: None,
-            reviewed_by: None,
-            cashier: None,
-            entries,
-        }
+        Self { district: place.0, street: place.1, date, kind, source, code: code.into(), reverses: None, attachments_count: 0, prepared_by: None, reviewed_by: None, cashier: None, entries }
     }
 
     /// Who approved the cause.
@@ -84,9 +71,8 @@ struct Counter {
 }
 
 const LOCK_HEAD: Sql = Sql::both("UPDATE ledger_heads SET seq = seq + 1 WHERE street_id = $1 RETURNING seq, hash");
-const NEXT_NUMBER: Sql = Sql::both(
-    "INSERT INTO ledger_counters (district_id, street_id, month, last) VALUES ($1, $2, $3, 1) ON CONFLICT (street_id, month) DO UPDATE SET last = ledger_counters.last + 1 RETURNING last",
-);
+const NEXT_NUMBER: Sql =
+    Sql::both("INSERT INTO ledger_counters (district_id, street_id, month, last) VALUES ($1, $2, $3, 1) ON CONFLICT (street_id, month) DO UPDATE SET last = ledger_counters.last + 1 RETURNING last");
 const ADD_TURNOVER: Sql = Sql::both(
     "INSERT INTO ledger_turnovers (district_id, street_id, account, category_key, community_key, month, closing, debit, credit) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
      ON CONFLICT (street_id, account, month, category_key, community_key, closing) DO UPDATE SET debit = ledger_turnovers.debit + excluded.debit, credit = ledger_turnovers.credit + excluded.credit",
@@ -196,17 +182,7 @@ pub(super) fn content_hash(previous: &str, voucher: &voucher::Model, lines: &[vo
 
 fn turnover_values(place: (Uuid, Uuid), month: Month, closing: bool, entry: &Entry) -> Vec<Value> {
     let key = |id: Option<Uuid>| id.unwrap_or(Uuid::nil());
-    vec![
-        place.0.into(),
-        place.1.into(),
-        entry.account.code().into(),
-        key(entry.category).into(),
-        key(entry.community).into(),
-        month.into(),
-        closing.into(),
-        entry.debit.into(),
-        entry.credit.into(),
-    ]
+    vec![place.0.into(), place.1.into(), entry.account.code().into(), key(entry.category).into(), key(entry.community).into(), month.into(), closing.into(), entry.debit.into(), entry.credit.into()]
 }
 
 /// What takes money on hand below 0 is refused.
@@ -222,4 +198,3 @@ async fn check_money_on_hand(tx: &Tx, street: Uuid, entries: &[Entry]) -> Result
     }
     Ok(())
 }
-

@@ -36,16 +36,10 @@ pub fn page(voucher: &voucher::Model, lines: &[voucher_line::Model], names: &Nam
     for line in lines {
         let account = Account::of_code(&line.account).map_or("", |account| account.facts().1);
         let dimensions = [line.category_id, line.community_id].into_iter().flatten().filter_map(|id| names.dimensions.get(&id)).map(|name| format!(" · {}", escape(name))).collect::<String>();
-        let _ = write!(
-            rows,
-            "<tr><td>{}</td><td>{} {account}{dimensions}</td>{}{}</tr>",
-            escape(&voucher.summary),
-            escape(&line.account),
-            amount_cell(line.debit),
-            amount_cell(line.credit)
-        );
+        let _ = write!(rows, "<tr><td>{}</td><td>{} {account}{dimensions}</td>{}{}</tr>", escape(&voucher.summary), escape(&line.account), amount_cell(line.debit), amount_cell(line.credit));
     }
-    let person = |id: Option<Uuid>, job: Option<&String>| id.and_then(|id| names.people.get(&id).cloned()).or_else(|| job.map(|job| format!("系统（{job}）"))).map_or_else(String::new, |name| escape(&name));
+    let person =
+        |id: Option<Uuid>, job: Option<&String>| id.and_then(|id| names.people.get(&id).cloned()).or_else(|| job.map(|job| format!("系统（{job}）"))).map_or_else(String::new, |name| escape(&name));
     format!(
         "<!doctype html><html lang=\"zh-CN\"><head><meta charset=\"utf-8\"><title>{}</title><style>{STYLE}</style></head><body><h1>记账凭证</h1>\
          <div class=\"head\"><span>单位：{}</span><span>日期：{}</span><span>{}字第 {:04} 号</span><span>附单据 {} 张</span></div>\

@@ -47,8 +47,10 @@ pub fn fiscal_year_exists(year: i32) -> Problem {
 /// 409: more would be spent than was received.
 #[must_use]
 pub fn funds_not_received(asked: Fen) -> Problem {
-    Problem::new(409, "funds_not_received", "资金尚未到位", "Funds have not been received")
-        .detail(format!("支出 {asked} 后将超过本年度结转与到位资金之和（量入为出）。请先登记到位资金。"), format!("Spending {asked} would exceed what was carried in and received this year. Record the receipt first."))
+    Problem::new(409, "funds_not_received", "资金尚未到位", "Funds have not been received").detail(
+        format!("支出 {asked} 后将超过本年度结转与到位资金之和（量入为出）。请先登记到位资金。"),
+        format!("Spending {asked} would exceed what was carried in and received this year. Record the receipt first."),
+    )
 }
 
 /// 409: money on hand would fall below 0.

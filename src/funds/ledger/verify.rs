@@ -96,7 +96,9 @@ pub async fn check(tx: &Tx, keys: &KeyRing, street: Uuid, kept: &[KeptCheckpoint
         }
     }
     let vouchers = chain.seq;
-    let fault = match signatures(keys, street, &checkpoints).or_else(|| heads.keys().next_back().filter(|seq| **seq > chain.seq).map(|seq| format!("a checkpoint names voucher {seq} of the chain, which is missing"))) {
+    let fault = match signatures(keys, street, &checkpoints)
+        .or_else(|| heads.keys().next_back().filter(|seq| **seq > chain.seq).map(|seq| format!("a checkpoint names voucher {seq} of the chain, which is missing")))
+    {
         Some(what) => Some((None, what)),
         None => chain.balances(tx, street).await?,
     };

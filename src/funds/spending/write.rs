@@ -26,14 +26,7 @@ fn code_taken(code: &str) -> Problem {
 /// 409 `code_taken`.
 pub async fn add_item(tx: &Tx, act: &Act, district: &Authorised<org_unit::Model>, new: NewExpenseItem) -> Result<expense_item::Model, Problem> {
     let code = new.code.clone();
-    let row = expense_item::ActiveModel {
-        id: Set(new_id()),
-        district_id: Set(district.district_id),
-        code: Set(new.code),
-        name: Set(new.name),
-        version: Set(1),
-        created_at: Set(act.at),
-    };
+    let row = expense_item::ActiveModel { id: Set(new_id()), district_id: Set(district.district_id), code: Set(new.code), name: Set(new.name), version: Set(1), created_at: Set(act.at) };
     let item = tx.try_insert::<expense_item::Entity, _>(row).await.map_err(|error| if is_unique_violation(&error) { code_taken(&code) } else { error.into() })?;
     audit::record(tx, act, Event::new("expense_item.add", "expense_item", item.id, expense_item::Entity::place(&item)).after(&item)?).await?;
     Ok(item)

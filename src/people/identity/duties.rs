@@ -54,10 +54,7 @@ pub async fn take(tx: &Tx, act: &Act, place: Place, subject_type: &str, subject_
     };
     let person = actor.person();
     let held = tx
-        .query::<Held>(
-            Sql::both("SELECT part FROM duties WHERE district_id = $1 AND subject_id = $2 AND person = $3"),
-            vec![place.district.into(), subject_id.into(), person.clone().into()],
-        )
+        .query::<Held>(Sql::both("SELECT part FROM duties WHERE district_id = $1 AND subject_id = $2 AND person = $3"), vec![place.district.into(), subject_id.into(), person.clone().into()])
         .await?;
     if let Some(other) = held.iter().find(|held| held.part != part.code()) {
         return Err(Problem::separation_of_duties(part.code(), &other.part));

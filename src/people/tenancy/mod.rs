@@ -6,4 +6,4 @@ mod pick;
 pub mod routes;
 
 pub use entity::org_unit;
-pub use pick::{community_of, street_names, street_of, unit_of};
+pub use pick::{community_of, street_names, street_of, streets, unit_of};

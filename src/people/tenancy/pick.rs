@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sea_orm::{ColumnTrait, QueryFilter};
+use sea_orm::{ColumnTrait, QueryFilter, QueryOrder};
 use uuid::Uuid;
 
 use super::org_unit;
 use crate::kernel::access::{Actor, Capability};
 use crate::kernel::problem::Problem;
-use crate::platform::db::{Authorised, Tx};
+use crate::platform::db::{Authorised, Db, Reason, Tx};
 
 fn street_required() -> Problem {
     Problem::new(422, "street_required", "请指明街道", "Name the street")
@@ -61,6 +61,15 @@ pub async fn unit_of(tx: &Tx, actor: &Actor, street_id: Option<Uuid>, community_
 pub async fn community_of(tx: &Tx, street: Uuid, community: Uuid, pointer: &str) -> Result<org_unit::Model, Problem> {
     let unit = tx.reference::<org_unit::Entity>(community, pointer).await?;
     if unit.street_id == Some(street) && unit.community_id.is_some() { Ok(unit) } else { Err(Problem::unknown_reference(pointer)) }
+}
+
+/// Every street, to work on each under its own scope.
+///
+/// # Errors
+/// 500 where the database fails.
+pub async fn streets(db: &Db) -> Result<Vec<org_unit::Model>, Problem> {
+    let tx = db.read_as_system(Reason::ListStreets).await?;
+    tx.all(tx.select::<org_unit::Entity>().filter(org_unit::Column::Level.eq("street")).order_by_asc(org_unit::Column::Id)).await
 }
 
 /// The names of units, to be shown beside their ids.

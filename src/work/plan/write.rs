@@ -18,9 +18,12 @@ fn brand_project_taken() -> Problem {
 }
 
 fn target_exists(name: &str) -> Problem {
-    Problem::new(409, "target_exists", "目标已存在", "The target exists")
-        .detail(format!("该项目下已有目标“{name}”。"), format!("The plan item already has a target “{name}”."))
-        .field("/name", "target_exists", "名称重复", "is taken")
+    Problem::new(409, "target_exists", "目标已存在", "The target exists").detail(format!("该项目下已有目标“{name}”。"), format!("The plan item already has a target “{name}”.")).field(
+        "/name",
+        "target_exists",
+        "名称重复",
+        "is taken",
+    )
 }
 
 /// Writes a plan item of a unit.
