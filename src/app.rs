@@ -13,7 +13,7 @@ use utoipa::{Modify, OpenApi};
 use utoipa_actix_web::AppExt;
 use utoipa_swagger_ui::SwaggerUi;
 
-use crate::funds::{bank, budget, closing, ledger, spending};
+use crate::funds::{bank, budget, closing, ledger, spending, stipend};
 use crate::kernel::access::Scope;
 use crate::kernel::calendar::WorkingCalendar;
 use crate::kernel::clock::Clocks;
@@ -95,6 +95,9 @@ fn api(config: &mut utoipa_actix_web::service_config::ServiceConfig) {
             .configure(bank::routes::routes)
             .configure(budget::routes::routes)
             .configure(budget::routes_money::routes)
+            .configure(stipend::routes_scheme::routes)
+            .configure(stipend::routes_people::routes)
+            .configure(stipend::routes_run::routes)
             .configure(closing::routes::routes),
     );
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use syn::visit::Visit;
 
 /// The floors, from the ground up. A folder uses those before it and itself.
-const FLOORS: [&str; 14] = [
+const FLOORS: [&str; 15] = [
     "kernel",
     "platform::db",
     "platform::http",
@@ -19,6 +19,7 @@ const FLOORS: [&str; 14] = [
     "funds::ledger",
     "funds::budget",
     "funds::bank",
+    "funds::stipend",
     "funds::closing",
     "top",
 ];

@@ -5,3 +5,4 @@ pub mod budget;
 pub mod closing;
 pub mod ledger;
 pub mod spending;
+pub mod stipend;

@@ -33,6 +33,16 @@ pub enum Frequency {
 }
 
 impl Frequency {
+    /// The identifier in the database and in JSON.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Month => "month",
+            Self::Quarter => "quarter",
+            Self::Year => "year",
+        }
+    }
+
     /// Months in one period: 1, 3 or 12.
     #[must_use]
     pub const fn months(self) -> u8 {

@@ -36,6 +36,8 @@ pub struct Posting {
     pub attachments_count: i32,
     /// Who is recorded as the preparer, where it is not who acts.
     pub prepared_by: Option<Uuid>,
+    /// The job that is recorded as the preparer, where nobody is.
+    pub prepared_job: Option<&'static str>,
     /// Who approved the cause.
     pub reviewed_by: Option<Uuid>,
     /// Who paid.
@@ -48,7 +50,21 @@ impl Posting {
     /// A posting of a street without what only some kinds have.
     #[must_use]
     pub fn new(place: (Uuid, Uuid), date: NaiveDate, kind: VoucherKind, source: (&'static str, Uuid), code: impl Into<String>, entries: Vec<Entry>) -> Self {
-        Self { district: place.0, street: place.1, date, kind, source, code: code.into(), reverses: None, attachments_count: 0, prepared_by: None, reviewed_by: None, cashier: None, entries }
+        Self {
+            district: place.0,
+            street: place.1,
+            date,
+            kind,
+            source,
+            code: code.into(),
+            reverses: None,
+            attachments_count: 0,
+            prepared_by: None,
+            prepared_job: None,
+            reviewed_by: None,
+            cashier: None,
+            entries,
+        }
     }
 
     /// Who approved the cause.
@@ -92,6 +108,7 @@ pub async fn post(tx: &Tx, act: &Act, posting: Posting) -> Result<voucher::Model
     let number = tx.query_one::<Counter>(NEXT_NUMBER, vec![posting.district.into(), posting.street.into(), month.into()]).await?.ok_or_else(|| Problem::internal("no counter"))?;
     let (prepared_job, authorisation_id) = match (&act.by, posting.prepared_by) {
         (Performer::Job { name, authorisation }, None) => (Some((*name).to_owned()), *authorisation),
+        (_, None) => (posting.prepared_job.map(str::to_owned), None),
         _ => (None, None),
     };
     let mut row = voucher::Model {
@@ -111,7 +128,7 @@ pub async fn post(tx: &Tx, act: &Act, posting: Posting) -> Result<voucher::Model
         summary: format!("{} {}", posting.kind.facts().1, posting.code).trim().to_owned(),
         attachments_count: posting.attachments_count,
         amount,
-        prepared_by: posting.prepared_by.or_else(|| act.user_id()),
+        prepared_by: posting.prepared_by.or_else(|| if prepared_job.is_some() { None } else { act.user_id() }),
         prepared_job,
         authorisation_id,
         reviewed_by: posting.reviewed_by,

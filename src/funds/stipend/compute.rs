@@ -1,0 +1,232 @@
+//! What a run would pay now: for every enrolment of the scheme, entitled minus settled, and why an item is held.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use sea_orm::{ColumnTrait, FromQueryResult, QueryFilter, QueryOrder};
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use super::model::{self, Facts, PartKind, Planned, Settled};
+use super::{bank_account, beneficiary, enrolment, payout_part, scheme, stipend_scheme, suspension};
+use crate::kernel::ids::new_id;
+use crate::kernel::money::Fen;
+use crate::kernel::period::{Month, Period};
+use crate::kernel::problem::Problem;
+use crate::platform::db::{Sql, Tx};
+
+/// Arrears over more periods than this hold the item.
+const USUAL_ARREARS: usize = 4;
+
+/// One enrolment's item, as computed.
+#[derive(Debug)]
+pub struct Computed {
+    /// The enrolment.
+    pub enrolment: enrolment::Model,
+    /// The person.
+    pub beneficiary: beneficiary::Model,
+    /// The confirmed account.
+    pub account: Option<bank_account::Model>,
+    /// The plan.
+    pub planned: Planned,
+    /// Why it is held.
+    pub held: Option<&'static str>,
+    /// Tax withheld.
+    pub tax: Fen,
+}
+
+#[derive(FromQueryResult)]
+struct TaxMonth {
+    person_key: String,
+    gross: Fen,
+    tax: Fen,
+}
+
+/// Computes every item of a scheme for a period, in the order of enrolment.
+///
+/// # Errors
+/// 500 where the database fails.
+pub async fn compute(tx: &Tx, row: &stipend_scheme::Model, period: Period, tax_month: Month) -> Result<Vec<Computed>, Problem> {
+    let enrolments = tx.all(tx.select::<enrolment::Entity>().filter(enrolment::Column::SchemeId.eq(row.id)).order_by_asc(enrolment::Column::Id)).await?;
+    let known = Known::read(tx, row, tax_month).await?;
+    let rates: Vec<(Month, Fen)> = scheme::rates(tx, row.id).await?.into_iter().collect();
+    let rules = scheme::rules(row);
+    let mut items = Vec::new();
+    for enrolment in enrolments {
+        let (stops, holds) = known.suspensions_of(enrolment.id);
+        let own_rate = enrolment.own_rate_from.zip(enrolment.own_rate);
+        let facts = Facts { from: enrolment.from_date, to: enrolment.to_date, rates: rates.clone(), own_rate, stops };
+        let settled = known.settled.get(&enrolment.id).cloned().unwrap_or_default();
+        let planned = model::plan(&rules, &facts, &settled, enrolment.paid_through, period)?;
+        if !planned.item && planned.outstanding.is_zero() {
+            continue;
+        }
+        let Some(beneficiary) = known.beneficiaries.get(&enrolment.beneficiary_id).cloned() else {
+            return Err(Problem::internal("an enrolment without its beneficiary"));
+        };
+        let account = known.accounts.get(&beneficiary.id).filter(|account| account.state == "confirmed").cloned();
+        let held = known.held(&enrolment, &beneficiary, account.as_ref(), &planned, period, holds);
+        let tax = if row.tax_kind == "labour" {
+            let (gross, withheld) = known.taxed.get(&beneficiary.person_key).copied().unwrap_or_default();
+            model::tax_of_item(gross, withheld, planned.amount)
+        } else {
+            Fen::ZERO
+        };
+        items.push(Computed { enrolment, beneficiary, account, planned, held, tax });
+    }
+    hold_duplicates(tx, row, &mut items).await?;
+    Ok(items)
+}
+
+struct Known {
+    beneficiaries: BTreeMap<Uuid, beneficiary::Model>,
+    accounts: BTreeMap<Uuid, bank_account::Model>,
+    shared: BTreeSet<String>,
+    suspensions: Vec<suspension::Model>,
+    settled: BTreeMap<Uuid, BTreeMap<Period, Settled>>,
+    taxed: BTreeMap<String, (Fen, Fen)>,
+}
+
+impl Known {
+    async fn read(tx: &Tx, row: &stipend_scheme::Model, tax_month: Month) -> Result<Self, Problem> {
+        let street = row.street_id;
+        let beneficiaries = tx.all(tx.select::<beneficiary::Entity>().filter(beneficiary::Column::StreetId.eq(street))).await?;
+        let accounts = tx.all(tx.select::<bank_account::Entity>().filter(bank_account::Column::StreetId.eq(street)).filter(bank_account::Column::State.ne("replaced"))).await?;
+        let suspensions = tx.all(tx.select::<suspension::Entity>().filter(suspension::Column::StreetId.eq(street))).await?;
+        let mut settled: BTreeMap<Uuid, BTreeMap<Period, Settled>> = BTreeMap::new();
+        let parts = tx.select::<payout_part::Entity>().filter(payout_part::Column::StreetId.eq(street)).filter(payout_part::Column::SchemeKindId.eq(row.scheme_kind_id));
+        for part in tx.all(parts.filter(payout_part::Column::Live.eq(true))).await? {
+            let entry = settled.entry(part.enrolment_id).or_default().entry(part.period).or_default();
+            entry.sum = entry.sum.checked_add(part.amount).map_err(Problem::internal)?;
+            entry.held = entry.held || part.holds;
+        }
+        let taxed = tx
+            .query::<TaxMonth>(Sql::both("SELECT person_key, gross, tax FROM stipend_tax_months WHERE street_id = $1 AND month = $2"), vec![street.into(), tax_month.into()])
+            .await?
+            .into_iter()
+            .map(|row| (row.person_key, (row.gross, row.tax)))
+            .collect();
+        let shared = shared_numbers(&accounts);
+        let mut by_beneficiary: BTreeMap<Uuid, bank_account::Model> = BTreeMap::new();
+        for account in accounts {
+            let better = by_beneficiary.get(&account.beneficiary_id).is_none_or(|known| known.state != "confirmed");
+            if better {
+                by_beneficiary.insert(account.beneficiary_id, account);
+            }
+        }
+        Ok(Self { beneficiaries: beneficiaries.into_iter().map(|row| (row.id, row)).collect(), accounts: by_beneficiary, shared, suspensions, settled, taxed })
+    }
+
+    /// Times that take entitlement out, and whether the item is held today by one that keeps it.
+    fn suspensions_of(&self, enrolment: Uuid) -> (Vec<(chrono::NaiveDate, Option<chrono::NaiveDate>)>, bool) {
+        let own: Vec<&suspension::Model> = self.suspensions.iter().filter(|row| row.enrolment_id == enrolment).collect();
+        let stops = own.iter().filter(|row| row.kind == "stop").map(|row| (row.from_date, row.to_date)).collect();
+        (stops, own.iter().any(|row| row.kind == "hold" && row.to_date.is_none()))
+    }
+
+    fn held(&self, enrolment: &enrolment::Model, beneficiary: &beneficiary::Model, account: Option<&bank_account::Model>, planned: &Planned, period: Period, on_hold: bool) -> Option<&'static str> {
+        if enrolment.state != "confirmed" {
+            return Some("not_confirmed");
+        }
+        if on_hold {
+            return Some("on_hold");
+        }
+        if beneficiary.on_payroll {
+            return Some("on_payroll");
+        }
+        if planned.arrears_periods(period) > USUAL_ARREARS {
+            return Some("arrears_unusual");
+        }
+        match account {
+            None if self.accounts.contains_key(&beneficiary.id) => Some("account_unconfirmed"),
+            None => Some("no_account"),
+            Some(account) if self.shared.contains(&account.number_key) => Some("shared_account"),
+            Some(_) => None,
+        }
+    }
+}
+
+/// Numbers that two people share, unless the holder is recorded as guardian or head of household of all but one (财办〔2020〕37号).
+fn shared_numbers(accounts: &[bank_account::Model]) -> BTreeSet<String> {
+    let mut people: BTreeMap<&str, BTreeSet<Uuid>> = BTreeMap::new();
+    for account in accounts.iter().filter(|account| account.state == "confirmed" && account.holder_relation == "self") {
+        people.entry(&account.number_key).or_default().insert(account.beneficiary_id);
+    }
+    people.into_iter().filter(|(_, people)| people.len() > 1).map(|(number, _)| number.to_owned()).collect()
+}
+
+/// The parts that an item writes when it posts.
+#[must_use]
+pub fn parts_of(row: &stipend_scheme::Model, item: &Computed, item_id: Uuid) -> Vec<payout_part::Model> {
+    let taken = item.planned.lines.iter().filter(|line| !line.taken.is_zero());
+    taken
+        .map(|line| payout_part::Model {
+            id: new_id(),
+            district_id: row.district_id,
+            street_id: row.street_id,
+            item_id: Some(item_id),
+            enrolment_id: item.enrolment.id,
+            scheme_kind_id: row.scheme_kind_id,
+            person_key: item.beneficiary.person_key.clone(),
+            period: line.period,
+            kind: line.kind.map_or("", PartKind::code).to_owned(),
+            amount: line.taken,
+            live: true,
+            holds: line.kind == Some(PartKind::Regular),
+        })
+        .collect()
+}
+
+#[derive(FromQueryResult)]
+struct Held {
+    person_key: String,
+    period: Period,
+}
+
+/// Holds items whose period is held for the person already. Another street's parts cannot be read: the key itself is tried in a savepoint, which is rolled back.
+async fn hold_duplicates(tx: &Tx, row: &stipend_scheme::Model, items: &mut [Computed]) -> Result<(), Problem> {
+    let own = tx
+        .query::<Held>(
+            Sql::both("SELECT person_key, period FROM payout_parts WHERE district_id = $1 AND street_id = $2 AND scheme_kind_id = $3 AND holds"),
+            vec![row.district_id.into(), row.street_id.into(), row.scheme_kind_id.into()],
+        )
+        .await?;
+    let mut taken: BTreeSet<(String, Period)> = own.into_iter().map(|held| (held.person_key, held.period)).collect();
+    let mut wanted = Vec::new();
+    for (index, item) in items.iter_mut().enumerate().filter(|(_, item)| item.held.is_none() && item.planned.item) {
+        let periods: Vec<Period> = item.planned.lines.iter().filter(|line| line.kind == Some(PartKind::Regular)).map(|line| line.period).collect();
+        if periods.iter().any(|period| taken.contains(&(item.beneficiary.person_key.clone(), *period))) {
+            item.held = Some("duplicate_person");
+            continue;
+        }
+        taken.extend(periods.iter().map(|period| (item.beneficiary.person_key.clone(), *period)));
+        wanted.extend(periods.into_iter().map(|period| (index, item.enrolment.id, item.beneficiary.person_key.clone(), period)));
+    }
+    let savepoint = tx.savepoint().await?;
+    let probe = Sql::both(
+        "INSERT INTO payout_parts (id, district_id, street_id, item_id, enrolment_id, scheme_kind_id, person_key, period, kind, amount, live, holds) \
+         VALUES ($1, $2, $3, NULL, $4, $5, $6, $7, 'regular', 1, $8, $8) ON CONFLICT DO NOTHING",
+    );
+    for (index, enrolment, person, period) in wanted {
+        let values = vec![new_id().into(), row.district_id.into(), row.street_id.into(), enrolment.into(), row.scheme_kind_id.into(), person.into(), period.into(), true.into()];
+        if savepoint.execute(probe, values).await? == 0
+            && let Some(item) = items.get_mut(index)
+        {
+            item.held = Some("duplicate_person");
+        }
+    }
+    savepoint.rollback().await
+}
+
+/// What was calculated, as a hash over everything that is paid: enrolment, account, amounts by period.
+#[must_use]
+pub fn fingerprint(items: &[Computed]) -> String {
+    let mut digest = Sha256::new();
+    for item in items.iter().filter(|item| item.held.is_none() && item.planned.item) {
+        digest.update(format!("{}|{:?}|{}", item.enrolment.id, item.account.as_ref().map(|account| account.id), item.planned.amount));
+        for line in &item.planned.lines {
+            digest.update(format!("|{}={}", line.period, line.taken));
+        }
+        digest.update("\n");
+    }
+    hex::encode(digest.finalize())
+}

@@ -1,0 +1,632 @@
+//! Rows of the stipends.
+
+/// A kind of stipend, kept by the district: a person is paid once for a period under it.
+pub mod scheme_kind {
+    use chrono::{DateTime, Utc};
+    use sea_orm::entity::prelude::*;
+    use serde::Serialize;
+    use utoipa::ToSchema;
+
+    /// A kind of stipend, kept by the district: a person is paid once for a period under it.
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, Serialize, ToSchema)]
+    #[sea_orm(table_name = "scheme_kinds")]
+    #[schema(as = SchemeKind)]
+    pub struct Model {
+        /// The row.
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub id: Uuid,
+        /// Its district.
+        pub district_id: Uuid,
+        /// Its code.
+        pub code: String,
+        /// Its name.
+        pub name: String,
+        /// `month`, `quarter` or `year`.
+        pub frequency: String,
+        /// Counts the changes.
+        pub version: i64,
+        /// When it was made.
+        pub created_at: DateTime<Utc>,
+    }
+
+    crate::no_relations!();
+}
+
+/// A street's stipend scheme 补贴.
+pub mod stipend_scheme {
+    use chrono::{DateTime, NaiveDate, Utc};
+    use sea_orm::entity::prelude::*;
+    use serde::Serialize;
+    use utoipa::ToSchema;
+
+    use crate::kernel::period::Period;
+
+    /// A street's stipend scheme 补贴.
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, Serialize, ToSchema)]
+    #[sea_orm(table_name = "stipend_schemes")]
+    #[schema(as = StipendSchemeRow)]
+    pub struct Model {
+        /// The row.
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub id: Uuid,
+        /// Its district.
+        pub district_id: Uuid,
+        /// Its street.
+        pub street_id: Uuid,
+        /// Its kind.
+        pub scheme_kind_id: Uuid,
+        /// The category it is charged to.
+        pub category_id: Uuid,
+        /// Its name.
+        pub name: String,
+        /// The kind's frequency.
+        pub frequency: String,
+        /// Charged to the `street`'s line or the `community`'s.
+        pub line_scope: String,
+        /// `cash` or `quota`.
+        pub paid_from: String,
+        /// Rates are per `month` or per `period`.
+        pub rate_basis: String,
+        /// The day of the period's last month, 5 to 28; moved to the working day before.
+        pub pay_day: i32,
+        /// `whole_month` or `by_day`.
+        pub proration: String,
+        /// `same_month` or `next_month`.
+        pub start_rule: String,
+        /// `through_event_month` or `before_event_month`.
+        pub end_rule: String,
+        /// `fen`, `jiao` or `yuan`.
+        pub rounding_unit: String,
+        /// `half_up` or `up`.
+        pub rounding_mode: String,
+        /// `exempt`, `labour` or `reported_elsewhere`.
+        pub tax_kind: String,
+        /// The first period it pays for.
+        pub first_period: Period,
+        /// Pay dates after this day are its own.
+        pub active_from: NaiveDate,
+        /// Who wrote it.
+        pub authored_by: Uuid,
+        /// The person who wrote it.
+        #[serde(skip)]
+        pub author_person: String,
+        /// Counts the changes.
+        pub version: i64,
+        /// When it was made.
+        pub created_at: DateTime<Utc>,
+    }
+
+    crate::no_relations!();
+}
+
+/// A scheme's rate from a month on.
+pub mod scheme_rate {
+    use chrono::{DateTime, Utc};
+    use sea_orm::entity::prelude::*;
+    use serde::Serialize;
+    use utoipa::ToSchema;
+
+    use crate::kernel::money::Fen;
+    use crate::kernel::period::Month;
+
+    /// A scheme's rate from a month on.
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, Serialize, ToSchema)]
+    #[sea_orm(table_name = "scheme_rates")]
+    #[schema(as = SchemeRate)]
+    pub struct Model {
+        /// The row.
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub id: Uuid,
+        /// Its district.
+        pub district_id: Uuid,
+        /// Its street.
+        pub street_id: Uuid,
+        /// The scheme.
+        pub scheme_id: Uuid,
+        /// The first month it counts for.
+        pub from_month: Month,
+        /// Per month or per period.
+        pub amount: Fen,
+        /// Who wrote it.
+        pub authored_by: Uuid,
+        /// When it was made.
+        pub created_at: DateTime<Utc>,
+    }
+
+    crate::no_relations!();
+}
+
+/// A person who is paid. Name and ID number are encrypted and shown masked.
+pub mod beneficiary {
+    use chrono::{DateTime, Utc};
+    use sea_orm::entity::prelude::*;
+    use serde::Serialize;
+    use utoipa::ToSchema;
+
+    /// A person who is paid. Name and ID number are encrypted and shown masked.
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, Serialize, ToSchema)]
+    #[sea_orm(table_name = "beneficiaries")]
+    #[schema(as = Beneficiary)]
+    pub struct Model {
+        /// The row.
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub id: Uuid,
+        /// Its district.
+        pub district_id: Uuid,
+        /// Its street.
+        pub street_id: Uuid,
+        /// Its community; null for the street's own.
+        pub community_id: Option<Uuid>,
+        /// The name, encrypted.
+        #[serde(skip)]
+        pub name_sealed: String,
+        /// The name, masked.
+        pub name_masked: String,
+        /// The ID number, encrypted.
+        #[serde(skip)]
+        pub id_number_sealed: String,
+        /// The ID number, masked.
+        pub id_number_masked: String,
+        /// Keyed hash of the ID number.
+        #[serde(skip)]
+        pub person_key: String,
+        /// On the civil-service payroll: may not draw an extra allowance.
+        pub on_payroll: bool,
+        /// Who wrote it.
+        pub authored_by: Uuid,
+        /// Counts the changes.
+        pub version: i64,
+        /// When it was made.
+        pub created_at: DateTime<Utc>,
+    }
+
+    crate::no_relations!();
+}
+
+/// A version of a beneficiary's bank account; it takes effect when a second person confirms it.
+pub mod bank_account {
+    use chrono::{DateTime, Utc};
+    use sea_orm::entity::prelude::*;
+    use serde::Serialize;
+    use utoipa::ToSchema;
+
+    /// A version of a beneficiary's bank account; it takes effect when a second person confirms it.
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, Serialize, ToSchema)]
+    #[sea_orm(table_name = "bank_accounts")]
+    #[schema(as = BankAccount)]
+    pub struct Model {
+        /// The row.
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub id: Uuid,
+        /// Its district.
+        pub district_id: Uuid,
+        /// Its street.
+        pub street_id: Uuid,
+        /// The beneficiary.
+        pub beneficiary_id: Uuid,
+        /// The number, encrypted.
+        #[serde(skip)]
+        pub number_sealed: String,
+        /// The number, masked.
+        pub number_masked: String,
+        /// Keyed hash of the number.
+        #[serde(skip)]
+        pub number_key: String,
+        /// The bank.
+        pub bank_name: String,
+        /// The holder's name, encrypted.
+        #[serde(skip)]
+        pub holder_sealed: String,
+        /// The holder's name, masked.
+        pub holder_masked: String,
+        /// `self`, `guardian` or `head_of_household`.
+        pub holder_relation: String,
+        /// `unconfirmed`, `confirmed` or `replaced`.
+        pub state: String,
+        /// Whether the card number's check digit fits; where not, look again.
+        pub luhn_holds: bool,
+        /// Who wrote it.
+        pub authored_by: Uuid,
+        /// Who confirmed it.
+        pub confirmed_by: Option<Uuid>,
+        /// Counts the changes.
+        pub version: i64,
+        /// When it was made.
+        pub created_at: DateTime<Utc>,
+    }
+
+    crate::no_relations!();
+}
+
+/// A beneficiary in a scheme from a day to a day; it takes effect when a second person confirms it.
+pub mod enrolment {
+    use chrono::{DateTime, NaiveDate, Utc};
+    use sea_orm::entity::prelude::*;
+    use serde::Serialize;
+    use utoipa::ToSchema;
+
+    use crate::kernel::money::Fen;
+    use crate::kernel::period::{Month, Period};
+
+    /// A beneficiary in a scheme from a day to a day; it takes effect when a second person confirms it.
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, Serialize, ToSchema)]
+    #[sea_orm(table_name = "enrolments")]
+    #[schema(as = Enrolment)]
+    pub struct Model {
+        /// The row.
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub id: Uuid,
+        /// Its district.
+        pub district_id: Uuid,
+        /// Its street.
+        pub street_id: Uuid,
+        /// Its community; null for the street's own.
+        pub community_id: Option<Uuid>,
+        /// The scheme.
+        pub scheme_id: Uuid,
+        /// The beneficiary.
+        pub beneficiary_id: Uuid,
+        /// The first day, or the event's day by the scheme's start rule.
+        pub from_date: NaiveDate,
+        /// The last day, or the event's day by the scheme's end rule.
+        pub to_date: Option<NaiveDate>,
+        /// Why it ended.
+        pub end_reason: Option<String>,
+        /// The last period that was paid before this system.
+        pub paid_through: Period,
+        /// An own rate, which beats the scheme's.
+        pub own_rate: Option<Fen>,
+        /// From which month.
+        pub own_rate_from: Option<Month>,
+        /// `unconfirmed` or `confirmed`.
+        pub state: String,
+        /// Who wrote it.
+        pub authored_by: Uuid,
+        /// The person who wrote it.
+        #[serde(skip)]
+        pub author_person: String,
+        /// Who confirmed it.
+        pub confirmed_by: Option<Uuid>,
+        /// Counts the changes.
+        pub version: i64,
+        /// When it was made.
+        pub created_at: DateTime<Utc>,
+    }
+
+    crate::no_relations!();
+}
+
+/// A time in which an enrolment is stopped or held.
+pub mod suspension {
+    use chrono::{DateTime, NaiveDate, Utc};
+    use sea_orm::entity::prelude::*;
+    use serde::Serialize;
+    use utoipa::ToSchema;
+
+    /// A time in which an enrolment is stopped or held.
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, Serialize, ToSchema)]
+    #[sea_orm(table_name = "suspensions")]
+    #[schema(as = Suspension)]
+    pub struct Model {
+        /// The row.
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub id: Uuid,
+        /// Its district.
+        pub district_id: Uuid,
+        /// Its street.
+        pub street_id: Uuid,
+        /// The enrolment.
+        pub enrolment_id: Uuid,
+        /// `stop` takes the months out; `hold` keeps the entitlement and holds the item.
+        pub kind: String,
+        /// The first day.
+        pub from_date: NaiveDate,
+        /// The last day.
+        pub to_date: Option<NaiveDate>,
+        /// Why.
+        pub reason: String,
+        /// Who wrote it.
+        pub authored_by: Uuid,
+        /// When it was made.
+        pub created_at: DateTime<Utc>,
+    }
+
+    crate::no_relations!();
+}
+
+/// A leader's standing authorisation for unattended payout within a fiscal year.
+pub mod standing_authorisation {
+    use chrono::{DateTime, Utc};
+    use sea_orm::entity::prelude::*;
+    use serde::Serialize;
+    use utoipa::ToSchema;
+
+    use crate::kernel::money::Fen;
+
+    /// A leader's standing authorisation for unattended payout within a fiscal year.
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, Serialize, ToSchema)]
+    #[sea_orm(table_name = "standing_authorisations")]
+    #[schema(as = StandingAuthorisation)]
+    pub struct Model {
+        /// The row.
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub id: Uuid,
+        /// Its district.
+        pub district_id: Uuid,
+        /// Its street.
+        pub street_id: Uuid,
+        /// The scheme.
+        pub scheme_id: Uuid,
+        /// The year.
+        pub fiscal_year: i32,
+        /// The most a run may be.
+        pub max_per_run: Fen,
+        /// The most the year's runs may be, less what was returned.
+        pub max_per_year: Fen,
+        /// The most people in a run.
+        pub max_heads: i32,
+        /// The most a run may exceed the last posted one with seq 1.
+        pub max_increase_percent: Option<i32>,
+        /// Who signed it.
+        pub signed_by: Uuid,
+        /// The person who signed it.
+        #[serde(skip)]
+        pub signer_person: String,
+        /// When it was revoked.
+        pub revoked_at: Option<DateTime<Utc>>,
+        /// Who revoked it.
+        pub revoked_by: Option<Uuid>,
+        /// Counts the changes.
+        pub version: i64,
+        /// When it was made.
+        pub created_at: DateTime<Utc>,
+    }
+
+    crate::no_relations!();
+}
+
+/// A payout run 发放批次 of a scheme for a period.
+pub mod payout_run {
+    use chrono::{DateTime, NaiveDate, Utc};
+    use sea_orm::entity::prelude::*;
+    use serde::Serialize;
+    use utoipa::ToSchema;
+
+    use crate::kernel::money::Fen;
+    use crate::kernel::period::Period;
+
+    /// A payout run 发放批次 of a scheme for a period.
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, Serialize, ToSchema)]
+    #[sea_orm(table_name = "payout_runs")]
+    #[schema(as = PayoutRun)]
+    pub struct Model {
+        /// The row.
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub id: Uuid,
+        /// Its district.
+        pub district_id: Uuid,
+        /// Its street.
+        pub street_id: Uuid,
+        /// The scheme.
+        pub scheme_id: Uuid,
+        /// The period.
+        pub period: Period,
+        /// 1, or 2 and up for supplementary runs.
+        pub seq: i32,
+        /// The year it is charged to.
+        pub fiscal_year: i32,
+        /// `calculated`, `held`, `approved`, `posted`, `exported`, `settled` or `cancelled`.
+        pub state: String,
+        /// Why it is held, as a code.
+        pub held_code: Option<String>,
+        /// Why it is held or was cancelled.
+        pub held_reason: Option<String>,
+        /// How many items are not held.
+        pub heads: i32,
+        /// Their sum before tax.
+        pub gross: Fen,
+        /// Tax withheld.
+        pub tax: Fen,
+        /// What the bank pays.
+        pub net: Fen,
+        /// What was calculated, as a hash: posting pays nothing else.
+        pub fingerprint: String,
+        /// The standing authorisation it was approved under.
+        pub authorisation_id: Option<Uuid>,
+        /// Who calculated it.
+        pub calculated_by: Option<Uuid>,
+        /// Who approved it.
+        pub approved_by: Option<Uuid>,
+        /// Who posted it.
+        pub posted_by: Option<Uuid>,
+        /// The posting date.
+        pub posted_on: Option<NaiveDate>,
+        /// Its voucher.
+        pub voucher_id: Option<Uuid>,
+        /// Counts the changes.
+        pub version: i64,
+        /// When it was made.
+        pub created_at: DateTime<Utc>,
+    }
+
+    crate::no_relations!();
+}
+
+/// A bank file 代发文件: an immutable numbered batch.
+pub mod bank_file {
+    use chrono::{DateTime, NaiveDate, Utc};
+    use sea_orm::entity::prelude::*;
+    use serde::Serialize;
+    use utoipa::ToSchema;
+
+    use crate::kernel::money::Fen;
+
+    /// A bank file 代发文件: an immutable numbered batch.
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, Serialize, ToSchema)]
+    #[sea_orm(table_name = "bank_files")]
+    #[schema(as = BankFile)]
+    pub struct Model {
+        /// The row.
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub id: Uuid,
+        /// Its district.
+        pub district_id: Uuid,
+        /// Its street.
+        pub street_id: Uuid,
+        /// The run.
+        pub run_id: Uuid,
+        /// The layout.
+        pub template_id: Uuid,
+        /// The batch number.
+        pub number: String,
+        /// `made`, `void` or `settled`.
+        pub state: String,
+        /// The business date.
+        pub date: NaiveDate,
+        /// How many payments.
+        pub count: i32,
+        /// Their sum.
+        pub sum: Fen,
+        /// Hash of the bytes.
+        pub sha256: String,
+        /// The file's name.
+        pub file_name: String,
+        /// The bytes, encrypted.
+        #[serde(skip)]
+        pub content: String,
+        /// Who made it.
+        pub made_by: Uuid,
+        /// Who voided it.
+        pub voided_by: Option<Uuid>,
+        /// Why.
+        pub void_reason: Option<String>,
+        /// Hash of the result file that was imported.
+        pub result_sha256: Option<String>,
+        /// Counts the changes.
+        pub version: i64,
+        /// When it was made.
+        pub created_at: DateTime<Utc>,
+    }
+
+    crate::no_relations!();
+}
+
+/// One person's payment in a run, with how it came about.
+pub mod payout_item {
+    use sea_orm::entity::prelude::*;
+    use serde::Serialize;
+    use utoipa::ToSchema;
+
+    use crate::kernel::money::Fen;
+
+    /// One person's payment in a run, with how it came about.
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, Serialize, ToSchema)]
+    #[sea_orm(table_name = "payout_items")]
+    #[schema(as = PayoutItem)]
+    pub struct Model {
+        /// The row.
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub id: Uuid,
+        /// Its district.
+        pub district_id: Uuid,
+        /// Its street.
+        pub street_id: Uuid,
+        /// Its community; null for the street's own.
+        pub community_id: Option<Uuid>,
+        /// The run.
+        pub run_id: Uuid,
+        /// The enrolment.
+        pub enrolment_id: Uuid,
+        /// The beneficiary.
+        pub beneficiary_id: Uuid,
+        /// The account it goes to.
+        pub bank_account_id: Option<Uuid>,
+        /// The line it is charged to.
+        pub budget_line_id: Option<Uuid>,
+        /// `calculated`, `held`, `posted`, `exported`, `paid` or `returned`.
+        pub state: String,
+        /// Why it is held, as a code.
+        pub held_code: Option<String>,
+        /// Before tax.
+        pub gross: Fen,
+        /// Tax withheld.
+        pub tax: Fen,
+        /// What the bank pays.
+        pub net: Fen,
+        /// What is still to be recovered.
+        pub outstanding_recovery: Fen,
+        /// How it came about, period by period: entitled, settled, difference, taken.
+        #[schema(value_type = Object)]
+        pub explanation: Json,
+        /// The bank file it is in.
+        pub bank_file_id: Option<Uuid>,
+        /// Its number in the file.
+        pub serial: Option<i32>,
+        /// Why the bank returned it.
+        pub returned_reason: Option<String>,
+        /// Whether the return was confirmed.
+        pub return_confirmed: bool,
+        /// Counts the changes.
+        pub version: i64,
+    }
+
+    crate::no_relations!();
+}
+
+/// What an item settles of one period.
+pub mod payout_part {
+    use sea_orm::entity::prelude::*;
+    use serde::Serialize;
+    use utoipa::ToSchema;
+
+    use crate::kernel::money::Fen;
+    use crate::kernel::period::Period;
+
+    /// What an item settles of one period.
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, Serialize, ToSchema)]
+    #[sea_orm(table_name = "payout_parts")]
+    #[schema(as = PayoutPart)]
+    pub struct Model {
+        /// The row.
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub id: Uuid,
+        /// Its district.
+        pub district_id: Uuid,
+        /// Its street.
+        pub street_id: Uuid,
+        /// The item.
+        pub item_id: Option<Uuid>,
+        /// The enrolment.
+        pub enrolment_id: Uuid,
+        /// The kind of scheme.
+        pub scheme_kind_id: Uuid,
+        /// The person.
+        #[serde(skip)]
+        pub person_key: String,
+        /// The period.
+        pub period: Period,
+        /// `regular`, `arrears`, `recovery` or `written_off`.
+        pub kind: String,
+        /// Signed.
+        pub amount: Fen,
+        /// Whether it counts.
+        pub live: bool,
+        /// Whether it holds the period for the person in the district.
+        pub holds: bool,
+    }
+
+    crate::no_relations!();
+}
+
+crate::scoped!(scheme_kind, Reference, district);
+crate::scoped!(stipend_scheme, Street, street);
+crate::scoped!(scheme_rate, Street, street);
+crate::scoped!(beneficiary, Street, community);
+crate::scoped!(bank_account, Street, street);
+crate::scoped!(enrolment, Street, community);
+crate::scoped!(suspension, Street, street);
+crate::scoped!(standing_authorisation, Street, street);
+crate::scoped!(payout_run, Street, street);
+crate::scoped!(bank_file, Street, street);
+crate::scoped!(payout_item, Street, community);
+crate::scoped!(payout_part, Street, street);

@@ -1,0 +1,16 @@
+//! Stipends 补贴: kinds, schemes and rates, beneficiaries with their accounts, enrolments, payout runs computed as entitled minus settled, and the
+//! standing authorisations under which they post by themselves.
+
+mod compute;
+pub mod entity;
+pub mod model;
+pub mod pay;
+mod people;
+mod refusals;
+pub mod routes_people;
+pub mod routes_run;
+pub mod routes_scheme;
+pub mod run;
+pub mod scheme;
+
+pub use entity::{bank_account, bank_file, beneficiary, enrolment, payout_item, payout_part, payout_run, scheme_kind, scheme_rate, standing_authorisation, stipend_scheme, suspension};

@@ -1,0 +1,72 @@
+//! What the stipends refuse.
+
+use crate::kernel::problem::Problem;
+
+/// 422: the category does not pay people (八个严禁: no subsidy to a person out of it).
+#[must_use]
+pub fn category_pays_no_individuals() -> Problem {
+    Problem::new(422, "category_pays_no_individuals", "该类别不得发放给个人", "The category does not pay individuals")
+        .detail("补贴方案只能挂在允许发放给个人的经费类别上。", "A stipend scheme needs a category that pays individuals.")
+        .field("/category_id", "category_pays_no_individuals", "不得发放给个人", "does not pay individuals")
+}
+
+/// 409: one is there already.
+#[must_use]
+pub fn already_exists(zh: &str, en: &str) -> Problem {
+    Problem::new(409, "already_exists", "已存在", "It exists already").detail(format!("{zh}已存在，请核对。"), format!("{en} exists already; check it."))
+}
+
+/// 409: another run of the scheme is under way.
+#[must_use]
+pub fn run_open(period: &str) -> Problem {
+    Problem::new(409, "run_open", "该方案有未完成的发放批次", "A run of the scheme is under way")
+        .detail(format!("{period} 的发放批次尚未过账或取消。请先办结。"), format!("The run for {period} is neither posted nor cancelled. Finish it first."))
+}
+
+/// 422: the period is not one of the scheme's.
+#[must_use]
+pub fn period_not_of_scheme(period: &str) -> Problem {
+    Problem::new(422, "period_not_of_scheme", "期间不属于该方案", "Not a period of the scheme")
+        .detail(format!("{period} 与方案的发放频率不符，或早于首期，或发放日所在年度之外。"), format!("{period} has another frequency than the scheme, or lies before its first period."))
+        .field("/period", "period_not_of_scheme", "不属于该方案", "is not one of the scheme's")
+}
+
+/// 409: what is to be posted is not what was approved.
+#[must_use]
+pub fn run_stale() -> Problem {
+    Problem::new(409, "run_stale", "批次内容已变化", "The run has changed since it was approved")
+        .detail("名单、标准或账户自计算后有变化，请重新计算并重新审批。", "People, rates or accounts have changed since it was calculated: recalculate and approve again.")
+}
+
+/// 409: no line, or more than one, to charge.
+#[must_use]
+pub fn no_budget_line() -> Problem {
+    Problem::new(409, "no_budget_line", "没有可列支的预算线", "No budget line to charge")
+        .detail("该类别在该单位须恰有一条已批准的预算线。", "There must be exactly one approved line of the category for the unit.")
+}
+
+/// 409: nothing to post.
+#[must_use]
+pub fn run_empty() -> Problem {
+    Problem::new(409, "run_empty", "批次没有可发放的项目", "The run has nothing to post").detail("没有未挂起的发放项目。", "No item is free to be posted.")
+}
+
+/// 409: the standing authorisation does not cover it.
+#[must_use]
+pub fn authorisation_exceeded(limit: &str) -> Problem {
+    Problem::new(409, "authorisation_exceeded", "超出常设授权", "Beyond the standing authorisation")
+        .detail(format!("超出常设授权的限额（{limit}），须由分管领导审批。"), format!("The standing authorisation's limit {limit} is exceeded: the leader must approve."))
+}
+
+/// 409: there is no standing authorisation in force.
+#[must_use]
+pub fn no_authorisation() -> Problem {
+    Problem::new(409, "no_authorisation", "没有有效的常设授权", "No standing authorisation is in force")
+        .detail("该方案本年度没有有效的常设授权，须由人工审批。", "The scheme has none in force this year: people must approve.")
+}
+
+/// 422: unmasking needs a reason.
+#[must_use]
+pub fn reason_required() -> Problem {
+    Problem::new(422, "reason_required", "须说明理由", "A reason is required").detail("查看未脱敏的个人信息须在 reason 中说明理由。", "Say in reason why personal data are shown unmasked.")
+}

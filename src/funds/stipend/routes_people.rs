@@ -1,0 +1,462 @@
+//! `beneficiaries` and `enrolments`.
+
+use actix_web::{HttpRequest, HttpResponse, get, post, web};
+use chrono::NaiveDate;
+use sea_orm::sea_query::Condition;
+use sea_orm::{ColumnTrait, QueryFilter, QueryOrder};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_actix_web::service_config::ServiceConfig;
+use uuid::Uuid;
+
+use super::model::RATE_MAX;
+use super::{bank_account, beneficiary, enrolment, people, refusals, stipend_scheme};
+use crate::kernel::access::{Actor, Capability};
+use crate::kernel::act::Performer;
+use crate::kernel::money::Fen;
+use crate::kernel::period::{Month, Period};
+use crate::kernel::problem::{Faults, Problem};
+use crate::people::tenancy::{street_of, unit_of};
+use crate::platform::audit::{self, Event};
+use crate::platform::db::Scoped;
+use crate::platform::http::{Body, Context, Done, ListPage, ListRequest, Nothing, Refusals, Rules, Write, ok, ok_versioned, request_id};
+
+/// Whose account it is.
+#[derive(Clone, Copy, Debug, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum HolderRelation {
+    /// The beneficiary's own.
+    #[default]
+    #[serde(rename = "self")]
+    OwnAccount,
+    /// A recorded guardian's.
+    Guardian,
+    /// The head of household's.
+    HeadOfHousehold,
+}
+
+impl HolderRelation {
+    /// The identifier in the database.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::OwnAccount => "self",
+            Self::Guardian => "guardian",
+            Self::HeadOfHousehold => "head_of_household",
+        }
+    }
+}
+
+/// A bank account to be added.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"number": "6222021234567890128", "bank_name": "武汉农村商业银行"}))]
+pub struct NewAccount {
+    /// The number: 8 to 30 digits; spaces are left out.
+    pub number: String,
+    /// The bank, at most 60 characters.
+    pub bank_name: String,
+    /// The holder's name, where it is not the beneficiary's.
+    pub holder_name: Option<String>,
+    /// Whose account it is.
+    #[serde(default)]
+    pub holder_relation: HolderRelation,
+}
+
+impl NewAccount {
+    fn faults_at(&self, pointer: &str, faults: &mut Faults) {
+        faults.text(&format!("{pointer}/bank_name"), &self.bank_name, 60);
+        let digits = self.number.chars().filter(|character| !character.is_whitespace());
+        let length = digits.clone().count();
+        if !(8..=30).contains(&length) || !digits.clone().all(|character| character.is_ascii_digit()) {
+            faults.add(&format!("{pointer}/number"), "account_number_invalid", "账号须为 8 至 30 位数字", "must be 8 to 30 digits");
+        }
+        if let Some(name) = &self.holder_name {
+            faults.text(&format!("{pointer}/holder_name"), name, 60);
+        } else if !matches!(self.holder_relation, HolderRelation::OwnAccount) {
+            faults.add(&format!("{pointer}/holder_name"), "required", "须填写监护人或户主姓名", "name the guardian or head of household");
+        }
+    }
+}
+
+impl Body for NewAccount {
+    fn faults(&self, faults: &mut Faults) {
+        self.faults_at("", faults);
+    }
+}
+
+/// A beneficiary to be added.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"name": "张示例", "id_number": "420104199001010015", "account": {"number": "6222021234567890128", "bank_name": "武汉农村商业银行"}}))]
+pub struct NewBeneficiary {
+    /// The street; may be left out by who acts in one only.
+    pub street_id: Option<Uuid>,
+    /// The community where the person lives.
+    pub community_id: Option<Uuid>,
+    /// The name.
+    pub name: String,
+    /// The ID number (GB 11643-1999).
+    pub id_number: String,
+    /// On the civil-service payroll.
+    #[serde(default)]
+    pub on_payroll: bool,
+    /// The first account.
+    pub account: Option<NewAccount>,
+}
+
+impl Body for NewBeneficiary {
+    fn faults(&self, faults: &mut Faults) {
+        faults.text("/name", &self.name, 60);
+        faults.text("/id_number", &self.id_number, 18);
+        if let Some(account) = &self.account {
+            account.faults_at("/account", faults);
+        }
+    }
+}
+
+/// A search by a number, which stands in no URL.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"id_number": "420104199001010015"}))]
+pub struct Search {
+    /// The street; may be left out by who acts in one only.
+    pub street_id: Option<Uuid>,
+    /// The ID number.
+    pub id_number: Option<String>,
+    /// The account number.
+    pub account_number: Option<String>,
+}
+
+impl Body for Search {
+    fn faults(&self, faults: &mut Faults) {
+        if self.id_number.is_none() && self.account_number.is_none() {
+            faults.add("/id_number", "required", "须给出身份证号码或账号", "give an ID number or an account number");
+        }
+    }
+}
+
+/// An enrolment to be added.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"scheme_id": "0190a0b0-0000-7000-8000-000000000001", "beneficiary_id": "0190a0b0-0000-7000-8000-000000000002", "from_date": "2017-01-01"}))]
+pub struct NewEnrolment {
+    /// The scheme.
+    pub scheme_id: Uuid,
+    /// The beneficiary, of the same street.
+    pub beneficiary_id: Uuid,
+    /// The first day, or the event's.
+    pub from_date: NaiveDate,
+    /// The last day, or the event's.
+    pub to_date: Option<NaiveDate>,
+    /// The last period paid before this system; the one before the scheme's first unless said.
+    #[schema(value_type = Option<String>)]
+    pub paid_through: Option<Period>,
+    /// An own rate.
+    pub own_rate: Option<Fen>,
+    /// From which month; the first unless said.
+    #[schema(value_type = Option<String>)]
+    pub own_rate_from: Option<Month>,
+}
+
+impl Body for NewEnrolment {
+    fn faults(&self, faults: &mut Faults) {
+        if self.to_date.is_some_and(|to| to < self.from_date) {
+            faults.add("/to_date", "date_before_start", "不得早于开始日期", "must not lie before the start");
+        }
+        if self.own_rate.is_some_and(|rate| rate.is_negative() || rate > RATE_MAX) {
+            faults.add("/own_rate", "rate_out_of_bound", format!("须在 0.00 至 {RATE_MAX} 之间"), format!("must be from 0.00 to {RATE_MAX}"));
+        }
+    }
+}
+
+/// The kind of a suspension.
+#[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SuspensionKind {
+    /// Takes the months out.
+    Stop,
+    /// Keeps the entitlement and holds the item.
+    Hold,
+}
+
+impl SuspensionKind {
+    /// The identifier in the database.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Stop => "stop",
+            Self::Hold => "hold",
+        }
+    }
+}
+
+/// A suspension.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"kind": "hold", "from_date": "2017-05-01", "reason": "年度核查未办"}))]
+pub struct NewSuspension {
+    /// What it does.
+    pub kind: SuspensionKind,
+    /// The first day.
+    pub from_date: NaiveDate,
+    /// The last day; open unless said.
+    pub to_date: Option<NaiveDate>,
+    /// Why, at most 200 characters.
+    pub reason: String,
+}
+
+impl Body for NewSuspension {
+    fn faults(&self, faults: &mut Faults) {
+        faults.text("/reason", &self.reason, 200);
+        if self.to_date.is_some_and(|to| to < self.from_date) {
+            faults.add("/to_date", "date_before_start", "不得早于开始日期", "must not lie before the start");
+        }
+    }
+}
+
+/// The end of an enrolment.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"to_date": "2017-03-31", "reason": "任期届满"}))]
+pub struct End {
+    /// The last day, or the event's.
+    pub to_date: NaiveDate,
+    /// Why, at most 200 characters.
+    pub reason: String,
+}
+
+impl Body for End {
+    fn faults(&self, faults: &mut Faults) {
+        faults.text("/reason", &self.reason, 200);
+    }
+}
+
+/// The end of suspensions.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"from_date": "2017-06-01"}))]
+pub struct Resume {
+    /// The first day on which it runs again.
+    pub from_date: NaiveDate,
+}
+
+impl Body for Resume {}
+
+/// A beneficiary with personal data in the clear.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Unmasked {
+    /// The beneficiary.
+    #[serde(flatten)]
+    pub beneficiary: beneficiary::Model,
+    /// The name.
+    pub name: String,
+    /// The ID number.
+    pub id_number: String,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct UnmaskQuery {
+    #[serde(default)]
+    unmasked: bool,
+    reason: Option<String>,
+}
+
+/// Lists beneficiaries, masked. Filters: `street_id`, `community_id`.
+#[utoipa::path(tag = "stipends", responses((status = 200, body = ListPage<beneficiary::Model>), Refusals))]
+#[get("/beneficiaries")]
+async fn list_beneficiaries(actor: Actor, context: web::Data<Context>, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    actor.require_anywhere(Capability::StipendRead)?;
+    let list = ListRequest::parse(&request, &["street_id", "community_id"])?;
+    let condition = list.equals::<Uuid>(Condition::all(), "street_id", beneficiary::Column::StreetId)?;
+    let condition = list.equals::<Uuid>(condition, "community_id", beneficiary::Column::CommunityId)?;
+    let tx = context.read(&actor).await?;
+    let select = tx.select::<beneficiary::Entity>().filter(condition);
+    list.answer(&context, tx, select, &[], &["id", "street_id", "community_id", "name_masked", "id_number_masked", "on_payroll", "version"], async |_, rows| Ok(rows)).await
+}
+
+/// Reads one beneficiary, masked; `?unmasked=true&reason=…` shows name and ID number to who may see them, and is audited.
+#[utoipa::path(tag = "stipends", params(("unmasked" = Option<bool>, Query), ("reason" = Option<String>, Query)), responses((status = 200, body = beneficiary::Model), Refusals))]
+#[get("/beneficiaries/{id}")]
+async fn get_beneficiary(actor: Actor, context: web::Data<Context>, request: HttpRequest, id: web::Path<String>) -> Result<HttpResponse, Problem> {
+    actor.require_anywhere(Capability::StipendRead)?;
+    let query = web::Query::<UnmaskQuery>::from_query(request.query_string())
+        .map_err(|error| Problem::new(400, "invalid_parameter", "查询参数有误", "A query parameter is wrong").detail(error.to_string(), error.to_string()))?;
+    if !query.unmasked {
+        let tx = context.read(&actor).await?;
+        let row = tx.load_text::<beneficiary::Entity>(&id).await?.into_read();
+        return Ok(ok_versioned(row.version, &row));
+    }
+    let tx = context.write(actor.scope()).await?;
+    let row = tx.load_text::<beneficiary::Entity>(&id).await?.authorise(&actor, Capability::PersonUnmask)?.into_inner();
+    let reason = query.reason.clone().filter(|reason| !reason.trim().is_empty()).ok_or_else(refusals::reason_required)?;
+    let act = context.act(Performer::Person(actor.clone()), request_id(&request), request.peer_addr().map(|address| address.ip().to_string()));
+    let mut event = Event::new("beneficiary.unmask", "beneficiary", row.id, beneficiary::Entity::place(&row));
+    event.reason = Some(reason);
+    audit::record(&tx, &act, event).await?;
+    let shown = Unmasked { name: people::name_of(&context.keys, &row)?, id_number: people::id_number_of(&context.keys, &row)?, beneficiary: row };
+    tx.commit().await?;
+    Ok(ok_versioned(shown.beneficiary.version, &shown))
+}
+
+/// Adds a beneficiary.
+#[utoipa::path(tag = "stipends", request_body = NewBeneficiary, responses((status = 201, body = beneficiary::Model), Refusals))]
+#[post("/beneficiaries")]
+async fn add_beneficiary(actor: Actor, write: Write) -> Result<HttpResponse, Problem> {
+    write
+        .create(&actor, Capability::StipendPrepare, Rules::plain(), async |tx, act, body: NewBeneficiary| {
+            let unit = unit_of(tx, &actor, body.street_id, body.community_id, Capability::StipendPrepare).await?;
+            let row = people::add(tx, act, &unit, body).await?;
+            Ok(Done::created(format!("/api/v1/beneficiaries/{}", row.id), Some(row.version), row))
+        })
+        .await
+}
+
+/// Searches beneficiaries by ID or account number.
+#[utoipa::path(tag = "stipends", request_body = Search, responses((status = 200, body = ListPage<beneficiary::Model>), Refusals))]
+#[post("/beneficiaries/search")]
+async fn search_beneficiaries(actor: Actor, write: Write) -> Result<HttpResponse, Problem> {
+    write
+        .create(&actor, Capability::StipendRead, Rules::plain(), async |tx, act, body: Search| {
+            let street = street_of(tx, &actor, body.street_id, Capability::StipendRead).await?;
+            let data = people::search(tx, act, street.id, body.id_number.as_deref(), body.account_number.as_deref()).await?;
+            Ok(Done::result(ListPage { data, next_cursor: None }))
+        })
+        .await
+}
+
+/// The accounts of a beneficiary, masked, the newest first.
+#[utoipa::path(tag = "stipends", responses((status = 200, body = ListPage<bank_account::Model>), Refusals))]
+#[get("/beneficiaries/{id}/bank-accounts")]
+async fn list_bank_accounts(actor: Actor, context: web::Data<Context>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
+    actor.require_anywhere(Capability::StipendRead)?;
+    let tx = context.read(&actor).await?;
+    let row = tx.load_text::<beneficiary::Entity>(&id).await?.into_read();
+    let select = tx.select::<bank_account::Entity>().filter(bank_account::Column::BeneficiaryId.eq(row.id)).order_by_desc(bank_account::Column::Id);
+    Ok(ok(&ListPage { data: tx.all(select).await?, next_cursor: None }))
+}
+
+/// Adds a version of a beneficiary's account.
+#[utoipa::path(tag = "stipends", request_body = NewAccount, responses((status = 201, body = bank_account::Model), Refusals))]
+#[post("/beneficiaries/{id}/bank-accounts")]
+async fn add_bank_account(actor: Actor, write: Write, id: web::Path<String>) -> Result<HttpResponse, Problem> {
+    write
+        .on::<beneficiary::Entity, NewAccount, _>(&actor, Capability::StipendPrepare, &id, Rules::plain(), async |tx, act, row, body| {
+            let account = people::add_account(tx, act, row, body).await?;
+            Ok(Done::created(format!("/api/v1/beneficiaries/{}/bank-accounts", account.beneficiary_id), Some(account.version), account))
+        })
+        .await
+}
+
+/// Confirms an account as a second person.
+#[utoipa::path(tag = "stipends", request_body = Nothing, params(("beneficiary" = Uuid, Path), ("id" = Uuid, Path)), responses((status = 200, body = bank_account::Model), Refusals))]
+#[post("/beneficiaries/{beneficiary}/bank-accounts/{id}/confirm")]
+async fn confirm_bank_account(actor: Actor, write: Write, path: web::Path<(String, String)>) -> Result<HttpResponse, Problem> {
+    let rules = Rules::moves(|row: &bank_account::Model| row.version);
+    write
+        .on::<bank_account::Entity, Nothing, _>(&actor, Capability::BankAccountConfirm, &path.1, rules, async |tx, act, row, _| {
+            let row = people::confirm_account(tx, act, row).await?;
+            Ok(Done::changed(row.version, row))
+        })
+        .await
+}
+
+/// Lists enrolments. Filters: `street_id`, `community_id`, `scheme_id`, `beneficiary_id`, `state`. Sort: `from_date`.
+#[utoipa::path(tag = "stipends", responses((status = 200, body = ListPage<enrolment::Model>), Refusals))]
+#[get("/enrolments")]
+async fn list_enrolments(actor: Actor, context: web::Data<Context>, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    actor.require_anywhere(Capability::StipendRead)?;
+    let list = ListRequest::parse(&request, &["street_id", "community_id", "scheme_id", "beneficiary_id", "state"])?;
+    let condition = list.equals::<Uuid>(Condition::all(), "street_id", enrolment::Column::StreetId)?;
+    let condition = list.equals::<Uuid>(condition, "community_id", enrolment::Column::CommunityId)?;
+    let condition = list.equals::<Uuid>(condition, "scheme_id", enrolment::Column::SchemeId)?;
+    let condition = list.equals::<Uuid>(condition, "beneficiary_id", enrolment::Column::BeneficiaryId)?;
+    let condition = list.equals::<String>(condition, "state", enrolment::Column::State)?;
+    let tx = context.read(&actor).await?;
+    let select = tx.select::<enrolment::Entity>().filter(condition);
+    let columns = &["id", "street_id", "community_id", "scheme_id", "beneficiary_id", "from_date", "to_date", "end_reason", "paid_through", "own_rate", "state", "version"];
+    list.answer(&context, tx, select, &[("from_date", enrolment::Column::FromDate)], columns, async |_, rows| Ok(rows)).await
+}
+
+/// Reads one enrolment.
+#[utoipa::path(tag = "stipends", responses((status = 200, body = enrolment::Model), Refusals))]
+#[get("/enrolments/{id}")]
+async fn get_enrolment(actor: Actor, context: web::Data<Context>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
+    actor.require_anywhere(Capability::StipendRead)?;
+    let tx = context.read(&actor).await?;
+    let row = tx.load_text::<enrolment::Entity>(&id).await?.into_read();
+    Ok(ok_versioned(row.version, &row))
+}
+
+/// Enrols a beneficiary in a scheme.
+#[utoipa::path(tag = "stipends", request_body = NewEnrolment, responses((status = 201, body = enrolment::Model), Refusals))]
+#[post("/enrolments")]
+async fn add_enrolment(actor: Actor, write: Write) -> Result<HttpResponse, Problem> {
+    write
+        .create(&actor, Capability::StipendPrepare, Rules::plain(), async |tx, act, body: NewEnrolment| {
+            let scheme = tx.load_reference::<stipend_scheme::Entity>(body.scheme_id, "/scheme_id").await?.authorise(&actor, Capability::StipendPrepare)?;
+            let row = people::enrol(tx, act, &scheme, body).await?;
+            Ok(Done::created(format!("/api/v1/enrolments/{}", row.id), Some(row.version), row))
+        })
+        .await
+}
+
+/// Confirms an enrolment as a second person.
+#[utoipa::path(tag = "stipends", request_body = Nothing, responses((status = 200, body = enrolment::Model), Refusals))]
+#[post("/enrolments/{id}/confirm")]
+async fn confirm_enrolment(actor: Actor, write: Write, id: web::Path<String>) -> Result<HttpResponse, Problem> {
+    let rules = Rules::moves(|row: &enrolment::Model| row.version);
+    write
+        .on::<enrolment::Entity, Nothing, _>(&actor, Capability::EnrolmentConfirm, &id, rules, async |tx, act, row, _| {
+            let row = people::confirm(tx, act, row).await?;
+            Ok(Done::changed(row.version, row))
+        })
+        .await
+}
+
+/// Ends an enrolment on a day.
+#[utoipa::path(tag = "stipends", request_body = End, responses((status = 200, body = enrolment::Model), Refusals))]
+#[post("/enrolments/{id}/end")]
+async fn end_enrolment(actor: Actor, write: Write, id: web::Path<String>) -> Result<HttpResponse, Problem> {
+    let rules = Rules::moves(|row: &enrolment::Model| row.version);
+    write
+        .on::<enrolment::Entity, End, _>(&actor, Capability::StipendPrepare, &id, rules, async |tx, act, row, body| {
+            let row = people::end(tx, act, row, body.to_date, body.reason).await?;
+            Ok(Done::changed(row.version, row))
+        })
+        .await
+}
+
+/// Stops or holds an enrolment for a time.
+#[utoipa::path(tag = "stipends", request_body = NewSuspension, responses((status = 200, body = enrolment::Model), Refusals))]
+#[post("/enrolments/{id}/suspend")]
+async fn suspend_enrolment(actor: Actor, write: Write, id: web::Path<String>) -> Result<HttpResponse, Problem> {
+    let rules = Rules::moves(|row: &enrolment::Model| row.version);
+    write
+        .on::<enrolment::Entity, NewSuspension, _>(&actor, Capability::StipendPrepare, &id, rules, async |tx, act, row, body| {
+            let row = people::suspend(tx, act, row, body).await?;
+            Ok(Done::changed(row.version, row))
+        })
+        .await
+}
+
+/// Ends the open suspensions of an enrolment.
+#[utoipa::path(tag = "stipends", request_body = Resume, responses((status = 200, body = enrolment::Model), Refusals))]
+#[post("/enrolments/{id}/resume")]
+async fn resume_enrolment(actor: Actor, write: Write, id: web::Path<String>) -> Result<HttpResponse, Problem> {
+    let rules = Rules::moves(|row: &enrolment::Model| row.version);
+    write
+        .on::<enrolment::Entity, Resume, _>(&actor, Capability::StipendPrepare, &id, rules, async |tx, act, row, body| {
+            let row = people::resume(tx, act, row, body.from_date).await?;
+            Ok(Done::changed(row.version, row))
+        })
+        .await
+}
+
+/// Adds the routes of this file.
+pub fn routes(config: &mut ServiceConfig) {
+    config.service(list_beneficiaries).service(search_beneficiaries).service(get_beneficiary).service(add_beneficiary);
+    config.service(list_bank_accounts).service(add_bank_account).service(confirm_bank_account);
+    config.service(list_enrolments).service(get_enrolment).service(add_enrolment).service(confirm_enrolment).service(end_enrolment).service(suspend_enrolment).service(resume_enrolment);
+}
