@@ -24,6 +24,7 @@ use crate::people::tenancy;
 use crate::platform::audit::{self, Attempts};
 use crate::platform::db::{Db, Reason};
 use crate::platform::http::{Context, Public, finish, observe, ok};
+use crate::platform::jobs;
 use crate::work::plan;
 
 /// What the log keeps of a request: method, route, id and status; no address, no query, no words of a refusal, nothing personal.
@@ -98,6 +99,8 @@ fn api(config: &mut utoipa_actix_web::service_config::ServiceConfig) {
             .configure(stipend::routes_scheme::routes)
             .configure(stipend::routes_people::routes)
             .configure(stipend::routes_run::routes)
+            .configure(stipend::job::routes)
+            .configure(jobs::routes::routes)
             .configure(closing::routes::routes),
     );
 }

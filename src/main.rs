@@ -41,6 +41,11 @@ enum Command {
     /// Keys.
     #[command(subcommand)]
     Keys(Keys),
+    /// Hanjiadun Street's 2017 in an empty database, then serve it at 2018-01-02.
+    Demo(Demo),
+    /// Scheduled jobs.
+    #[command(subcommand)]
+    Job(Job),
     /// The books.
     #[command(subcommand)]
     Ledger(Ledger),
@@ -73,6 +78,34 @@ struct CreateUser {
     /// The first password, to be changed at the first login.
     #[arg(long, env = "MINGZHANG_FIRST_PASSWORD", hide_env_values = true)]
     password: String,
+}
+
+#[derive(Args)]
+struct Demo {
+    /// End after the table.
+    #[arg(long)]
+    no_serve: bool,
+    /// How to print.
+    #[arg(long, value_enum, default_value_t = Output::Table)]
+    output: Output,
+}
+
+#[derive(Subcommand)]
+enum Job {
+    /// Run a job for a period that has become due; what is done stays done. Exit code 1 where a slot is held or failed.
+    Run(RunJob),
+}
+
+#[derive(Args)]
+struct RunJob {
+    /// The job: stipends.post.
+    name: String,
+    /// The period, such as 2017Q1.
+    #[arg(long)]
+    period: mingzhang::kernel::period::Period,
+    /// How to print.
+    #[arg(long, value_enum, default_value_t = Output::Table)]
+    output: Output,
 }
 
 #[derive(Subcommand)]
@@ -163,6 +196,8 @@ async fn run(command: Command) -> Result<(), Failure> {
         }
         Command::Health => health(&settings),
         Command::Migrate => migrate(&settings).await,
+        Command::Demo(arguments) => demo(&settings, arguments).await,
+        Command::Job(Job::Run(arguments)) => run_job(&settings, arguments).await,
         Command::Ledger(Ledger::Verify(arguments)) => verify_ledger(&settings, arguments).await,
         Command::User(User::Create(new)) => create_user(&settings, new).await,
         Command::Serve => serve(&settings).await,
@@ -211,19 +246,64 @@ async fn open(settings: &Settings) -> Result<Context, Failure> {
 #[derive(sea_orm::FromQueryResult)]
 struct Mark {
     kind: String,
+    business_instant: Option<chrono::DateTime<chrono::Utc>>,
 }
 
 /// The clocks; the business clock is settable on demo and test databases only.
 async fn clocks(settings: &Settings, db: &Db) -> Result<Clocks, Failure> {
-    let Some(instant) = settings.clock else {
-        return Ok(Clocks::real(settings.time_zone));
-    };
     let tx = db.read_as_system(Reason::SetUp).await?;
-    let mark = tx.query_one::<Mark>(Sql::both("SELECT kind FROM database_marks"), Vec::new()).await?;
+    let mark = tx.query_one::<Mark>(Sql::both("SELECT kind, business_instant FROM database_marks"), Vec::new()).await?;
+    let Some(instant) = settings.clock else {
+        // A demo goes on from where it ended: else serving it would wake for all the years since.
+        let last = mark.filter(|mark| mark.kind == "demo").and_then(|mark| mark.business_instant);
+        return Ok(last.map_or_else(|| Clocks::real(settings.time_zone), |last| Clocks::ticking_from(last, settings.time_zone)));
+    };
     if mark.is_none_or(|mark| mark.kind == "production") {
         return Err(Failure::Usage("MINGZHANG_CLOCK: 只能用于标记为 demo 或 test 的数据库 / only on a database marked demo or test".to_owned()));
     }
     Ok(Clocks::ticking_from(instant.to_utc(), settings.time_zone))
+}
+
+/// Plays the demo year, prints what it came to, and serves it.
+async fn demo(settings: &Settings, arguments: Demo) -> Result<(), Failure> {
+    let mut context = open(settings).await?;
+    let instant = chrono::DateTime::parse_from_rfc3339("2017-01-03T09:00:00+08:00").map_err(Problem::internal)?;
+    context.clocks = Clocks::manual(instant.to_utc(), settings.time_zone);
+    // A year's steps come from one address within seconds.
+    let context = app::context(context.db, context.clocks, context.keys);
+    eprintln!("韩家墩街 2017 …");
+    let result = mingzhang::demo::play(&context, &Passwords::try_new()?, settings.database_name()).await?;
+    match arguments.output {
+        Output::Json => println!("{}", serde_json::to_string(&result).map_err(Problem::internal)?),
+        Output::Table => println!("{}", mingzhang::demo::table(&result)),
+    }
+    if arguments.no_serve {
+        return Ok(());
+    }
+    let end = chrono::DateTime::parse_from_rfc3339(mingzhang::demo::END).map_err(Problem::internal)?;
+    let clocks = Clocks::ticking_from(end.to_utc(), settings.time_zone);
+    serve_context(settings, app::context(context.db, clocks, context.keys)).await
+}
+
+/// Runs a job by hand.
+async fn run_job(settings: &Settings, arguments: RunJob) -> Result<(), Failure> {
+    use mingzhang::funds::stipend::job;
+    if arguments.name != job::NAME {
+        return Err(Failure::Usage(format!("{}: 没有这个任务 / no such job; known: {}", arguments.name, job::NAME)));
+    }
+    let context = open(settings).await?;
+    let slots = job::sweep(&context, None, Some(arguments.period)).await?;
+    let good = slots.iter().all(|slot| slot.state == "done");
+    let report = job::JobReport { job: job::NAME, period: arguments.period.to_string(), slots };
+    match arguments.output {
+        Output::Json => println!("{}", serde_json::to_string(&report).map_err(Problem::internal)?),
+        Output::Table => {
+            for slot in &report.slots {
+                println!("{}\t{}\t{}\t{} × {}", slot.scope, slot.state, slot.outcome.as_deref().unwrap_or("-"), slot.posted_items, slot.posted_amount);
+            }
+        }
+    }
+    if good { Ok(()) } else { Err(Failure::Refused("有未完成的任务 / some slots are not done".to_owned())) }
 }
 
 /// Verifies every street, each under its own scope.
@@ -263,19 +343,41 @@ async fn create_user(settings: &Settings, new: CreateUser) -> Result<(), Failure
 }
 
 async fn serve(settings: &Settings) -> Result<(), Failure> {
+    let context = open(settings).await?;
+    serve_context(settings, context).await
+}
+
+/// Wakes each minute, as long as the server runs; a pass that is running is finished first.
+async fn pay_forever(context: Context, mut stop: tokio::sync::watch::Receiver<bool>) {
+    let mut minute = tokio::time::interval(std::time::Duration::from_secs(60));
+    loop {
+        tokio::select! {
+            _ = minute.tick() => {}
+            _ = stop.changed() => return,
+        }
+        if let Err(problem) = mingzhang::funds::stipend::job::sweep(&context, None, None).await {
+            tracing::error!(%problem, "the sweep failed");
+        }
+    }
+}
+
+async fn serve_context(settings: &Settings, context: Context) -> Result<(), Failure> {
     let filter = EnvFilter::try_new(&settings.log_filter).map_err(|error| Failure::Usage(format!("MINGZHANG_LOG_FILTER: {error}")))?;
     let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     match settings.log_format {
         LogFormat::Json => subscriber.json().init(),
         LogFormat::Text => subscriber.init(),
     }
-    let context = open(settings).await?;
+    let (stopping, stop) = tokio::sync::watch::channel(false);
+    let paying = tokio::spawn(pay_forever(context.clone(), stop));
     let sealing = tokio::spawn(audit::seal_forever(context.db.clone()));
     let listener = std::net::TcpListener::bind(&settings.bind).map_err(|error| Failure::Usage(format!("MINGZHANG_BIND {}: {error}", settings.bind)))?;
     eprintln!("http://{} · 文档 / documentation: http://{}/docs/", settings.bind, settings.bind);
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
     let server = app::serve(listener, context, Passwords::try_new()?, workers).map_err(Problem::internal)?;
     server.await.map_err(Problem::internal)?;
+    let _ = stopping.send(true);
+    paying.await.map_err(Problem::internal)?;
     sealing.abort();
     Ok(())
 }

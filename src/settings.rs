@@ -78,6 +78,19 @@ impl Settings {
         self.database_url.clone().unwrap_or_else(|| format!("sqlite://{}?mode=rwc", self.data_dir.join("mingzhang.db").display()))
     }
 
+    /// Where the data are, without a password: a path, or the URL after its credentials.
+    #[must_use]
+    pub fn database_name(&self) -> String {
+        let url = self.database_url();
+        if let Some(path) = url.strip_prefix("sqlite://") {
+            return path.split('?').next().unwrap_or_default().to_owned();
+        }
+        match (url.split_once("://"), url.rsplit_once('@')) {
+            (Some((scheme, _)), Some((_, rest))) => format!("{scheme}://{rest}"),
+            _ => url,
+        }
+    }
+
     /// Whether the database is PostgreSQL.
     #[must_use]
     pub fn is_postgres(&self) -> bool {

@@ -3,4 +3,5 @@
 pub mod audit;
 pub mod db;
 pub mod http;
+pub mod jobs;
 pub mod sheet;

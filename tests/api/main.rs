@@ -9,5 +9,6 @@ mod identity;
 mod operations;
 mod permissions;
 mod scopes;
+mod stipends;
 mod support;
 mod upload;

@@ -3,6 +3,7 @@
 
 mod compute;
 pub mod entity;
+pub mod job;
 pub mod model;
 pub mod pay;
 mod people;

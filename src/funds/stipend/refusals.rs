@@ -70,3 +70,16 @@ pub fn no_authorisation() -> Problem {
 pub fn reason_required() -> Problem {
     Problem::new(422, "reason_required", "须说明理由", "A reason is required").detail("查看未脱敏的个人信息须在 reason 中说明理由。", "Say in reason why personal data are shown unmasked.")
 }
+
+/// 409: somebody stopped the run.
+#[must_use]
+pub fn run_stopped() -> Problem {
+    Problem::new(409, "run_stopped", "批次已被叫停", "The run was stopped").detail("批次已被叫停，须由分管领导恢复后才能发放。", "The run was stopped; the leader must resume it before it is paid.")
+}
+
+/// 409: who signed the authorisation wrote what it would pay.
+#[must_use]
+pub fn signer_is_author() -> Problem {
+    Problem::new(409, "signer_is_author", "签署人同时是经办人", "The signer is an author")
+        .detail("常设授权的签署人是方案或登记的经办人，须由另一位领导审批。", "Who signed the authorisation wrote the scheme or an enrolment: another leader must approve.")
+}

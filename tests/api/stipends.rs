@@ -1,0 +1,236 @@
+//! Stipends: enrolled and confirmed by different people, computed, paid by the job under authority and exactly once, returned and paid again.
+
+use mingzhang::funds::stipend::job::sweep;
+use mingzhang::kernel::access::Scope;
+use mingzhang::kernel::identity_number::check_character;
+use mingzhang::platform::db::Sql;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::on_both_databases;
+use crate::support::TestApp;
+use crate::support::street::{Street, ok};
+
+/// An ID number that nobody has: its sequence is 000.
+fn id_number(day: u32) -> String {
+    let digits = format!("420104199001{day:02}000");
+    format!("{digits}{}", char::from(check_character(digits.as_bytes())))
+}
+
+struct Stipends {
+    street: Street,
+    scheme: String,
+    template: String,
+}
+
+impl Stipends {
+    /// A street with a budget of 2,400.00, received, and a quarterly scheme of 200.00 a month.
+    async fn open(app: &TestApp) -> Self {
+        let street = Street::open(app, "硚口区", "").await;
+        let line = json!({"category_id": street.category, "amount": "2400.00", "plan_item_ids": [street.plan_item]});
+        street.budget(app, "2400.00", json!([line])).await;
+        ok(street.receive(app, "2400.00", "D1").await, 201);
+        let kind = ok(app.post(&street.first, "/scheme-kinds", json!({"code": "K1", "name": "津贴", "frequency": "quarter"})).await, 201)["id"].clone();
+        let scheme = json!({"scheme_kind_id": kind, "category_id": street.category, "name": "季度津贴", "first_period": "2017Q1", "tax_kind": "labour", "rates": [{"from_month": "2017-01", "amount": "200.00"}]});
+        let scheme = ok(app.post(&street.party_office, "/stipend-schemes", scheme).await, 201)["id"].as_str().unwrap().to_owned();
+        let tx = app.context.db.write(Scope::District(street.district.parse().unwrap())).await.unwrap();
+        let act = app.context.act(mingzhang::kernel::act::Performer::Job { name: "test", authorisation: None }, "test".to_owned(), None);
+        mingzhang::funds::bank::seed(&tx, &act, street.district.parse().unwrap()).await.unwrap();
+        tx.commit().await.unwrap();
+        let templates = ok(app.get(&street.cashier, "/bank-file-templates").await, 200);
+        let template = templates["data"].as_array().unwrap().iter().find(|row| row["definition"]["encoding"] == json!("utf8_bom")).unwrap()["id"].as_str().unwrap().to_owned();
+        Self { street, scheme, template }
+    }
+
+    /// A person with a confirmed account, enrolled from a day, confirmed by the leader.
+    async fn enrol(&self, app: &TestApp, day: u32, from: &str) -> Value {
+        let enrolment = self.enrol_only(app, day, from).await;
+        ok(app.act(&self.street.leader, &format!("/enrolments/{}/confirm", enrolment["id"].as_str().unwrap()), "\"v1\"").await, 200)
+    }
+
+    async fn enrol_only(&self, app: &TestApp, day: u32, from: &str) -> Value {
+        let body = json!({"name": format!("示例{day}"), "id_number": id_number(day), "account": {"number": format!("62220200000000{day:04}"), "bank_name": "示例银行"}});
+        let person = ok(app.post(&self.street.party_office, "/beneficiaries", body).await, 201);
+        assert!(person["name_sealed"].is_null() && person["id_number_masked"].as_str().unwrap().starts_with("4201**"), "{person}");
+        let id = person["id"].as_str().unwrap();
+        let accounts = ok(app.get(&self.street.accountant, &format!("/beneficiaries/{id}/bank-accounts")).await, 200);
+        let confirm = format!("/beneficiaries/{id}/bank-accounts/{}/confirm", accounts["data"][0]["id"].as_str().unwrap());
+        assert_eq!(app.act(&self.street.party_office, &confirm, "\"v1\"").await.code(), (403, "forbidden"));
+        ok(app.act(&self.street.accountant, &confirm, "\"v1\"").await, 200);
+        ok(app.post(&self.street.party_office, "/enrolments", json!({"scheme_id": self.scheme, "beneficiary_id": id, "from_date": from})).await, 201)
+    }
+
+    async fn authorise(&self, app: &TestApp, per_run: &str) -> Value {
+        let body = json!({"fiscal_year": 2017, "max_per_run": per_run, "max_per_year": "2400.00", "max_heads": 5, "max_increase_percent": 300});
+        ok(app.send(Method::POST, &format!("/stipend-schemes/{}/authorisations", self.scheme), &self.street.leader, Some(body), &[("If-Match", "\"v1\"")]).await, 201)
+    }
+
+    async fn runs(&self, app: &TestApp, period: &str) -> Vec<Value> {
+        let list = ok(app.get(&self.street.leader, &format!("/payout-runs?period={period}")).await, 200);
+        list["data"].as_array().unwrap().clone()
+    }
+}
+
+fn clock(app: &TestApp, instant: &str) {
+    app.context.clocks.set(instant.parse().unwrap());
+}
+
+/// The bank's answer to a file, with some serials returned.
+fn result_of(file: &str, number: &str, returned: &[u32]) -> String {
+    let mut reader = csv::ReaderBuilder::new().from_reader(file.trim_start_matches('\u{feff}').as_bytes());
+    let headers = reader.headers().unwrap().clone();
+    let column = |name: &str| headers.iter().position(|header| header.contains(name)).unwrap();
+    let (account, amount) = (column("账号"), column("金额"));
+    let rows: Vec<(String, String)> = reader.records().map(|row| row.unwrap()).map(|row| (row[account].to_owned(), row[amount].to_owned())).collect();
+    let fen: i64 = rows.iter().map(|(_, amount)| amount.replace('.', "").parse::<i64>().unwrap()).sum();
+    let mut text = format!("批次号,{number},笔数,{},金额,{}.{:02},日期,2017-03-27\r\n序号,账号后四位,金额,结果,原因\r\n", rows.len(), fen / 100, fen % 100);
+    for (index, (account, amount)) in rows.iter().enumerate() {
+        let serial = u32::try_from(index + 1).unwrap();
+        let (result, reason) = if returned.contains(&serial) { ("退票", "账户已销户") } else { ("成功", "") };
+        text.push_str(&format!("{serial},{},{amount},{result},{reason}\r\n", &account[account.len() - 4..]));
+    }
+    text
+}
+
+on_both_databases! {
+    async fn the_job_pays_a_quarter_by_itself_exactly_once_and_a_late_enrolment_as_arrears(app: TestApp) {
+        let stipends = Stipends::open(app).await;
+        stipends.enrol(app, 1, "2017-01-01").await;
+        let late = stipends.enrol_only(app, 2, "2017-01-01").await;
+        stipends.authorise(app, "2000.00").await;
+        clock(app, "2017-03-19T01:00:00Z");
+        assert_eq!(sweep(&app.context, None, None).await.unwrap(), [], "not before pay day");
+        clock(app, "2017-03-20T01:00:00Z");
+        let (one, two) = tokio::join!(sweep(&app.context, None, None), sweep(&app.context, None, None));
+        let reports: Vec<_> = one.unwrap().into_iter().chain(two.unwrap()).collect();
+        assert_eq!(reports.iter().filter(|report| report.posted_items > 0).count(), 1, "{reports:?}");
+        assert_eq!(reports.iter().map(|report| report.posted_amount.0).sum::<i64>(), 60_000, "the unconfirmed enrolment is left out");
+        let again = sweep(&app.context, None, Some("2017Q1".parse().unwrap())).await.unwrap();
+        assert_eq!((again.len(), again[0].state.as_str(), again[0].posted_items), (1, "done", 0));
+        ok(app.act(&stipends.street.leader, &format!("/enrolments/{}/confirm", late["id"].as_str().unwrap()), "\"v1\"").await, 200);
+        clock(app, "2017-06-20T01:00:00Z");
+        let second = sweep(&app.context, None, None).await.unwrap();
+        assert_eq!((second[0].posted_items, second[0].posted_amount.0), (2, 180_000), "{second:?}");
+        let runs = stipends.runs(app, "2017Q2").await;
+        assert_eq!((runs[0]["gross"].as_str(), runs[0]["tax"].as_str(), runs[0]["net"].as_str()), (Some("1800.00"), Some("80.00"), Some("1720.00")));
+        let items = ok(app.get(&stipends.street.leader, &format!("/payout-runs/{}/items", runs[0]["id"].as_str().unwrap())).await, 200);
+        let arrears = items["data"].as_array().unwrap().iter().find(|item| item["gross"] == json!("1200.00")).unwrap();
+        assert_eq!((arrears["explanation"][0]["period"].as_str(), arrears["explanation"][0]["taken"].as_str(), arrears["tax"].as_str()), (Some("2017Q1"), Some("600.00"), Some("80.00")));
+        clock(app, "2017-09-20T01:00:00Z");
+        let held = sweep(&app.context, None, None).await.unwrap();
+        assert_eq!((held[0].state.as_str(), held[0].outcome.as_deref()), ("held", Some("authorisation_exceeded")), "only 0.00 of the year is left");
+        let verified = ok(app.get(&stipends.street.accountant, "/ledger/verify").await, 200);
+        assert_eq!(verified["holds"], json!(true), "{verified}");
+        let year = ok(app.get(&stipends.street.accountant, "/fiscal-years").await, 200);
+        assert_eq!(year["data"][0]["spent"], json!("2400.00"));
+    }
+
+    async fn without_authority_nothing_is_paid_and_a_stopped_run_waits_for_the_leader(app: TestApp) {
+        let stipends = Stipends::open(app).await;
+        stipends.enrol(app, 1, "2017-01-01").await;
+        clock(app, "2017-03-20T01:00:00Z");
+        let held = sweep(&app.context, None, None).await.unwrap();
+        assert_eq!((held[0].state.as_str(), held[0].outcome.as_deref()), ("held", Some("no_authorisation")));
+        let run = stipends.runs(app, "2017Q1").await[0].clone();
+        assert_eq!((run["state"].as_str(), run["held_code"].as_str()), (Some("held"), Some("no_authorisation")));
+        let signed = stipends.authorise(app, "599.99").await;
+        assert_eq!(sweep(&app.context, None, None).await.unwrap(), [], "a held slot is tried again the next day");
+        clock(app, "2017-03-21T01:00:00Z");
+        assert_eq!(sweep(&app.context, None, None).await.unwrap()[0].outcome.as_deref(), Some("authorisation_exceeded"));
+        let path = format!("/stipend-schemes/{}/authorisations/{}/revoke", stipends.scheme, signed["id"].as_str().unwrap());
+        ok(app.act(&stipends.street.leader, &path, "\"v1\"").await, 200);
+        let signed = stipends.authorise(app, "600.00").await;
+        let run = stipends.runs(app, "2017Q1").await[0].clone();
+        let etag = format!("\"v{}\"", run["version"]);
+        let stop = format!("/payout-runs/{}/stop", run["id"].as_str().unwrap());
+        ok(app.send(Method::POST, &stop, &stipends.street.accountant, Some(json!({"reason": "核对名单"})), &[("If-Match", &etag)]).await, 200);
+        clock(app, "2017-03-22T01:00:00Z");
+        assert_eq!(sweep(&app.context, None, None).await.unwrap()[0].outcome.as_deref(), Some("run_stopped"));
+        let run = stipends.runs(app, "2017Q1").await[0].clone();
+        ok(app.act(&stipends.street.leader, &format!("/payout-runs/{}/resume", run["id"].as_str().unwrap()), &format!("\"v{}\"", run["version"])).await, 200);
+        let path = format!("/stipend-schemes/{}/authorisations/{}/revoke", stipends.scheme, signed["id"].as_str().unwrap());
+        ok(app.act(&stipends.street.leader, &path, "\"v1\"").await, 200);
+        clock(app, "2017-03-23T01:00:00Z");
+        assert_eq!(sweep(&app.context, None, None).await.unwrap()[0].outcome.as_deref(), Some("no_authorisation"), "revoked a moment before");
+        stipends.authorise(app, "600.00").await;
+        clock(app, "2017-03-24T01:00:00Z");
+        assert_eq!(sweep(&app.context, None, None).await.unwrap()[0].posted_items, 1);
+    }
+
+    async fn a_returned_payment_is_confirmed_and_paid_again_by_people(app: TestApp) {
+        let stipends = Stipends::open(app).await;
+        let street = &stipends.street;
+        stipends.enrol(app, 1, "2017-01-01").await;
+        stipends.enrol(app, 2, "2017-01-01").await;
+        stipends.authorise(app, "2000.00").await;
+        clock(app, "2017-03-20T01:00:00Z");
+        sweep(&app.context, None, None).await.unwrap();
+        let run = stipends.runs(app, "2017Q1").await[0].clone();
+        let make = json!({"run_id": run["id"], "template_id": stipends.template});
+        assert_eq!(app.money(&street.accountant, "/bank-files", make.clone(), "f").await.code(), (403, "forbidden"));
+        let file = ok(app.money(&street.cashier, "/bank-files", make.clone(), "f").await, 201);
+        assert_eq!(app.money(&street.cashier, "/bank-files", make, "g").await.code(), (409, "invalid_transition"), "nothing is left to export");
+        let path = format!("/bank-files/{}", file["id"].as_str().unwrap());
+        let bytes = app.get(&street.cashier, &path).await.text;
+        assert_eq!(app.get(&street.cashier, &path).await.text, bytes);
+        assert_eq!(app.get(&street.leader, &path).await.code(), (403, "forbidden"));
+        let result = result_of(&bytes, file["number"].as_str().unwrap(), &[2]);
+        clock(app, "2017-03-27T01:00:00Z");
+        let import = |text: String, key: &'static str, etag: &'static str| { let (path, token) = (format!("{path}/results"), street.cashier.clone()); async move { app.send_text(Method::POST, &path, &token, Some(text), &[("If-Match", etag), ("Idempotency-Key", key), ("Content-Type", "text/csv")]).await } };
+        let altered = import(result.replace("600.00", "601.00"), "r1", "\"v1\"").await;
+        assert_eq!(altered.code(), (422, "result_mismatch"), "{}", altered.text);
+        let other = import(result.replace(file["number"].as_str().unwrap(), "other"), "r2", "\"v1\"").await;
+        assert_eq!(other.code(), (422, "result_mismatch"));
+        ok(import(result.clone(), "r3", "\"v1\"").await, 200);
+        assert_eq!(import(result, "r4", "\"v2\"").await.code(), (409, "invalid_transition"), "a result is imported once");
+        let confirm = |token: String, key: &'static str| { let path = format!("{path}/results/confirm"); async move { app.send(Method::POST, &path, &token, Some(json!({})), &[("If-Match", "\"v2\""), ("Idempotency-Key", key)]).await } };
+        assert_eq!(confirm(street.cashier.clone(), "c1").await.code(), (403, "forbidden"));
+        ok(confirm(street.accountant.clone(), "c2").await, 200);
+        let year = ok(app.get(&street.accountant, "/fiscal-years").await, 200);
+        assert_eq!(year["data"][0]["spent"], json!("600.00"));
+        let again = ok(app.post(&street.party_office, "/payout-runs", json!({"scheme_id": stipends.scheme, "period": "2017Q1"})).await, 201);
+        assert_eq!((again["seq"].as_i64(), again["heads"].as_i64(), again["gross"].as_str()), (Some(2), Some(1), Some("600.00")));
+        let run = format!("/payout-runs/{}", again["id"].as_str().unwrap());
+        assert_eq!(app.act(&street.party_office, &format!("{run}/approve"), "\"v1\"").await.code(), (403, "forbidden"));
+        ok(app.act(&street.leader, &format!("{run}/approve"), "\"v1\"").await, 200);
+        let posted = app.send(Method::POST, &format!("{run}/post"), &street.accountant, Some(json!({})), &[("If-Match", "\"v2\""), ("Idempotency-Key", "p")]).await;
+        assert_eq!(ok(posted, 200)["state"], json!("posted"));
+        let verified = ok(app.get(&street.accountant, "/ledger/verify").await, 200);
+        assert_eq!(verified["holds"], json!(true), "{verified}");
+        let balances = ok(app.get(&street.accountant, "/ledger/balances").await, 200);
+        let of = |account: &str| balances["data"].as_array().unwrap().iter().find(|row| row["account"] == json!(account)).unwrap()["balance"].clone();
+        assert_eq!((of("1002"), of("2302"), of("5001")), (json!("1800.00"), json!("600.00"), json!("1200.00")));
+    }
+
+    async fn bad_numbers_foreign_schemes_and_categories_that_pay_nobody_are_refused(app: TestApp) {
+        let stipends = Stipends::open(app).await;
+        let street = &stipends.street;
+        let wrong = json!({"name": "示例", "id_number": "420104199001010001"});
+        assert_eq!(app.post(&street.party_office, "/beneficiaries", wrong).await.code(), (422, "id_number_invalid"));
+        let person = json!({"name": "示例", "id_number": id_number(9)});
+        let made = ok(app.post(&street.party_office, "/beneficiaries", person.clone()).await, 201);
+        assert_eq!(app.post(&street.party_office, "/beneficiaries", person).await.code(), (409, "already_exists"));
+        let found = ok(app.post(&street.leader, "/beneficiaries/search", json!({"id_number": id_number(9)})).await, 200);
+        assert_eq!(found["data"][0]["id"], made["id"]);
+        let path = format!("/beneficiaries/{}", made["id"].as_str().unwrap());
+        assert_eq!(app.get(&street.leader, &format!("{path}?unmasked=true&reason=x")).await.code(), (403, "forbidden"));
+        assert_eq!(app.get(&street.party_office, &format!("{path}?unmasked=true")).await.code(), (422, "reason_required"));
+        let shown = ok(app.get(&street.party_office, &format!("{path}?unmasked=true&reason=%E6%A0%B8%E5%AF%B9")).await, 200);
+        assert_eq!((shown["name"].as_str(), shown["id_number"].as_str()), (Some("示例"), Some(id_number(9).as_str())));
+        let rate = app.post(&street.party_office, &format!("/stipend-schemes/{}/rates", stipends.scheme), json!({"from_month": "2017-05", "amount": "1000000000.01"})).await;
+        assert_eq!(rate.body["errors"][0]["code"], json!("rate_out_of_bound"));
+        assert_eq!(app.post(&street.party_office, "/payout-runs", json!({"scheme_id": stipends.scheme, "period": "2017-03"})).await.code(), (422, "period_not_of_scheme"));
+        assert_eq!(app.post(&street.party_office, "/payout-runs", json!({"scheme_id": stipends.scheme, "period": "2017Q5"})).await.status, 422);
+        let other = Street::open(app, "江汉区", "other-").await;
+        assert_eq!(app.post(&other.party_office, "/payout-runs", json!({"scheme_id": stipends.scheme, "period": "2017Q1"})).await.code(), (422, "unknown_reference"));
+        for path in [format!("/beneficiaries/{}", made["id"].as_str().unwrap()), format!("/stipend-schemes/{}", stipends.scheme)] {
+            assert_eq!(app.get(&other.leader, &path).await.code(), (404, "not_found"));
+            assert_eq!(app.get(&street.staff, &path).await.code(), (403, "forbidden"), "a community does not see who is paid");
+        }
+        let tx = app.context.db.read(Scope::Street(street.district.parse().unwrap(), street.id.parse().unwrap())).await.unwrap();
+        #[derive(sea_orm::FromQueryResult)]
+        struct Found { n: i64 }
+        let kept = tx.query_one::<Found>(Sql::both("SELECT COUNT(*) AS n FROM beneficiaries WHERE name_sealed LIKE '%示例%' OR id_number_sealed LIKE '%420104%'"), Vec::new()).await.unwrap().unwrap();
+        assert_eq!(kept.n, 0, "names and numbers are encrypted");
+    }
+}
