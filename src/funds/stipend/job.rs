@@ -42,7 +42,7 @@ async fn due(tx: &Tx, act: &Act, street: &org_unit::Model) -> Result<Vec<DueSlot
             period = period.next();
         }
     }
-    slots.sort_by(|a, b| (a.due_on, a.subject).cmp(&(b.due_on, b.subject)));
+    slots.sort_by_key(|slot| (slot.due_on, slot.subject));
     Ok(slots)
 }
 
