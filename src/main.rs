@@ -11,9 +11,9 @@ use mingzhang::kernel::clock::Clocks;
 use mingzhang::kernel::problem::Problem;
 use mingzhang::people::identity::Passwords;
 use mingzhang::people::identity::set_up::{FirstAdministrator, first_administrator};
-use mingzhang::platform::audit;
 use mingzhang::platform::db::{Db, DbSettings, Reason, Sql};
 use mingzhang::platform::http::Context;
+use mingzhang::platform::jobs::{self, Registry};
 use mingzhang::settings::{LogFormat, MEANINGS, Settings};
 use mingzhang::{app, keys};
 use tracing_subscriber::EnvFilter;
@@ -40,6 +40,9 @@ enum Command {
     /// Keys.
     #[command(subcommand)]
     Keys(Keys),
+    /// Scheduled jobs.
+    #[command(subcommand)]
+    Job(JobCommand),
     /// Print the API's description (OpenAPI 3.1).
     Openapi,
     /// Print every setting with its meaning and default.
@@ -78,6 +81,33 @@ enum Keys {
         /// Which keys.
         kind: String,
     },
+}
+
+#[derive(Subcommand)]
+enum JobCommand {
+    /// Run the slots of a job and period now; a slot done before posts nothing again. Exit code 1 where a slot is not done.
+    Run(RunJob),
+}
+
+#[derive(Args)]
+struct RunJob {
+    /// The job's name, such as stipends.post.
+    name: String,
+    /// The period: 2017, 2017Q1, 2017-03 or 2017-03-20.
+    #[arg(long)]
+    period: String,
+    /// The form of what is reported.
+    #[arg(long, value_enum, default_value = "table")]
+    output: Output,
+}
+
+/// The form of what is reported.
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Output {
+    /// For people.
+    Table,
+    /// For machines.
+    Json,
 }
 
 /// What a command could not do.
@@ -135,6 +165,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Health => health(&settings),
         Command::Migrate => migrate(&settings).await,
         Command::User(User::Create(new)) => create_user(&settings, new).await,
+        Command::Job(JobCommand::Run(run)) => run_job(&settings, run).await,
         Command::Serve => serve(&settings).await,
     }
 }
@@ -216,12 +247,48 @@ async fn serve(settings: &Settings) -> Result<(), Failure> {
         LogFormat::Text => subscriber.init(),
     }
     let context = open(settings).await?;
-    let sealing = tokio::spawn(audit::seal_forever(context.db.clone()));
+    let (stop, stopped) = jobs::stop_switch();
+    let registry = app::registry().with_pay_hour(settings.pay_hour);
+    let background = [
+        tokio::spawn(jobs::seal_forever(context.clone(), stopped.clone())),
+        tokio::spawn(jobs::deliver_forever(context.clone(), stopped.clone())),
+        tokio::spawn(schedule(context.clone(), registry.clone(), stopped)),
+    ];
     let listener = std::net::TcpListener::bind(&settings.bind).map_err(|error| Failure::Usage(format!("MINGZHANG_BIND {}: {error}", settings.bind)))?;
     eprintln!("http://{} · 文档 / documentation: http://{}/docs/", settings.bind, settings.bind);
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
-    let server = app::serve(listener, context, Passwords::try_new()?, workers).map_err(Problem::internal)?;
+    let server = app::serve_jobs(listener, context, Passwords::try_new()?, registry, workers).map_err(Problem::internal)?;
     server.await.map_err(Problem::internal)?;
-    sealing.abort();
+    // Requests are finished; now the slots that are running.
+    stop.send_replace(true);
+    for work in background {
+        work.await.map_err(Problem::internal)?;
+    }
     Ok(())
+}
+
+async fn schedule(context: Context, registry: Registry, stop: jobs::Stop) {
+    if let Err(problem) = jobs::forever(context, registry, stop).await {
+        tracing::error!(%problem, "the scheduler ended");
+    }
+}
+
+/// Runs the slots of a job and period, wherever they are; refused where one is not done.
+async fn run_job(settings: &Settings, run: RunJob) -> Result<(), Failure> {
+    let context = open(settings).await?;
+    let registry = app::registry().with_pay_hour(settings.pay_hour);
+    let slots = jobs::run_by_hand(&context, &registry, &run.name, &run.period, None).await?;
+    match run.output {
+        Output::Json => {
+            let report = serde_json::json!({"job": run.name, "period": run.period, "slots": slots});
+            println!("{}", serde_json::to_string_pretty(&report).map_err(Problem::internal)?);
+        }
+        Output::Table => {
+            println!("{:<38} {:<8} {:<24} {:>8} {:>16}", "scope", "state", "outcome", "items", "amount");
+            for slot in &slots {
+                println!("{:<38} {:<8} {:<24} {:>8} {:>16}", slot.scope, slot.state, slot.outcome.as_deref().unwrap_or("-"), slot.posted_items, slot.posted_amount.to_string());
+            }
+        }
+    }
+    if slots.iter().all(|slot| slot.state == "done") { Ok(()) } else { Err(Failure::Refused("有任务未完成（见 state）/ a slot is not done (see state)".to_owned())) }
 }

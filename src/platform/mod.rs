@@ -1,5 +1,8 @@
-//! What any service needs: the database behind its scopes, HTTP, the audit trail. It knows no noun of the field.
+//! What any service needs: the database behind its scopes, HTTP, the audit trail, notices, jobs, tasks. It knows no noun of the field.
 
 pub mod audit;
 pub mod db;
 pub mod http;
+pub mod jobs;
+pub mod notification;
+pub mod tasks;

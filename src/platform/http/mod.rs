@@ -14,7 +14,7 @@ mod respond;
 mod write;
 
 pub use body::{Body, Nothing, read_json};
-pub use context::{AttemptLog, Authenticate, Context};
+pub use context::{AttemptLog, Authenticate, Context, Holder, Recipients};
 pub use extract::Public;
 pub use list::{ListPage, ListRequest, SortColumn};
 pub use middleware::{finish, observe};
