@@ -4,7 +4,10 @@
 mod audit;
 mod command_line;
 mod identity;
+mod jobs;
+mod notification;
 mod operations;
 mod permissions;
 mod scopes;
 mod support;
+mod tasks;
