@@ -53,7 +53,7 @@ impl AdHoc {
             // 0 rows: it was ended with its effect already.
             Ok(Outcome::Done { code, result, .. }) => self.end(&tx, "done", code, None, None, Some(result)).await?,
             Ok(Outcome::Held { code, words }) => self.end(&tx, "held", code, Some(words.zh), Some(words.en), None).await?,
-            Err(problem) => self.end(&tx, "failed", problem.code, Some(problem.detail.zh), Some(problem.detail.en), serde_json::to_value(&problem_errors(&problem.errors)).ok()).await?,
+            Err(problem) => self.end(&tx, "failed", problem.code, Some(problem.detail.zh), Some(problem.detail.en), Some(problem_errors(&problem.errors))).await?,
         };
         tx.commit().await
     }
