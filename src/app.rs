@@ -13,6 +13,8 @@ use utoipa::{Modify, OpenApi};
 use utoipa_actix_web::AppExt;
 use utoipa_swagger_ui::SwaggerUi;
 
+use crate::funds::{bank, budget, closing, ledger, spending};
+use crate::kernel::access::Scope;
 use crate::kernel::calendar::WorkingCalendar;
 use crate::kernel::clock::Clocks;
 use crate::kernel::crypto::KeyRing;
@@ -25,6 +27,7 @@ use crate::platform::http::{Context, Public, finish, observe, ok};
 use crate::platform::jobs::{self, Registry};
 use crate::platform::notification;
 use crate::platform::tasks::{self, TaskSources};
+use crate::work::plan;
 
 /// What the log keeps of a request: method, route, id and status; no address, no query, no words of a refusal, nothing personal.
 struct RequestSpan;
@@ -82,6 +85,19 @@ pub fn task_sources() -> TaskSources {
     TaskSources::new(vec![identity::TASKS])
 }
 
+/// Verifies the books of every street, each under its own scope.
+///
+/// # Errors
+/// 500 where the database fails.
+pub async fn verify_all(context: &Context, kept: &[ledger::verify::KeptCheckpoint]) -> Result<closing::verify::Verification, Problem> {
+    let mut all = closing::verify::Verification::empty();
+    for street in tenancy::streets(&context.db).await? {
+        let tx = context.db.read(Scope::of_place(street.place())).await?;
+        all.add(closing::verify::street(&tx, &context.keys, (street.id, &street.name), kept).await?);
+    }
+    Ok(all)
+}
+
 /// The routes of the API.
 fn api(config: &mut utoipa_actix_web::service_config::ServiceConfig) {
     config.service(
@@ -91,7 +107,14 @@ fn api(config: &mut utoipa_actix_web::service_config::ServiceConfig) {
             .configure(audit::routes::routes)
             .configure(notification::routes::routes)
             .configure(jobs::routes::routes)
-            .configure(tasks::routes::routes),
+            .configure(tasks::routes::routes)
+            .configure(plan::routes::routes)
+            .configure(spending::routes::routes)
+            .configure(ledger::routes::routes)
+            .configure(bank::routes::routes)
+            .configure(budget::routes::routes)
+            .configure(budget::routes_money::routes)
+            .configure(closing::routes::routes),
     );
 }
 

@@ -3,8 +3,10 @@
 //! The map of the folders is in ARCHITECTURE.md.
 
 pub mod app;
+pub mod funds;
 pub mod kernel;
 pub mod keys;
 pub mod people;
 pub mod platform;
 pub mod settings;
+pub mod work;

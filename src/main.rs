@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use clap::{Args, Parser, Subcommand};
 use migration::{Migrator, MigratorTrait};
+use mingzhang::funds::ledger::verify::KeptCheckpoint;
 use mingzhang::kernel::act::{Act, Performer};
 use mingzhang::kernel::clock::Clocks;
 use mingzhang::kernel::problem::Problem;
@@ -43,6 +44,9 @@ enum Command {
     /// Scheduled jobs.
     #[command(subcommand)]
     Job(JobCommand),
+    /// The books.
+    #[command(subcommand)]
+    Ledger(Ledger),
     /// Print the API's description (OpenAPI 3.1).
     Openapi,
     /// Print every setting with its meaning and default.
@@ -75,6 +79,31 @@ struct CreateUser {
 }
 
 #[derive(Subcommand)]
+enum Ledger {
+    /// Recompute every street's books: chain, numbers, sums, balances, years, lines, checkpoints. Exit code 1 where something does not fit.
+    Verify(VerifyLedger),
+}
+
+#[derive(Args)]
+struct VerifyLedger {
+    /// Checkpoints kept elsewhere: a JSON list as `GET /api/v1/ledger/checkpoints` gives them.
+    #[arg(long)]
+    checkpoints: Option<std::path::PathBuf>,
+    /// How to print.
+    #[arg(long, value_enum, default_value_t = Output::Table)]
+    output: Output,
+}
+
+/// How a command prints its result.
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Output {
+    /// For people.
+    Table,
+    /// One JSON object.
+    Json,
+}
+
+#[derive(Subcommand)]
 enum Keys {
     /// Put a new current key in front: jwt, encryption or signing.
     Rotate {
@@ -99,15 +128,6 @@ struct RunJob {
     /// The form of what is reported.
     #[arg(long, value_enum, default_value = "table")]
     output: Output,
-}
-
-/// The form of what is reported.
-#[derive(Clone, Copy, clap::ValueEnum)]
-enum Output {
-    /// For people.
-    Table,
-    /// For machines.
-    Json,
 }
 
 /// What a command could not do.
@@ -164,6 +184,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         }
         Command::Health => health(&settings),
         Command::Migrate => migrate(&settings).await,
+        Command::Ledger(Ledger::Verify(arguments)) => verify_ledger(&settings, arguments).await,
         Command::User(User::Create(new)) => create_user(&settings, new).await,
         Command::Job(JobCommand::Run(run)) => run_job(&settings, run).await,
         Command::Serve => serve(&settings).await,
@@ -225,6 +246,30 @@ async fn clocks(settings: &Settings, db: &Db) -> Result<Clocks, Failure> {
         return Err(Failure::Usage("MINGZHANG_CLOCK: 只能用于标记为 demo 或 test 的数据库 / only on a database marked demo or test".to_owned()));
     }
     Ok(Clocks::ticking_from(instant.to_utc(), settings.time_zone))
+}
+
+/// Verifies every street, each under its own scope.
+async fn verify_ledger(settings: &Settings, arguments: VerifyLedger) -> Result<(), Failure> {
+    let kept: Vec<KeptCheckpoint> = match &arguments.checkpoints {
+        None => Vec::new(),
+        Some(path) => {
+            let usage = |error: &dyn std::fmt::Display| Failure::Usage(format!("--checkpoints {}: {error}", path.display()));
+            let text = std::fs::read_to_string(path).map_err(|error| usage(&error))?;
+            let value: serde_json::Value = serde_json::from_str(&text).map_err(|error| usage(&error))?;
+            let list = value.get("data").cloned().unwrap_or(value);
+            serde_json::from_value(list).map_err(|error| usage(&error))?
+        }
+    };
+    let context = open(settings).await?;
+    let found = app::verify_all(&context, &kept).await?;
+    match arguments.output {
+        Output::Json => println!("{}", serde_json::to_string(&found).map_err(Problem::internal)?),
+        Output::Table => match &found.first_fault {
+            None => println!("账目相符 / the books hold: {} 张凭证 / vouchers", found.vouchers),
+            Some(fault) => println!("账目不符 / the books do not hold: {} {} {}", fault.street, fault.voucher.as_deref().unwrap_or("-"), fault.what),
+        },
+    }
+    if found.holds { Ok(()) } else { Err(Failure::Refused("账目不符 / the books do not hold".to_owned())) }
 }
 
 async fn create_user(settings: &Settings, new: CreateUser) -> Result<(), Failure> {

@@ -6,7 +6,25 @@ use std::path::{Path, PathBuf};
 use syn::visit::Visit;
 
 /// The floors, from the ground up. A folder uses those before it and itself.
-const FLOORS: [&str; 10] = ["kernel", "platform::db", "platform::http", "platform::audit", "platform::notification", "platform::jobs", "platform::tasks", "people::tenancy", "people::identity", "top"];
+const FLOORS: [&str; 17] = [
+    "kernel",
+    "platform::db",
+    "platform::http",
+    "platform::sheet",
+    "platform::audit",
+    "platform::notification",
+    "platform::jobs",
+    "platform::tasks",
+    "people::tenancy",
+    "people::identity",
+    "work::plan",
+    "funds::spending",
+    "funds::ledger",
+    "funds::budget",
+    "funds::bank",
+    "funds::closing",
+    "top",
+];
 /// Used by nobody below them.
 const TOP: [&str; 5] = ["app", "keys", "settings", "main", "lib"];
 

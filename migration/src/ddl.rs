@@ -14,18 +14,28 @@ pub enum Class {
     /// Without a unit (keys, sessions, counters): every scope, never none.
     Technical,
     /// A street's rows, hidden from its communities.
-    #[expect(dead_code, reason = "the first tables of a street come with the plan")]
     Street,
     /// A street's or one of its communities' rows.
-    #[expect(dead_code, reason = "the first tables of a community come with the plan")]
     Community,
     /// A street's rows that its communities see and change by rule.
-    #[expect(dead_code, reason = "the first shared tables come with the budget")]
+    #[expect(dead_code, reason = "the first shared tables come with the activities")]
     Shared,
     /// What a district (or a street) keeps for all below it.
-    #[expect(dead_code, reason = "the first reference tables come with the spending rules")]
     Reference,
+    /// What a district keeps for all below it; the table has no street.
+    District,
 }
+
+/// The columns and keys that every table of a street, a community or a district has: references between business rows are composite, so that no link
+/// across tenants can be stored.
+const SHAPES: [(&str, &str); 6] = [
+    ("{community_columns}", "{street_columns}, community_id {uuid}"),
+    ("{street_columns}", "id {uuid} PRIMARY KEY, district_id {uuid} NOT NULL, street_id {uuid} NOT NULL"),
+    ("{district_columns}", "id {uuid} PRIMARY KEY, district_id {uuid} NOT NULL"),
+    ("{community_keys}", "{street_keys}, FOREIGN KEY (street_id, community_id) REFERENCES org_units (street_id, id)"),
+    ("{street_keys}", "FOREIGN KEY (district_id, street_id) REFERENCES org_units (district_id, id), UNIQUE (district_id, street_id, id)"),
+    ("{district_keys}", "FOREIGN KEY (district_id) REFERENCES org_units (id), UNIQUE (district_id, id)"),
+];
 
 /// DDL on one database.
 pub struct Ddl<'a> {
@@ -51,7 +61,7 @@ impl<'a> Ddl<'a> {
         } else {
             [("{uuid}", "uuid_text"), ("{ts}", "timestamp_with_timezone_text"), ("{date}", "date_text"), ("{json}", "json_text"), ("{bytes}", "blob")]
         };
-        let text = types.iter().fold(text.to_owned(), |text, (placeholder, name)| text.replace(placeholder, name));
+        let text = SHAPES.iter().chain(&types).fold(text.to_owned(), |text, (placeholder, name)| text.replace(placeholder, name));
         for statement in text.split(";\n").map(str::trim).filter(|statement| !statement.is_empty()) {
             self.execute(statement).await?;
         }
@@ -115,6 +125,19 @@ impl<'a> Ddl<'a> {
     }
 }
 
+impl Ddl<'_> {
+    /// A voucher of a month that is closed is refused, whoever writes it.
+    pub async fn closed_months_take_nothing(&self) -> Result<(), DbErr> {
+        let closed = "EXISTS (SELECT 1 FROM ledger_periods p WHERE p.street_id = NEW.street_id AND p.month = NEW.month AND p.state = 'closed')";
+        if self.postgres {
+            self.execute(&format!("CREATE FUNCTION mz_period_open() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN IF {closed} THEN RAISE EXCEPTION 'period_closed'; END IF; RETURN NEW; END $$"))
+                .await?;
+            return self.execute("CREATE TRIGGER vouchers_period BEFORE INSERT ON vouchers FOR EACH ROW EXECUTE FUNCTION mz_period_open()").await;
+        }
+        self.execute(&format!("CREATE TRIGGER vouchers_period BEFORE INSERT ON vouchers WHEN {closed} BEGIN SELECT RAISE(ABORT, 'period_closed'); END")).await
+    }
+}
+
 /// What a class sees, and what it writes. The sub-selects are evaluated once a statement, not once a row.
 fn conditions(class: Class) -> (String, String) {
     let system = "(SELECT mz_scope()) = 'system'";
@@ -141,6 +164,7 @@ fn conditions(class: Class) -> (String, String) {
             let both = format!("{business} AND {district} AND {street}");
             (both.clone(), both)
         }
+        Class::District => (format!("{business} AND {district}"), format!("(SELECT mz_scope()) = 'district' AND {district}")),
         Class::Reference => (format!("{business} AND {district} AND (street_id IS NULL OR {street})"), format!("{not_community} AND {district} AND {street}")),
     }
 }

@@ -5,6 +5,10 @@ pub use sea_orm_migration::prelude::*;
 mod ddl;
 mod m20260101_000001_platform;
 mod m20260101_000002_people;
+mod m20260101_000004_plan_and_spending;
+mod m20260101_000005_ledger;
+mod m20260101_000006_budget;
+mod m20260101_000007_bank;
 mod m20260101_000008_operations;
 
 /// Runs the migrations in order.
@@ -14,6 +18,14 @@ pub struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m20260101_000001_platform::Migration), Box::new(m20260101_000002_people::Migration), Box::new(m20260101_000008_operations::Migration)]
+        vec![
+            Box::new(m20260101_000001_platform::Migration),
+            Box::new(m20260101_000002_people::Migration),
+            Box::new(m20260101_000004_plan_and_spending::Migration),
+            Box::new(m20260101_000005_ledger::Migration),
+            Box::new(m20260101_000006_budget::Migration),
+            Box::new(m20260101_000007_bank::Migration),
+            Box::new(m20260101_000008_operations::Migration),
+        ]
     }
 }

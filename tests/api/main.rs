@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
 mod audit;
+mod bank;
+mod books;
 mod command_line;
 mod identity;
 mod jobs;
@@ -11,3 +13,4 @@ mod permissions;
 mod scopes;
 mod support;
 mod tasks;
+mod upload;

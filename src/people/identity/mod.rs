@@ -2,6 +2,7 @@
 
 mod authenticate;
 mod capabilities;
+pub mod duties;
 pub mod entity;
 mod login;
 mod passwords;

@@ -2,6 +2,8 @@
 
 pub mod entity;
 mod open;
+mod pick;
 pub mod routes;
 
 pub use entity::org_unit;
+pub use pick::{community_of, street_names, street_of, streets, unit_of};

@@ -127,6 +127,18 @@ macro_rules! scoped {
     };
 }
 
+/// The end of every entity: relations to other folders' rows are composite keys of the schema, not of sea-orm.
+#[macro_export]
+macro_rules! no_relations {
+    () => {
+        /// None across folders.
+        #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+        pub enum Relation {}
+
+        impl ActiveModelBehavior for ActiveModel {}
+    };
+}
+
 /// A row that was found in the scope. To act on it, it must be authorised.
 #[derive(Debug)]
 pub struct Loaded<M> {

@@ -59,6 +59,17 @@ impl Tx {
         Ok(Loaded { model, place })
     }
 
+    /// As [`Tx::load`], for an id as it stands in a path; a text that is no id is not found either.
+    ///
+    /// # Errors
+    /// As [`Tx::load`].
+    pub async fn load_text<E: Scoped>(&self, id: &str) -> Result<Loaded<E::Model>, Problem>
+    where
+        E::Model: Sync,
+    {
+        self.load::<E>(Uuid::parse_str(id).map_err(|_form| Problem::not_found())?).await
+    }
+
     /// Finds a row in the scope, or nothing.
     ///
     /// # Errors

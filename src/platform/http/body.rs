@@ -30,7 +30,7 @@ pub struct Nothing {}
 impl Body for Nothing {}
 
 /// What came in, before its rules are looked at.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct RawBody {
     content_type: Option<String>,
     bytes: Option<Vec<u8>>,
@@ -64,6 +64,11 @@ impl RawBody {
     /// The bytes for the fingerprint of an idempotent request.
     pub(super) fn bytes(&self) -> &[u8] {
         self.bytes.as_deref().unwrap_or_default()
+    }
+
+    /// Content type and bytes of a body that is a file: 413 where it was too large.
+    pub(super) fn into_parts(self) -> Result<(Option<String>, Vec<u8>), Problem> {
+        Ok((self.content_type, self.bytes.ok_or_else(too_large)?))
     }
 
     /// The body as its type: 413, 415, 400, then 422 for the first wrong type or unknown field, then 422 with all wrong values.
@@ -108,7 +113,7 @@ fn is_json(content_type: &str) -> bool {
     kind == "application/json" || kind == "application/merge-patch+json"
 }
 
-fn too_large() -> Problem {
+pub(super) fn too_large() -> Problem {
     Problem::new(413, "body_too_large", "内容过大", "The body is too large").detail("JSON 内容最多 1 MiB；附件和导入文件最多 20 MiB。", "JSON takes at most 1 MiB, attachments and imports 20 MiB.")
 }
 

@@ -11,6 +11,7 @@ mod list;
 mod middleware;
 mod refusals;
 mod respond;
+mod upload;
 mod write;
 
 pub use body::{Body, Nothing, read_json};
@@ -20,4 +21,5 @@ pub use list::{ListPage, ListRequest, SortColumn};
 pub use middleware::{finish, observe};
 pub use refusals::Refusals;
 pub use respond::{etag, ok, ok_versioned, print_page};
+pub use upload::{Content, FILE_MOST_BYTES, FileForm, Upload, UploadedFile};
 pub use write::{Done, Rules, Write, request_id};

@@ -92,18 +92,14 @@ impl FromRequest for Write {
     type Future = Pin<Box<dyn Future<Output = Result<Self, Problem>>>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let request = request.clone();
-        let payload = web::Payload::from_request(&request, payload);
-        Box::pin(async move {
-            let context = request.app_data::<web::Data<Context>>().cloned().ok_or_else(|| Problem::internal("no context"))?;
-            let payload = payload.await.map_err(Problem::internal)?;
-            let body = RawBody::read(&request, payload, JSON_MOST_BYTES).await?;
-            let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
-            let (key, if_match) = (header("idempotency-key"), header(IF_MATCH.as_str()));
-            let dry_run = request.query_string().split('&').any(|pair| pair == "dry_run=true");
-            Ok(Self { context, request, body, dry_run, key, if_match })
-        })
+        Self::read(request, payload, JSON_MOST_BYTES)
     }
+}
+
+/// A JSON body, and its fingerprint.
+async fn parse_json<B: Body>(raw: RawBody) -> Result<(String, B), Problem> {
+    let body = raw.parse::<B>()?;
+    Ok((idempotency::fingerprint(&[raw.bytes()]), body))
 }
 
 /// The id of a request, made by the logging middleware.
@@ -113,6 +109,21 @@ pub fn request_id(request: &HttpRequest) -> String {
 }
 
 impl Write {
+    /// Reads a request whose body has at most `most` bytes.
+    pub(super) fn read(request: &HttpRequest, payload: &mut Payload, most: usize) -> <Self as FromRequest>::Future {
+        let request = request.clone();
+        let payload = web::Payload::from_request(&request, payload);
+        Box::pin(async move {
+            let context = request.app_data::<web::Data<Context>>().cloned().ok_or_else(|| Problem::internal("no context"))?;
+            let payload = payload.await.map_err(Problem::internal)?;
+            let body = RawBody::read(&request, payload, most).await?;
+            let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+            let (key, if_match) = (header("idempotency-key"), header(IF_MATCH.as_str()));
+            let dry_run = request.query_string().split('&').any(|pair| pair == "dry_run=true");
+            Ok(Self { context, request, body, dry_run, key, if_match })
+        })
+    }
+
     /// The context of the server.
     #[must_use]
     pub fn context(&self) -> &Context {
@@ -137,12 +148,25 @@ impl Write {
         rules: Rules<()>,
         work: impl AsyncFnOnce(&Tx, &Act, B) -> Result<Done<R>, Problem>,
     ) -> Result<HttpResponse, Problem> {
+        self.create_parsed(actor, capability, rules, parse_json, work).await
+    }
+
+    /// As [`Write::create`], with what reads the body: it gives the content that the fingerprint is taken over.
+    pub(super) async fn create_parsed<B, R: Serialize>(
+        mut self,
+        actor: &Actor,
+        capability: Capability,
+        rules: Rules<()>,
+        parse: impl AsyncFnOnce(RawBody) -> Result<(String, B), Problem>,
+        work: impl AsyncFnOnce(&Tx, &Act, B) -> Result<Done<R>, Problem>,
+    ) -> Result<HttpResponse, Problem> {
+        let raw = std::mem::take(&mut self.body);
         let result = async {
             actor.require_anywhere(capability)?;
             self.require_headers(rules.money, false)?;
-            let body = self.body.parse::<B>()?;
+            let (content, body) = parse(raw).await?;
             let tx = self.context.write(actor.scope()).await?;
-            self.finish(tx, actor, async |tx, act| work(tx, act, body).await).await
+            self.finish(tx, actor, &content, async |tx, act| work(tx, act, body).await).await
         }
         .await;
         self.keep_refusal(actor, None, result).await
@@ -163,14 +187,30 @@ impl Write {
     where
         E::Model: Sync,
     {
+        self.on_parsed::<E, B, R>(actor, (capability, id), rules, parse_json, work).await
+    }
+
+    /// As [`Write::on`], with what reads the body: it gives the content that the fingerprint is taken over.
+    pub(super) async fn on_parsed<E: Scoped, B, R: Serialize>(
+        mut self,
+        actor: &Actor,
+        (capability, id): (Capability, &str),
+        rules: Rules<E::Model>,
+        parse: impl AsyncFnOnce(RawBody) -> Result<(String, B), Problem>,
+        work: impl AsyncFnOnce(&Tx, &Act, Authorised<E::Model>, B) -> Result<Done<R>, Problem>,
+    ) -> Result<HttpResponse, Problem>
+    where
+        E::Model: Sync,
+    {
+        let raw = std::mem::take(&mut self.body);
         let result = async {
             actor.require_anywhere(capability)?;
             let tx = self.context.write(actor.scope()).await?;
             let row = tx.load::<E>(Uuid::parse_str(id).map_err(|_bad| Problem::not_found())?).await?;
             self.require_headers(rules.money, rules.version.is_some())?;
-            let body = self.body.parse::<B>()?;
+            let (content, body) = parse(raw).await?;
             let row = row.authorise(actor, capability)?;
-            self.finish(tx, actor, async |tx, act| {
+            self.finish(tx, actor, &content, async |tx, act| {
                 if let Some(version) = rules.version {
                     self.require_version(version(&row))?;
                 }
@@ -187,13 +227,14 @@ impl Write {
     ///
     /// # Errors
     /// Every refusal, in the order of refusals.
-    pub async fn long<B: Body, R: Serialize>(self, actor: &Actor, capability: Capability, work: impl AsyncFnOnce(&Act, B, bool) -> Result<R, Problem>) -> Result<HttpResponse, Problem> {
+    pub async fn long<B: Body, R: Serialize>(mut self, actor: &Actor, capability: Capability, work: impl AsyncFnOnce(&Act, B, bool) -> Result<R, Problem>) -> Result<HttpResponse, Problem> {
+        let raw = std::mem::take(&mut self.body);
         let result = async {
             actor.require_anywhere(capability)?;
             self.require_headers(false, false)?;
-            let body = self.body.parse::<B>()?;
+            let (content, body) = parse_json::<B>(raw).await?;
             let act = self.act(actor);
-            let fingerprint = self.fingerprint();
+            let fingerprint = self.fingerprint(&content);
             let key = self.key.as_deref().filter(|_| !self.dry_run);
             if let Some(key) = key {
                 let tx = self.context.write(actor.scope()).await?;
@@ -217,8 +258,8 @@ impl Write {
         self.keep_refusal(actor, None, result).await
     }
 
-    fn fingerprint(&self) -> String {
-        idempotency::fingerprint(&[self.request.method().as_str().as_bytes(), self.request.uri().to_string().as_bytes(), self.if_match.as_deref().unwrap_or_default().as_bytes(), self.body.bytes()])
+    fn fingerprint(&self, content: &str) -> String {
+        idempotency::fingerprint(&[self.request.method().as_str().as_bytes(), self.request.uri().to_string().as_bytes(), self.if_match.as_deref().unwrap_or_default().as_bytes(), content.as_bytes()])
     }
 
     fn require_headers(&self, money: bool, version: bool) -> Result<(), Problem> {
@@ -254,9 +295,9 @@ impl Write {
     }
 
     /// Replays a stored answer or runs the use case, keeps its answer, and commits; a dry run rolls back.
-    async fn finish<R: Serialize>(&self, tx: Tx, actor: &Actor, work: impl AsyncFnOnce(&Tx, &Act) -> Result<Done<R>, Problem>) -> Result<HttpResponse, Problem> {
+    async fn finish<R: Serialize>(&self, tx: Tx, actor: &Actor, content: &str, work: impl AsyncFnOnce(&Tx, &Act) -> Result<Done<R>, Problem>) -> Result<HttpResponse, Problem> {
         let act = self.act(actor);
-        let fingerprint = self.fingerprint();
+        let fingerprint = self.fingerprint(content);
         let key = self.key.as_deref().filter(|_| !self.dry_run);
         if let Some(key) = key
             && let Some(answer) = idempotency::find(&tx, actor.user_id, key, &fingerprint, act.at).await?

@@ -1,6 +1,7 @@
 //! A served API with a database of its own, and a client.
 
 pub mod postgres;
+pub mod street;
 
 use std::sync::Arc;
 
@@ -158,6 +159,11 @@ impl TestApp {
 
     pub async fn post(&self, token: &str, path: &str, body: Value) -> Answer {
         self.send(Method::POST, path, token, Some(body), &[]).await
+    }
+
+    /// A request that moves money, with its key.
+    pub async fn money(&self, token: &str, path: &str, body: Value, key: &str) -> Answer {
+        self.send(Method::POST, path, token, Some(body), &[("Idempotency-Key", key)]).await
     }
 
     pub async fn act(&self, token: &str, path: &str, etag: &str) -> Answer {

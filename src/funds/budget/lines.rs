@@ -1,0 +1,84 @@
+//! What claims and stipends draw on: conditional statements, so that a line never goes below 0 nor beyond what is approved.
+
+use sea_orm::{ColumnTrait, FromQueryResult, QueryFilter, QueryOrder};
+use uuid::Uuid;
+
+use super::{budget_line, refusals};
+use crate::kernel::money::Fen;
+use crate::kernel::problem::Problem;
+use crate::platform::db::{Sql, Tx};
+
+/// What is available on a line: approved minus reserved minus spent.
+#[must_use]
+pub const fn available(line: &budget_line::Model) -> Fen {
+    Fen(line.approved.0.saturating_sub(line.reserved.0).saturating_sub(line.spent.0))
+}
+
+/// The approved lines of a category for a unit in a year: a stipend needs exactly one.
+///
+/// # Errors
+/// 500 where the database fails.
+pub async fn approved(tx: &Tx, street: Uuid, year: i32, category: Uuid, community: Option<Uuid>) -> Result<Vec<budget_line::Model>, Problem> {
+    let select = tx
+        .select::<budget_line::Entity>()
+        .filter(budget_line::Column::StreetId.eq(street))
+        .filter(budget_line::Column::FiscalYear.eq(year))
+        .filter(budget_line::Column::CategoryId.eq(category))
+        .filter(budget_line::Column::State.eq("approved"));
+    let select = match community {
+        Some(community) => select.filter(budget_line::Column::CommunityId.eq(community)),
+        None => select.filter(budget_line::Column::CommunityId.is_null()),
+    };
+    tx.all(select.order_by_asc(budget_line::Column::Id)).await
+}
+
+/// Adds to what is spent on a line, from what is available; negative where money came back.
+///
+/// # Errors
+/// 409 `line_short`.
+pub async fn spend(tx: &Tx, line: Uuid, amount: Fen) -> Result<(), Problem> {
+    change(tx, line, Fen::ZERO, amount).await
+}
+
+/// Adds to what is reserved on a line; negative releases.
+///
+/// # Errors
+/// 409 `line_short`.
+pub async fn reserve(tx: &Tx, line: Uuid, amount: Fen) -> Result<(), Problem> {
+    change(tx, line, amount, Fen::ZERO).await
+}
+
+async fn change(tx: &Tx, line: Uuid, reserved: Fen, spent: Fen) -> Result<(), Problem> {
+    let update = Sql::both(
+        "UPDATE budget_lines SET reserved = reserved + $2, spent = spent + $3, version = version + 1 \
+         WHERE id = $1 AND state = 'approved' AND reserved + $2 >= 0 AND spent + $3 >= 0 AND reserved + $2 + spent + $3 <= approved",
+    );
+    if tx.execute(update, vec![line.into(), reserved.into(), spent.into()]).await? == 1 {
+        return Ok(());
+    }
+    let found = tx.maybe_load::<budget_line::Entity>(line).await?.ok_or_else(Problem::not_found)?;
+    Err(refusals::line_short(available(&found), reserved.checked_add(spent).map_err(Problem::internal)?))
+}
+
+#[derive(FromQueryResult)]
+struct Mismatch {
+    category_id: Uuid,
+    fiscal_year: i32,
+    kept: Fen,
+    booked: Fen,
+}
+
+/// The first line whose spending is not what the ledger booked on 5001 by category, community and year.
+///
+/// # Errors
+/// 500 where the database fails.
+pub async fn check(tx: &Tx, street: Uuid) -> Result<Option<String>, Problem> {
+    let compare = Sql::both(
+        "SELECT category_id, fiscal_year, CAST(SUM(kept) AS bigint) AS kept, CAST(SUM(booked) AS bigint) AS booked FROM ( \
+         SELECT category_id, COALESCE(community_id, $2) AS community_key, fiscal_year, spent AS kept, 0 AS booked FROM budget_lines WHERE street_id = $1 \
+         UNION ALL SELECT category_key, community_key, CAST(substr(month, 1, 4) AS integer), 0, debit - credit FROM ledger_turnovers WHERE street_id = $1 AND account = '5001' AND NOT closing) AS both_sides \
+         GROUP BY category_id, community_key, fiscal_year HAVING SUM(kept) <> SUM(booked)",
+    );
+    let found = tx.query_one::<Mismatch>(compare, vec![street.into(), Uuid::nil().into()]).await?;
+    Ok(found.map(|line| format!("the budget line of category {} in {} says spent {}, the ledger {}", line.category_id, line.fiscal_year, line.kept, line.booked)))
+}

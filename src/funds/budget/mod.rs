@@ -1,0 +1,15 @@
+//! The budget: drafted by the street, approved by the district, changed by adjustments only, filled by receipts. Claims and stipends draw on its lines
+//! through [`lines`]; no fen more is reserved or spent than is approved, held by the database itself.
+
+mod adjust;
+mod decide;
+mod draft;
+pub mod entity;
+pub mod lines;
+mod receive;
+mod refusals;
+pub mod routes;
+pub mod routes_money;
+mod summary;
+
+pub use entity::{budget, budget_adjustment, budget_line, budget_line_plan_item, receipt, treasury_return};

@@ -1,0 +1,6 @@
+//! Closing months and years over everything that costs money, and verifying the books as a whole.
+
+mod close;
+mod refusals;
+pub mod routes;
+pub mod verify;

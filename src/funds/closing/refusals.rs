@@ -1,0 +1,40 @@
+//! What closing refuses.
+
+use chrono::NaiveDate;
+
+use crate::kernel::money::Fen;
+use crate::kernel::problem::Problem;
+
+/// 409: an earlier month is open.
+#[must_use]
+pub fn earlier_month_open(month: &str) -> Problem {
+    Problem::new(409, "earlier_month_open", "前面的月份尚未结账", "An earlier month is open")
+        .detail(format!("请先结 {month}，月份须依次结账。"), format!("Close {month} first: months close in order."))
+}
+
+/// 409: the month or year has not ended.
+#[must_use]
+pub fn period_not_over(end: NaiveDate) -> Problem {
+    Problem::new(409, "period_not_over", "会计期间尚未结束", "The period is not over")
+        .detail(format!("该期间于 {end} 结束，之后才能结账。"), format!("The period ends on {end} and can be closed after it."))
+}
+
+/// 409: December closes with the year.
+#[must_use]
+pub fn december_closes_with_year() -> Problem {
+    Problem::new(409, "december_closes_with_year", "12 月随年度结账", "December closes with the year").detail("请办理年度结账，12 月随之结账。", "Close the fiscal year; December closes with it.")
+}
+
+/// 409: the next year must be opened first, to take what is carried over.
+#[must_use]
+pub fn next_year_not_open(year: i32) -> Problem {
+    Problem::new(409, "next_year_not_open", "下一年度尚未开启", "The next year is not open")
+        .detail(format!("请先开启 {year} 年度，以接转结余。"), format!("Open {year} first: it takes what is carried over."))
+}
+
+/// 409: money lies reserved.
+#[must_use]
+pub fn reservations_open(amount: Fen) -> Problem {
+    Problem::new(409, "reservations_open", "尚有未了结的占用", "Something is still reserved")
+        .detail(format!("预算线上尚有占用 {amount}，请先办结或退回。"), format!("{amount} is still reserved on budget lines; finish or return those documents first."))
+}

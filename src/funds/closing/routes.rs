@@ -1,0 +1,73 @@
+//! Closing and verifying over HTTP.
+
+use actix_web::{HttpRequest, HttpResponse, get, post, web};
+use sea_orm::{ColumnTrait, QueryFilter, QueryOrder};
+use serde::Deserialize;
+use utoipa_actix_web::service_config::ServiceConfig;
+use uuid::Uuid;
+
+use super::close;
+use super::verify::{self, Verification};
+use crate::funds::ledger::{fiscal_year, ledger_period};
+use crate::kernel::access::{Actor, Capability};
+use crate::kernel::problem::Problem;
+use crate::people::tenancy::org_unit;
+use crate::platform::http::{Context, Done, Nothing, Refusals, Rules, Write, ok};
+
+/// Closes a month of the books.
+#[utoipa::path(tag = "ledger", request_body = Nothing, responses((status = 200, body = ledger_period::Model), Refusals))]
+#[post("/ledger/periods/{id}/close")]
+async fn close_period(actor: Actor, write: Write, id: web::Path<String>) -> Result<HttpResponse, Problem> {
+    let rules = Rules::moves(|row: &ledger_period::Model| row.version);
+    write
+        .on::<ledger_period::Entity, Nothing, _>(&actor, Capability::PeriodClose, &id, rules, async |tx, act, row, _| {
+            let period = close::month(tx, act, row).await?;
+            Ok(Done::changed(period.version, period))
+        })
+        .await
+}
+
+/// Closes a fiscal year: the year-end transfer is booked, what is left is carried over.
+#[utoipa::path(tag = "ledger", request_body = Nothing, responses((status = 200, body = fiscal_year::Model), Refusals))]
+#[post("/fiscal-years/{id}/close")]
+async fn close_year(actor: Actor, write: Write, id: web::Path<String>) -> Result<HttpResponse, Problem> {
+    let rules = Rules::moves(|row: &fiscal_year::Model| row.version).money();
+    write
+        .on::<fiscal_year::Entity, Nothing, _>(&actor, Capability::PeriodClose, &id, rules, async |tx, act, row, _| {
+            let year = close::year(tx, act, row).await?;
+            Ok(Done::changed(year.version, year))
+        })
+        .await
+}
+
+/// Which street is verified.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct VerifyQuery {
+    street_id: Option<Uuid>,
+}
+
+/// Verifies the books of a street, or of every street within reach: chain, numbers, sums, balances, years, lines, checkpoints.
+#[utoipa::path(tag = "ledger", params(("street_id" = Option<Uuid>, Query)), responses((status = 200, body = Verification), Refusals))]
+#[get("/ledger/verify")]
+async fn verify_ledger(actor: Actor, context: web::Data<Context>, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    actor.require_anywhere(Capability::LedgerRead)?;
+    let query = web::Query::<VerifyQuery>::from_query(request.query_string())
+        .map_err(|error| Problem::new(400, "invalid_parameter", "查询参数有误", "A query parameter is wrong").detail(error.to_string(), error.to_string()))?;
+    let tx = context.read(&actor).await?;
+    let mut streets = tx.select::<org_unit::Entity>().filter(org_unit::Column::Level.eq("street")).order_by_asc(org_unit::Column::Id);
+    if let Some(street) = query.street_id {
+        streets = streets.filter(org_unit::Column::Id.eq(street));
+    }
+    let mut all = Verification::empty();
+    for street in tx.all(streets).await? {
+        actor.require_at(Capability::LedgerRead, &street.place())?;
+        all.add(verify::street(&tx, &context.keys, (street.id, &street.name), &[]).await?);
+    }
+    Ok(ok(&all))
+}
+
+/// Adds the routes of this folder.
+pub fn routes(config: &mut ServiceConfig) {
+    config.service(close_period).service(close_year).service(verify_ledger);
+}

@@ -1,0 +1,200 @@
+//! Posting: the last statements before the commit of what moves money. Head and counter are locked, then the voucher is written, balances are added,
+//! head and counter are set; a rollback leaves no gap.
+
+use chrono::{Datelike, NaiveDate, SubsecRound};
+use sea_orm::{FromQueryResult, Value};
+use uuid::Uuid;
+
+use super::model::{self, Account, Entry, VoucherKind};
+use super::read::balance_of;
+use super::{refusals, voucher, voucher_line};
+use crate::kernel::act::{Act, Performer};
+use crate::kernel::ids::new_id;
+use crate::kernel::money::Fen;
+use crate::kernel::period::Month;
+use crate::kernel::problem::Problem;
+use crate::platform::db::{Sql, Tx};
+
+/// What is to be booked.
+#[derive(Debug)]
+pub struct Posting {
+    /// The district.
+    pub district: Uuid,
+    /// The street whose books they are.
+    pub street: Uuid,
+    /// The posting date.
+    pub date: NaiveDate,
+    /// What it books.
+    pub kind: VoucherKind,
+    /// Its cause: kind of record and id.
+    pub source: (&'static str, Uuid),
+    /// A code that tells the cause in the summary, such as a document's number or a period; nobody's name.
+    pub code: String,
+    /// The voucher it undoes.
+    pub reverses: Option<Uuid>,
+    /// 附单据数.
+    pub attachments_count: i32,
+    /// Who is recorded as the preparer, where it is not who acts.
+    pub prepared_by: Option<Uuid>,
+    /// Who approved the cause.
+    pub reviewed_by: Option<Uuid>,
+    /// Who paid.
+    pub cashier: Option<Uuid>,
+    /// The lines; those of 0.00 are left out.
+    pub entries: Vec<Entry>,
+}
+
+impl Posting {
+    /// A posting of a street without what only some kinds have.
+    #[must_use]
+    pub fn new(place: (Uuid, Uuid), date: NaiveDate, kind: VoucherKind, source: (&'static str, Uuid), code: impl Into<String>, entries: Vec<Entry>) -> Self {
+        Self { district: place.0, street: place.1, date, kind, source, code: code.into(), reverses: None, attachments_count: 0, prepared_by: None, reviewed_by: None, cashier: None, entries }
+    }
+
+    /// Who approved the cause.
+    #[must_use]
+    pub const fn reviewed_by(mut self, user: Option<Uuid>) -> Self {
+        self.reviewed_by = user;
+        self
+    }
+}
+
+#[derive(FromQueryResult)]
+struct Head {
+    seq: i64,
+    hash: String,
+}
+
+#[derive(FromQueryResult)]
+struct Counter {
+    last: i32,
+}
+
+const LOCK_HEAD: Sql = Sql::both("UPDATE ledger_heads SET seq = seq + 1 WHERE street_id = $1 RETURNING seq, hash");
+const NEXT_NUMBER: Sql =
+    Sql::both("INSERT INTO ledger_counters (district_id, street_id, month, last) VALUES ($1, $2, $3, 1) ON CONFLICT (street_id, month) DO UPDATE SET last = ledger_counters.last + 1 RETURNING last");
+const ADD_TURNOVER: Sql = Sql::both(
+    "INSERT INTO ledger_turnovers (district_id, street_id, account, category_key, community_key, month, closing, debit, credit) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) \
+     ON CONFLICT (street_id, account, month, category_key, community_key, closing) DO UPDATE SET debit = ledger_turnovers.debit + excluded.debit, credit = ledger_turnovers.credit + excluded.credit",
+);
+const SET_HEAD: Sql = Sql::both("UPDATE ledger_heads SET hash = $2 WHERE street_id = $1");
+
+/// Books one voucher. The sums of the year and the budget line are the caller's, before this.
+///
+/// # Errors
+/// 422 for its date, 409 `fiscal_year_not_open`, `period_closed`, `fund_short`.
+pub async fn post(tx: &Tx, act: &Act, posting: Posting) -> Result<voucher::Model, Problem> {
+    model::check_date(posting.kind, posting.date, act.today)?;
+    let (entries, amount) = model::check_entries(posting.kind, posting.entries)?;
+    let (place, month) = ((posting.district, posting.street), Month::of(posting.date));
+    super::years::require_open(tx, posting.street, posting.date.year()).await?;
+    let head = tx.query_one::<Head>(LOCK_HEAD, vec![posting.street.into()]).await?.ok_or_else(|| refusals::fiscal_year_not_open(posting.date.year()))?;
+    let number = tx.query_one::<Counter>(NEXT_NUMBER, vec![posting.district.into(), posting.street.into(), month.into()]).await?.ok_or_else(|| Problem::internal("no counter"))?;
+    let (prepared_job, authorisation_id) = match (&act.by, posting.prepared_by) {
+        (Performer::Job { name, authorisation }, None) => (Some((*name).to_owned()), *authorisation),
+        _ => (None, None),
+    };
+    let mut row = voucher::Model {
+        id: new_id(),
+        district_id: posting.district,
+        street_id: posting.street,
+        fiscal_year: posting.date.year(),
+        month,
+        word: "记".to_owned(),
+        number: number.last,
+        seq: head.seq,
+        date: posting.date,
+        kind: posting.kind.code().to_owned(),
+        source_type: posting.source.0.to_owned(),
+        source_id: posting.source.1,
+        reverses_id: posting.reverses,
+        summary: format!("{} {}", posting.kind.facts().1, posting.code).trim().to_owned(),
+        attachments_count: posting.attachments_count,
+        amount,
+        prepared_by: posting.prepared_by.or_else(|| act.user_id()),
+        prepared_job,
+        authorisation_id,
+        reviewed_by: posting.reviewed_by,
+        cashier: posting.cashier,
+        recorded_at: act.at.trunc_subsecs(3),
+        algorithm: model::ALGORITHM.to_owned(),
+        hash: String::new(),
+    };
+    let lines = lines_of(&row, &entries, posting.kind == VoucherKind::Reversal)?;
+    row.hash = content_hash(&head.hash, &row, &lines)?;
+    let written = tx.insert::<voucher::Entity, _>(voucher::ActiveModel::from(row).reset()).await?;
+    for line in lines {
+        tx.insert::<voucher_line::Entity, _>(voucher_line::ActiveModel::from(line).reset()).await?;
+    }
+    for entry in &entries {
+        tx.execute(ADD_TURNOVER, turnover_values(place, month, posting.kind == VoucherKind::Closing, entry)).await?;
+    }
+    tx.execute(SET_HEAD, vec![posting.street.into(), written.hash.clone().into()]).await?;
+    check_money_on_hand(tx, posting.street, &entries).await?;
+    Ok(written)
+}
+
+/// All columns of a model are written.
+trait Reset {
+    fn reset(self) -> Self;
+}
+
+impl<A: sea_orm::ActiveModelTrait> Reset for A {
+    fn reset(self) -> Self {
+        self.reset_all()
+    }
+}
+
+fn lines_of(voucher: &voucher::Model, entries: &[Entry], red: bool) -> Result<Vec<voucher_line::Model>, Problem> {
+    let numbered = entries.iter().enumerate();
+    numbered
+        .map(|(index, entry)| {
+            Ok(voucher_line::Model {
+                id: new_id(),
+                district_id: voucher.district_id,
+                street_id: voucher.street_id,
+                voucher_id: voucher.id,
+                line_number: i32::try_from(index).map_err(Problem::internal)?.saturating_add(1),
+                account: entry.account.code().to_owned(),
+                debit: entry.debit,
+                credit: entry.credit,
+                category_id: entry.category,
+                community_id: entry.community,
+                red,
+            })
+        })
+        .collect()
+}
+
+/// The hash of a voucher with its lines: every column but the hash itself.
+///
+/// # Errors
+/// 500 where it cannot be written as JSON.
+pub(super) fn content_hash(previous: &str, voucher: &voucher::Model, lines: &[voucher_line::Model]) -> Result<String, Problem> {
+    let mut content = serde_json::to_value(voucher).map_err(Problem::internal)?;
+    if let Some(fields) = content.as_object_mut() {
+        fields.remove("hash");
+        fields.insert("recorded_at".to_owned(), voucher.recorded_at.timestamp_millis().to_string().into());
+        fields.insert("lines".to_owned(), serde_json::to_value(lines).map_err(Problem::internal)?);
+    }
+    model::hash(previous, &content)
+}
+
+fn turnover_values(place: (Uuid, Uuid), month: Month, closing: bool, entry: &Entry) -> Vec<Value> {
+    let key = |id: Option<Uuid>| id.unwrap_or(Uuid::nil());
+    vec![place.0.into(), place.1.into(), entry.account.code().into(), key(entry.category).into(), key(entry.community).into(), month.into(), closing.into(), entry.debit.into(), entry.credit.into()]
+}
+
+/// What takes money on hand below 0 is refused.
+async fn check_money_on_hand(tx: &Tx, street: Uuid, entries: &[Entry]) -> Result<(), Problem> {
+    for account in Account::ALL.into_iter().filter(|account| account.never_below_zero()) {
+        let lessens = |entry: &&Entry| entry.account == account && (entry.credit.is_positive() || entry.debit.is_negative());
+        if entries.iter().any(|entry| lessens(&entry)) {
+            let balance: Fen = balance_of(tx, street, account).await?;
+            if balance.is_negative() {
+                return Err(refusals::fund_short(account.code(), balance));
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,274 @@
+//! Verifying the books: what was written is recomputed from the lines up, and the first voucher that does not fit is named.
+
+use std::collections::BTreeMap;
+
+use chrono::NaiveDate;
+use sea_orm::ActiveValue::Set;
+use sea_orm::{ColumnTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::model::{self, Account};
+use super::post::content_hash;
+use super::{ledger_checkpoint, voucher, voucher_line};
+use crate::kernel::act::Act;
+use crate::kernel::crypto::KeyRing;
+use crate::kernel::ids::new_id;
+use crate::kernel::money::Fen;
+use crate::kernel::period::Month;
+use crate::kernel::problem::Problem;
+use crate::platform::db::{Sql, Tx};
+
+/// The place that does not fit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Fault {
+    /// The street.
+    pub street: String,
+    /// The voucher, such as `2017-03-0007`; null where the fault is in no voucher.
+    pub voucher: Option<String>,
+    /// What does not fit.
+    pub what: String,
+}
+
+/// A head of a street's chain as it is kept elsewhere.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeptCheckpoint {
+    /// The street.
+    pub street_id: Uuid,
+    /// The voucher's place in the chain.
+    pub seq: i64,
+    /// Its hash.
+    pub head_hash: String,
+}
+
+/// What verifying a street's vouchers found.
+#[derive(Debug)]
+pub struct Checked {
+    /// How many vouchers the street has.
+    pub vouchers: i64,
+    /// The first fault: the voucher, and what does not fit.
+    pub fault: Option<(Option<String>, String)>,
+}
+
+/// How many vouchers are read at a time.
+const BATCH: u64 = 500;
+
+#[derive(FromQueryResult)]
+struct Head {
+    seq: i64,
+    hash: String,
+}
+
+/// Recomputes the chain, the numbers, each voucher's sums, the balances and the checkpoints of one street.
+///
+/// # Errors
+/// 500 where the database fails.
+pub async fn check(tx: &Tx, keys: &KeyRing, street: Uuid, kept: &[KeptCheckpoint]) -> Result<Checked, Problem> {
+    let checkpoints = tx.all(tx.select::<ledger_checkpoint::Entity>().filter(ledger_checkpoint::Column::StreetId.eq(street))).await?;
+    let mut heads: BTreeMap<i64, Vec<String>> = BTreeMap::new();
+    for checkpoint in &checkpoints {
+        heads.entry(checkpoint.seq).or_default().push(checkpoint.head_hash.clone());
+    }
+    for checkpoint in kept.iter().filter(|checkpoint| checkpoint.street_id == street) {
+        heads.entry(checkpoint.seq).or_default().push(checkpoint.head_hash.clone());
+    }
+    let mut chain = Chain { previous: model::first_previous(street), seq: 0, numbers: BTreeMap::new(), sums: BTreeMap::new(), last: BTreeMap::new() };
+    loop {
+        let next = tx.select::<voucher::Entity>().filter(voucher::Column::StreetId.eq(street)).filter(voucher::Column::Seq.gt(chain.seq)).order_by_asc(voucher::Column::Seq).limit(BATCH);
+        let vouchers = tx.all(next).await?;
+        if vouchers.is_empty() {
+            break;
+        }
+        let ids = vouchers.iter().map(|voucher| voucher.id);
+        let lines = tx.all(tx.select::<voucher_line::Entity>().filter(voucher_line::Column::VoucherId.is_in(ids)).order_by_asc(voucher_line::Column::LineNumber)).await?;
+        let mut by_voucher: BTreeMap<Uuid, Vec<voucher_line::Model>> = BTreeMap::new();
+        for line in lines {
+            by_voucher.entry(line.voucher_id).or_default().push(line);
+        }
+        for voucher in vouchers {
+            let lines = by_voucher.remove(&voucher.id).unwrap_or_default();
+            let name = model::voucher_name(voucher.month, voucher.number);
+            let fault = chain.fault(&voucher, &lines, &heads)?;
+            if let Some(what) = fault {
+                return Ok(Checked { vouchers: chain.seq, fault: Some((Some(name), what)) });
+            }
+        }
+    }
+    let vouchers = chain.seq;
+    let fault = match signatures(keys, street, &checkpoints)
+        .or_else(|| heads.keys().next_back().filter(|seq| **seq > chain.seq).map(|seq| format!("a checkpoint names voucher {seq} of the chain, which is missing")))
+    {
+        Some(what) => Some((None, what)),
+        None => chain.balances(tx, street).await?,
+    };
+    Ok(Checked { vouchers, fault })
+}
+
+type Dimensions = (String, String, Uuid, Uuid, bool);
+
+struct Chain {
+    previous: String,
+    seq: i64,
+    numbers: BTreeMap<Month, i32>,
+    sums: BTreeMap<Dimensions, (Fen, Fen)>,
+    last: BTreeMap<Dimensions, String>,
+}
+
+impl Chain {
+    fn fault(&mut self, voucher: &voucher::Model, lines: &[voucher_line::Model], heads: &BTreeMap<i64, Vec<String>>) -> Result<Option<String>, Problem> {
+        self.seq = self.seq.saturating_add(1);
+        let number = self.numbers.entry(voucher.month).or_default();
+        *number = number.saturating_add(1);
+        if voucher.seq != self.seq {
+            return Ok(Some(format!("the voucher before it is missing: its place in the chain is {}, not {}", voucher.seq, self.seq)));
+        }
+        if voucher.number != *number {
+            return Ok(Some(format!("numbers have a gap: expected {number}")));
+        }
+        let debit = Fen::checked_sum(lines.iter().map(|line| line.debit)).map_err(Problem::internal)?;
+        let credit = Fen::checked_sum(lines.iter().map(|line| line.credit)).map_err(Problem::internal)?;
+        if debit != credit || debit != voucher.amount {
+            return Ok(Some(format!("debit {debit} and credit {credit} do not make its amount {}", voucher.amount)));
+        }
+        if voucher.algorithm != model::ALGORITHM || content_hash(&self.previous, voucher, lines)? != voucher.hash {
+            return Ok(Some("its content does not have the hash that was written".to_owned()));
+        }
+        if heads.get(&voucher.seq).is_some_and(|hashes| hashes.iter().any(|hash| *hash != voucher.hash)) {
+            return Ok(Some("it is not the voucher that a checkpoint signed".to_owned()));
+        }
+        self.previous.clone_from(&voucher.hash);
+        for line in lines {
+            let key = |id: Option<Uuid>| id.unwrap_or(Uuid::nil());
+            let dimensions = (voucher.month.to_string(), line.account.clone(), key(line.category_id), key(line.community_id), voucher.kind == "closing");
+            let sum = self.sums.entry(dimensions.clone()).or_default();
+            *sum = (sum.0.checked_add(line.debit).map_err(Problem::internal)?, sum.1.checked_add(line.credit).map_err(Problem::internal)?);
+            self.last.insert(dimensions, model::voucher_name(voucher.month, voucher.number));
+        }
+        Ok(None)
+    }
+
+    /// The balances that are kept are the sums of the lines; head and counters are where the chain ends.
+    async fn balances(mut self, tx: &Tx, street: Uuid) -> Result<Option<(Option<String>, String)>, Problem> {
+        let kept = tx
+            .query::<Kept>(
+                Sql::both("SELECT month, account, category_key, community_key, closing, debit, credit FROM ledger_turnovers WHERE street_id = $1 ORDER BY month, account, category_key, community_key, closing"),
+                vec![street.into()],
+            )
+            .await?;
+        for row in kept {
+            let dimensions = (row.month.clone(), row.account.clone(), row.category_key, row.community_key, row.closing);
+            let sum = self.sums.remove(&dimensions).unwrap_or_default();
+            if sum != (row.debit, row.credit) {
+                let what = format!("the balance of account {} in {} is kept as debit {} credit {}, its lines make debit {} credit {}", row.account, row.month, row.debit, row.credit, sum.0, sum.1);
+                return Ok(Some((self.last.get(&dimensions).cloned(), what)));
+            }
+        }
+        if let Some((dimensions, _)) = self.sums.first_key_value() {
+            return Ok(Some((self.last.get(dimensions).cloned(), format!("the balance of account {} in {} is missing", dimensions.1, dimensions.0))));
+        }
+        let head = tx.query_one::<Head>(Sql::both("SELECT seq, hash FROM ledger_heads WHERE street_id = $1"), vec![street.into()]).await?;
+        if let Some(head) = head
+            && (head.seq != self.seq || head.hash != self.previous)
+        {
+            return Ok(Some((None, format!("the head says {} vouchers, the chain has {}", head.seq, self.seq))));
+        }
+        Ok(None)
+    }
+}
+
+#[derive(FromQueryResult)]
+struct Kept {
+    month: String,
+    account: String,
+    category_key: Uuid,
+    community_key: Uuid,
+    closing: bool,
+    debit: Fen,
+    credit: Fen,
+}
+
+fn signatures(keys: &KeyRing, street: Uuid, checkpoints: &[ledger_checkpoint::Model]) -> Option<String> {
+    checkpoints.iter().find_map(|checkpoint| {
+        let message = signed_text(street, checkpoint.seq, &checkpoint.head_hash, checkpoint.business_date);
+        let good = hex::decode(&checkpoint.signature).ok().is_some_and(|signature| keys.verify(&checkpoint.key_id, message.as_bytes(), &signature).is_ok());
+        (!good).then(|| format!("the checkpoint of {} does not bear its signature", checkpoint.business_date))
+    })
+}
+
+fn signed_text(street: Uuid, seq: i64, head: &str, date: NaiveDate) -> String {
+    format!("mingzhang checkpoint v1\n{street}\n{seq}\n{head}\n{date}")
+}
+
+/// Writes the day's signed checkpoint of a street, where it has a voucher and none is written yet.
+///
+/// # Errors
+/// 500 where it cannot be signed or the database fails.
+pub async fn checkpoint(tx: &Tx, act: &Act, place: (Uuid, Uuid)) -> Result<Option<ledger_checkpoint::Model>, Problem> {
+    let of_today = tx.select::<ledger_checkpoint::Entity>().filter(ledger_checkpoint::Column::StreetId.eq(place.1)).filter(ledger_checkpoint::Column::BusinessDate.eq(act.today));
+    if let Some(written) = tx.one(of_today).await? {
+        return Ok(Some(written));
+    }
+    let head = tx.query_one::<Head>(Sql::both("SELECT seq, hash FROM ledger_heads WHERE street_id = $1 AND seq > 0"), vec![place.1.into()]).await?;
+    let Some(head) = head else {
+        return Ok(None);
+    };
+    let (key_id, signature) = act.keys.sign(signed_text(place.1, head.seq, &head.hash, act.today).as_bytes()).map_err(Problem::internal)?;
+    let row = ledger_checkpoint::ActiveModel {
+        id: Set(new_id()),
+        district_id: Set(place.0),
+        street_id: Set(place.1),
+        seq: Set(head.seq),
+        head_hash: Set(head.hash),
+        business_date: Set(act.today),
+        at: Set(act.at),
+        algorithm: Set("ed25519-v1".to_owned()),
+        key_id: Set(key_id),
+        signature: Set(hex::encode(signature)),
+    };
+    tx.insert::<ledger_checkpoint::Entity, _>(row).await.map(Some)
+}
+
+#[derive(FromQueryResult)]
+struct YearSums {
+    year: i32,
+    state: String,
+    carried_in: Fen,
+    received: Fen,
+    spent: Fen,
+}
+
+/// What the years of a street say against the ledger; none where everything agrees.
+///
+/// # Errors
+/// 500 where the database fails.
+pub async fn check_years(tx: &Tx, street: Uuid) -> Result<Option<String>, Problem> {
+    let years = tx.query::<YearSums>(Sql::both("SELECT year, state, carried_in, received, spent FROM fiscal_years WHERE street_id = $1 ORDER BY year"), vec![street.into()]).await?;
+    let mut open = Fen::ZERO;
+    for year in years {
+        let booked = |sums: Vec<super::read::Turnover>, debit: bool| {
+            Fen::checked_sum(sums.into_iter().map(|sum| Fen(if debit { sum.debit.0.saturating_sub(sum.credit.0) } else { sum.credit.0.saturating_sub(sum.debit.0) })))
+        };
+        let spent = booked(super::turnover_of_year(tx, street, Account::Expenditure, year.year).await?, true).map_err(Problem::internal)?;
+        let received = booked(super::turnover_of_year(tx, street, Account::Appropriation, year.year).await?, false).map_err(Problem::internal)?;
+        if (spent, received) != (year.spent, year.received) {
+            return Ok(Some(format!("the year {} says received {} spent {}, the ledger received {received} spent {spent}", year.year, year.received, year.spent)));
+        }
+        if year.state == "open" {
+            open = Fen::checked_sum([open, year.carried_in, year.received]).and_then(|sum| sum.checked_sub(year.spent)).map_err(Problem::internal)?;
+        }
+    }
+    let mut balances = BTreeMap::new();
+    for account in Account::ALL {
+        balances.insert(account, super::balance_of(tx, street, account).await?);
+    }
+    let of = |accounts: &[Account]| Fen::checked_sum(accounts.iter().filter_map(|account| balances.get(account).copied())).map_err(Problem::internal);
+    let on_hand = of(&[Account::FundOnHand, Account::TreasuryQuota])?;
+    let owed = open.checked_add(of(&[Account::StipendsPayable, Account::TaxWithheld])?).map_err(Problem::internal)?;
+    if on_hand != owed {
+        return Ok(Some(format!("money on hand {on_hand} is not what open years and liabilities make: {owed}")));
+    }
+    let donations = of(&[Account::RestrictedDonations, Account::DonationIncome])?.checked_sub(of(&[Account::DonationExpenditure])?).map_err(Problem::internal)?;
+    let fund = of(&[Account::DonationFund])?;
+    Ok((fund != donations).then(|| format!("the donation fund {fund} is not what donations make: {donations}")))
+}

@@ -1,0 +1,7 @@
+//! What it costs: spending rules, the ledger, the budget, the bank's files, stipends, and the closing of months and years.
+
+pub mod bank;
+pub mod budget;
+pub mod closing;
+pub mod ledger;
+pub mod spending;

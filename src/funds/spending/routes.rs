@@ -1,0 +1,246 @@
+//! `categories` and `expense-items`.
+
+use actix_web::{HttpRequest, HttpResponse, get, patch, post, web};
+use sea_orm::sea_query::Condition;
+use sea_orm::{ColumnTrait, QueryFilter, QueryOrder};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_actix_web::service_config::ServiceConfig;
+use uuid::Uuid;
+
+use super::{category, category_item, expense_item, write as work};
+use crate::kernel::access::{Actor, Capability};
+use crate::kernel::problem::{Faults, Problem};
+use crate::people::tenancy::org_unit;
+use crate::platform::db::{Authorised, Tx};
+use crate::platform::http::{Body, Context, Done, ListPage, ListRequest, Refusals, Rules, Write, ok_versioned};
+
+/// What happens to a category's money that is left at year-end.
+#[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CarryOver {
+    /// It goes back to the treasury.
+    Returns,
+    /// It stays with the unit.
+    StaysWithUnit,
+}
+
+impl CarryOver {
+    /// The identifier in the database.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Returns => "returns",
+            Self::StaysWithUnit => "stays_with_unit",
+        }
+    }
+}
+
+/// An expense item to be added.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"code": "F01", "name": "租车费"}))]
+pub struct NewExpenseItem {
+    /// The code, at most 20 characters.
+    pub code: String,
+    /// The name, at most 60 characters.
+    pub name: String,
+}
+
+impl Body for NewExpenseItem {
+    fn faults(&self, faults: &mut Faults) {
+        faults.text("/code", &self.code, 20);
+        faults.text("/name", &self.name, 60);
+    }
+}
+
+/// A category to be added.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"code": "C02", "name": "遗属补助", "earmarked": true, "pays_individuals": true, "carry_over": "returns"}))]
+pub struct NewCategory {
+    /// The code, at most 20 characters.
+    pub code: String,
+    /// The name, at most 60 characters.
+    pub name: String,
+    /// 专款专用.
+    #[serde(default)]
+    pub earmarked: bool,
+    /// Whether transfers out are allowed although it is earmarked.
+    #[serde(default)]
+    pub transfer_out_allowed: bool,
+    /// Whether people may be paid out of it.
+    #[serde(default)]
+    pub pays_individuals: bool,
+    /// What happens to what is left.
+    pub carry_over: CarryOver,
+    /// The items it may be spent on; empty: none but stipends.
+    #[serde(default)]
+    pub allowed_item_ids: Vec<Uuid>,
+    /// The items it must never be spent on (八个严禁).
+    #[serde(default)]
+    pub forbidden_item_ids: Vec<Uuid>,
+}
+
+impl Body for NewCategory {
+    fn faults(&self, faults: &mut Faults) {
+        faults.text("/code", &self.code, 20);
+        faults.text("/name", &self.name, 60);
+        both_lists(&self.allowed_item_ids, &self.forbidden_item_ids, faults);
+    }
+}
+
+fn both_lists(allowed: &[Uuid], forbidden: &[Uuid], faults: &mut Faults) {
+    for (index, id) in forbidden.iter().enumerate() {
+        if allowed.contains(id) {
+            faults.add(&format!("/forbidden_item_ids/{index}"), "contradiction", "同一费用项目不能既允许又禁止", "an item cannot be allowed and forbidden");
+        }
+    }
+}
+
+/// A change of a category: what is left out stays; the lists of items are given together.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"transfer_out_allowed": true}))]
+pub struct CategoryChange {
+    /// The name.
+    pub name: Option<String>,
+    /// 专款专用.
+    pub earmarked: Option<bool>,
+    /// Transfers out although earmarked.
+    pub transfer_out_allowed: Option<bool>,
+    /// What happens to what is left.
+    pub carry_over: Option<CarryOver>,
+    /// All items allowed.
+    pub allowed_item_ids: Option<Vec<Uuid>>,
+    /// All items forbidden.
+    pub forbidden_item_ids: Option<Vec<Uuid>>,
+}
+
+impl Body for CategoryChange {
+    fn faults(&self, faults: &mut Faults) {
+        if let Some(name) = &self.name {
+            faults.text("/name", name, 60);
+        }
+        if self.allowed_item_ids.is_some() != self.forbidden_item_ids.is_some() {
+            faults.add("/allowed_item_ids", "both_required", "允许与禁止的费用项目须一并给出", "give allowed_item_ids and forbidden_item_ids together");
+        }
+        both_lists(self.allowed_item_ids.as_deref().unwrap_or_default(), self.forbidden_item_ids.as_deref().unwrap_or_default(), faults);
+    }
+}
+
+/// A category with its items.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Category {
+    /// The category.
+    #[serde(flatten)]
+    pub category: category::Model,
+    /// The items it may be spent on.
+    pub allowed_item_ids: Vec<Uuid>,
+    /// The items it must never be spent on.
+    pub forbidden_item_ids: Vec<Uuid>,
+}
+
+async fn view(tx: &Tx, categories: Vec<category::Model>) -> Result<Vec<Category>, Problem> {
+    let ids = categories.iter().map(|category| category.id);
+    let items = tx.all(tx.select::<category_item::Entity>().filter(category_item::Column::CategoryId.is_in(ids)).order_by_asc(category_item::Column::Id)).await?;
+    let of = |category: Uuid, allowed: bool| items.iter().filter(|item| item.category_id == category && item.allowed == allowed).map(|item| item.expense_item_id).collect();
+    Ok(categories.into_iter().map(|category| Category { allowed_item_ids: of(category.id, true), forbidden_item_ids: of(category.id, false), category }).collect())
+}
+
+async fn one(tx: &Tx, category: category::Model) -> Result<Category, Problem> {
+    view(tx, vec![category]).await?.pop().ok_or_else(Problem::not_found)
+}
+
+/// The actor's district, at which reference data are kept.
+async fn own_district(tx: &Tx, actor: &Actor) -> Result<Authorised<org_unit::Model>, Problem> {
+    tx.load::<org_unit::Entity>(actor.home.district).await?.authorise(actor, Capability::ReferenceManage)
+}
+
+/// Lists categories. Filters: `code`, `name`. Sort: `code`.
+#[utoipa::path(tag = "spending", responses((status = 200, body = ListPage<Category>), Refusals))]
+#[get("/categories")]
+async fn list_categories(actor: Actor, context: web::Data<Context>, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    actor.require_anywhere(Capability::ReferenceRead)?;
+    let list = ListRequest::parse(&request, &["code", "name"])?;
+    let condition = list.equals::<String>(Condition::all(), "code", category::Column::Code)?;
+    let condition = list.equals::<String>(condition, "name", category::Column::Name)?;
+    let tx = context.read(&actor).await?;
+    let select = tx.select::<category::Entity>().filter(condition);
+    let columns = &["id", "code", "name", "earmarked", "transfer_out_allowed", "pays_individuals", "carry_over", "version"];
+    list.answer(&context, tx, select, &[("code", category::Column::Code)], columns, view).await
+}
+
+/// Reads one category.
+#[utoipa::path(tag = "spending", responses((status = 200, body = Category), Refusals))]
+#[get("/categories/{id}")]
+async fn get_category(actor: Actor, context: web::Data<Context>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
+    actor.require_anywhere(Capability::ReferenceRead)?;
+    let tx = context.read(&actor).await?;
+    let category = tx.load_text::<category::Entity>(&id).await?.into_read();
+    Ok(ok_versioned(category.version, &one(&tx, category).await?))
+}
+
+/// Adds a category to the district.
+#[utoipa::path(tag = "spending", request_body = NewCategory, responses((status = 201, body = Category), Refusals))]
+#[post("/categories")]
+async fn add_category(actor: Actor, write: Write) -> Result<HttpResponse, Problem> {
+    write
+        .create(&actor, Capability::ReferenceManage, Rules::plain(), async |tx, act, body: NewCategory| {
+            let category = work::add_category(tx, act, &own_district(tx, &actor).await?, body).await?;
+            Ok(Done::created(format!("/api/v1/categories/{}", category.id), Some(category.version), one(tx, category).await?))
+        })
+        .await
+}
+
+/// Changes a category.
+#[utoipa::path(tag = "spending", request_body = CategoryChange, responses((status = 200, body = Category), Refusals))]
+#[patch("/categories/{id}")]
+async fn change_category(actor: Actor, write: Write, id: web::Path<String>) -> Result<HttpResponse, Problem> {
+    write
+        .on::<category::Entity, CategoryChange, _>(&actor, Capability::ReferenceManage, &id, Rules::moves(|row| row.version), async |tx, act, row, body| {
+            let category = work::change_category(tx, act, row, body).await?;
+            Ok(Done::changed(category.version, one(tx, category).await?))
+        })
+        .await
+}
+
+/// Lists expense items. Filter: `code`. Sort: `code`.
+#[utoipa::path(tag = "spending", responses((status = 200, body = ListPage<expense_item::Model>), Refusals))]
+#[get("/expense-items")]
+async fn list_expense_items(actor: Actor, context: web::Data<Context>, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    actor.require_anywhere(Capability::ReferenceRead)?;
+    let list = ListRequest::parse(&request, &["code"])?;
+    let condition = list.equals::<String>(Condition::all(), "code", expense_item::Column::Code)?;
+    let tx = context.read(&actor).await?;
+    let select = tx.select::<expense_item::Entity>().filter(condition);
+    list.answer(&context, tx, select, &[("code", expense_item::Column::Code)], &["id", "code", "name", "version"], async |_, rows| Ok(rows)).await
+}
+
+/// Reads one expense item.
+#[utoipa::path(tag = "spending", responses((status = 200, body = expense_item::Model), Refusals))]
+#[get("/expense-items/{id}")]
+async fn get_expense_item(actor: Actor, context: web::Data<Context>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
+    actor.require_anywhere(Capability::ReferenceRead)?;
+    let tx = context.read(&actor).await?;
+    let item = tx.load_text::<expense_item::Entity>(&id).await?.into_read();
+    Ok(ok_versioned(item.version, &item))
+}
+
+/// Adds an expense item to the district.
+#[utoipa::path(tag = "spending", request_body = NewExpenseItem, responses((status = 201, body = expense_item::Model), Refusals))]
+#[post("/expense-items")]
+async fn add_expense_item(actor: Actor, write: Write) -> Result<HttpResponse, Problem> {
+    write
+        .create(&actor, Capability::ReferenceManage, Rules::plain(), async |tx, act, body: NewExpenseItem| {
+            let item = work::add_item(tx, act, &own_district(tx, &actor).await?, body).await?;
+            Ok(Done::created(format!("/api/v1/expense-items/{}", item.id), Some(item.version), item))
+        })
+        .await
+}
+
+/// Adds the routes of this folder.
+pub fn routes(config: &mut ServiceConfig) {
+    config.service(list_categories).service(get_category).service(add_category).service(change_category);
+    config.service(list_expense_items).service(get_expense_item).service(add_expense_item);
+}

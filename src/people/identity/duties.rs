@@ -1,0 +1,98 @@
+//! Separation of duties: on one document a person holds one part. No setting turns it off.
+
+use sea_orm::Value;
+use uuid::Uuid;
+
+use crate::kernel::access::Place;
+use crate::kernel::act::{Act, Performer};
+use crate::kernel::ids::new_id;
+use crate::kernel::problem::Problem;
+use crate::platform::db::{Sql, Tx};
+
+/// A part in a document (会计法 2024 art. 25, 35; 财会〔2012〕21号: incompatible duties).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// 经办: create, edit, submit, withdraw.
+    Prepare,
+    /// 证明: a community's secretary stands for it.
+    Endorse,
+    /// 审核: review and record.
+    Review,
+    /// 审批: approve, sign, return, reject.
+    Approve,
+    /// 支付: bank file and its result.
+    Pay,
+}
+
+impl Part {
+    /// The identifier in the database.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Prepare => "prepare",
+            Self::Endorse => "endorse",
+            Self::Review => "review",
+            Self::Approve => "approve",
+            Self::Pay => "pay",
+        }
+    }
+}
+
+#[derive(sea_orm::FromQueryResult)]
+struct Held {
+    part: String,
+}
+
+/// Takes a part in a document for who acts, by person and not by account; repeating one's own part is allowed. Jobs hold no part: whose authority
+/// they act under is compared where that is known.
+///
+/// # Errors
+/// 403 `separation_of_duties` where the person holds another part.
+pub async fn take(tx: &Tx, act: &Act, place: Place, subject_type: &str, subject_id: Uuid, part: Part) -> Result<(), Problem> {
+    let Performer::Person(actor) = &act.by else {
+        return Ok(());
+    };
+    let person = actor.person();
+    let held = tx
+        .query::<Held>(Sql::both("SELECT part FROM duties WHERE district_id = $1 AND subject_id = $2 AND person = $3"), vec![place.district.into(), subject_id.into(), person.clone().into()])
+        .await?;
+    if let Some(other) = held.iter().find(|held| held.part != part.code()) {
+        return Err(Problem::separation_of_duties(part.code(), &other.part));
+    }
+    if !held.is_empty() {
+        return Ok(());
+    }
+    let acting_for = actor.assignments.iter().find(|assignment| assignment.place.covers(&place)).and_then(|assignment| assignment.acting_for);
+    let insert = Sql::both(
+        "INSERT INTO duties (id, district_id, street_id, community_id, subject_type, subject_id, part, person, user_id, acting_for, at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+    );
+    let values: Vec<Value> = vec![
+        new_id().into(),
+        place.district.into(),
+        place.street.into(),
+        place.community.into(),
+        subject_type.to_owned().into(),
+        subject_id.into(),
+        part.code().into(),
+        person.into(),
+        actor.user_id.into(),
+        acting_for.into(),
+        act.at.into(),
+    ];
+    tx.execute(insert, values).await?;
+    Ok(())
+}
+
+/// Whether a person holds a part in a document.
+///
+/// # Errors
+/// 500 where the database fails.
+pub async fn holds(tx: &Tx, district: Uuid, subject_id: Uuid, person: &str, part: Part) -> Result<bool, Problem> {
+    let held = tx
+        .query_one::<Held>(
+            Sql::both("SELECT part FROM duties WHERE district_id = $1 AND subject_id = $2 AND person = $3 AND part = $4"),
+            vec![district.into(), subject_id.into(), person.to_owned().into(), part.code().into()],
+        )
+        .await?;
+    Ok(held.is_some())
+}

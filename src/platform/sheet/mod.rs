@@ -1,0 +1,24 @@
+//! Reading tables that people upload (XLSX, or CSV in UTF-8 or GB18030), and the templates they fill in.
+//!
+//! [`read`] gives rows of trimmed text under the keys of the columns asked for, each with the row's number as a spreadsheet shows it, or one refusal with
+//! every fault by row and column. A file is hostile until read: what it unpacks to is counted before a reader of workbooks sees it, and formulas are refused.
+
+mod cell;
+mod grid;
+mod refusals;
+mod table;
+mod template;
+mod xlsx;
+
+pub use cell::{amount, date};
+pub use grid::{Grid, GridRow, read_grid};
+pub use refusals::{RowFault, RowFaults};
+pub use table::{Column, Kind, Row, Table, read};
+pub use template::{FileFormat, template};
+
+/// What a workbook may unpack to: 64 MiB.
+pub const MOST_UNPACKED_BYTES: u64 = 64 * 1024 * 1024;
+/// Rows of a table, its header among them.
+pub const MOST_ROWS: u32 = 20_000;
+/// Columns of a table.
+pub const MOST_COLUMNS: u32 = 60;
