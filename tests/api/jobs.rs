@@ -44,7 +44,8 @@ impl Toy {
     }
 
     fn registry(self: &Arc<Self>) -> Registry {
-        Registry::new(vec![Arc::clone(self) as Arc<dyn Job>])
+        let own: Arc<dyn Job> = Arc::<Self>::clone(self);
+        Registry::new(vec![own])
     }
 }
 
@@ -75,7 +76,7 @@ impl Job for Toy {
         let mood = *self.mood.lock().await;
         match mood {
             Mood::Fails => return Err(Problem::internal("no luck")),
-            Mood::Panics => panic!("no luck at all"),
+            Mood::Panics => unreachable!("no luck at all"),
             Mood::Hangs => std::future::pending().await,
             Mood::Posts | Mood::Holds => {}
         }
@@ -149,7 +150,7 @@ on_both_databases! {
         let toy = Toy::new(street, Mood::Hangs);
         let registry = toy.registry();
         tokio::select! {
-            _ = sweep(&app.context, &registry) => panic!("it hangs"),
+            _ = sweep(&app.context, &registry) => unreachable!("it hangs"),
             () = async { while !toy.started.load(Ordering::SeqCst) { tokio::task::yield_now().await } } => {}
         }
         let old = toy.last.lock().await.clone().unwrap();
