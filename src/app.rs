@@ -19,12 +19,14 @@ use crate::kernel::calendar::WorkingCalendar;
 use crate::kernel::clock::Clocks;
 use crate::kernel::crypto::KeyRing;
 use crate::kernel::problem::{Problem, ProblemBody};
-use crate::people::identity::{self, Authenticator, Passwords};
+use crate::people::identity::{self, Authenticator, Directory, Passwords};
 use crate::people::tenancy;
 use crate::platform::audit::{self, Attempts};
 use crate::platform::db::{Db, Reason};
 use crate::platform::http::{Context, Public, finish, observe, ok};
-use crate::platform::jobs;
+use crate::platform::jobs::{self, Registry};
+use crate::platform::notification;
+use crate::platform::tasks::{self, TaskSources};
 use crate::work::plan;
 
 /// What the log keeps of a request: method, route, id and status; no address, no query, no words of a refusal, nothing personal.
@@ -67,7 +69,20 @@ struct Description;
 pub fn context(db: Db, clocks: Clocks, keys: Arc<KeyRing>) -> Context {
     let authenticator = Arc::new(Authenticator::new(db.clone(), clocks.clone(), Arc::clone(&keys)));
     let attempts = Arc::new(Attempts::new(db.clone(), clocks.clone()));
-    Context { db, clocks, keys, calendar: Arc::new(WorkingCalendar::default()), authenticator, attempts }
+    let recipients = Arc::new(Directory::new(db.clone(), clocks.clone()));
+    Context { db, clocks, keys, calendar: Arc::new(WorkingCalendar::default()), authenticator, attempts, recipients }
+}
+
+/// The jobs of this deployment.
+#[must_use]
+pub fn registry() -> Registry {
+    Registry::new(vec![Arc::new(stipend::job::StipendsNotice), Arc::new(stipend::job::StipendsPost), Arc::new(closing::job::LedgerVerify)])
+}
+
+/// The views of open documents.
+#[must_use]
+pub fn task_sources() -> TaskSources {
+    TaskSources::new(vec![identity::TASKS])
 }
 
 /// Verifies the books of every street, each under its own scope.
@@ -90,6 +105,8 @@ fn api(config: &mut utoipa_actix_web::service_config::ServiceConfig) {
             .configure(identity::routes::routes)
             .configure(tenancy::routes::routes)
             .configure(audit::routes::routes)
+            .configure(notification::routes::routes)
+            .configure(tasks::routes::routes)
             .configure(plan::routes::routes)
             .configure(spending::routes::routes)
             .configure(ledger::routes::routes)
@@ -99,7 +116,6 @@ fn api(config: &mut utoipa_actix_web::service_config::ServiceConfig) {
             .configure(stipend::routes_scheme::routes)
             .configure(stipend::routes_people::routes)
             .configure(stipend::routes_run::routes)
-            .configure(stipend::job::routes)
             .configure(jobs::routes::routes)
             .configure(closing::routes::routes),
     );
@@ -138,6 +154,15 @@ async fn metrics(_public: Public, handle: web::Data<PrometheusHandle>) -> HttpRe
 /// # Errors
 /// Where the listener cannot be used.
 pub fn serve(listener: std::net::TcpListener, context: Context, passwords: Passwords, workers: usize) -> std::io::Result<actix_web::dev::Server> {
+    serve_jobs(listener, context, passwords, registry(), workers)
+}
+
+/// As [`serve`], with these jobs to be started by hand.
+///
+/// # Errors
+/// As [`serve`].
+pub fn serve_jobs(listener: std::net::TcpListener, context: Context, passwords: Passwords, registry: Registry, workers: usize) -> std::io::Result<actix_web::dev::Server> {
+    let (registry, sources) = (web::Data::new(registry), web::Data::new(task_sources()));
     let recorder = PrometheusBuilder::new().build_recorder();
     let handle = web::Data::new(recorder.handle());
     // In tests several servers run in one process; the first one's recorder counts for all.
@@ -146,8 +171,16 @@ pub fn serve(listener: std::net::TcpListener, context: Context, passwords: Passw
     }
     let (context, passwords) = (web::Data::new(context), web::Data::new(passwords));
     let server = HttpServer::new(move || {
-        let (app, description) =
-            App::new().app_data(context.clone()).app_data(passwords.clone()).app_data(handle.clone()).into_utoipa_app().openapi(Description::openapi()).configure(api).split_for_parts();
+        let (app, description) = App::new()
+            .app_data(context.clone())
+            .app_data(passwords.clone())
+            .app_data(handle.clone())
+            .app_data(registry.clone())
+            .app_data(sources.clone())
+            .into_utoipa_app()
+            .openapi(Description::openapi())
+            .configure(api)
+            .split_for_parts();
         app.service(live)
             .service(ready)
             .service(metrics)

@@ -12,9 +12,9 @@ use mingzhang::kernel::clock::Clocks;
 use mingzhang::kernel::problem::Problem;
 use mingzhang::people::identity::Passwords;
 use mingzhang::people::identity::set_up::{FirstAdministrator, first_administrator};
-use mingzhang::platform::audit;
 use mingzhang::platform::db::{Db, DbSettings, Reason, Sql};
 use mingzhang::platform::http::Context;
+use mingzhang::platform::jobs::{self, Registry};
 use mingzhang::settings::{LogFormat, MEANINGS, Settings};
 use mingzhang::{app, keys};
 use tracing_subscriber::EnvFilter;
@@ -45,7 +45,7 @@ enum Command {
     Demo(Demo),
     /// Scheduled jobs.
     #[command(subcommand)]
-    Job(Job),
+    Job(JobCommand),
     /// The books.
     #[command(subcommand)]
     Ledger(Ledger),
@@ -91,24 +91,6 @@ struct Demo {
 }
 
 #[derive(Subcommand)]
-enum Job {
-    /// Run a job for a period that has become due; what is done stays done. Exit code 1 where a slot is held or failed.
-    Run(RunJob),
-}
-
-#[derive(Args)]
-struct RunJob {
-    /// The job: stipends.post.
-    name: String,
-    /// The period, such as 2017Q1.
-    #[arg(long)]
-    period: mingzhang::kernel::period::Period,
-    /// How to print.
-    #[arg(long, value_enum, default_value_t = Output::Table)]
-    output: Output,
-}
-
-#[derive(Subcommand)]
 enum Ledger {
     /// Recompute every street's books: chain, numbers, sums, balances, years, lines, checkpoints. Exit code 1 where something does not fit.
     Verify(VerifyLedger),
@@ -140,6 +122,24 @@ enum Keys {
         /// Which keys.
         kind: String,
     },
+}
+
+#[derive(Subcommand)]
+enum JobCommand {
+    /// Run the slots of a job and period now; a slot done before posts nothing again. Exit code 1 where a slot is not done.
+    Run(RunJob),
+}
+
+#[derive(Args)]
+struct RunJob {
+    /// The job's name, such as stipends.post.
+    name: String,
+    /// The period: 2017, 2017Q1, 2017-03 or 2017-03-20.
+    #[arg(long)]
+    period: String,
+    /// The form of what is reported.
+    #[arg(long, value_enum, default_value = "table")]
+    output: Output,
 }
 
 /// What a command could not do.
@@ -197,9 +197,9 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Health => health(&settings),
         Command::Migrate => migrate(&settings).await,
         Command::Demo(arguments) => demo(&settings, arguments).await,
-        Command::Job(Job::Run(arguments)) => run_job(&settings, arguments).await,
         Command::Ledger(Ledger::Verify(arguments)) => verify_ledger(&settings, arguments).await,
         Command::User(User::Create(new)) => create_user(&settings, new).await,
+        Command::Job(JobCommand::Run(run)) => run_job(&settings, run).await,
         Command::Serve => serve(&settings).await,
     }
 }
@@ -285,27 +285,6 @@ async fn demo(settings: &Settings, arguments: Demo) -> Result<(), Failure> {
     serve_context(settings, app::context(context.db, clocks, context.keys)).await
 }
 
-/// Runs a job by hand.
-async fn run_job(settings: &Settings, arguments: RunJob) -> Result<(), Failure> {
-    use mingzhang::funds::stipend::job;
-    if arguments.name != job::NAME {
-        return Err(Failure::Usage(format!("{}: 没有这个任务 / no such job; known: {}", arguments.name, job::NAME)));
-    }
-    let context = open(settings).await?;
-    let slots = job::sweep(&context, None, Some(arguments.period)).await?;
-    let good = slots.iter().all(|slot| slot.state == "done");
-    let report = job::JobReport { job: job::NAME, period: arguments.period.to_string(), slots };
-    match arguments.output {
-        Output::Json => println!("{}", serde_json::to_string(&report).map_err(Problem::internal)?),
-        Output::Table => {
-            for slot in &report.slots {
-                println!("{}\t{}\t{}\t{} × {}", slot.scope, slot.state, slot.outcome.as_deref().unwrap_or("-"), slot.posted_items, slot.posted_amount);
-            }
-        }
-    }
-    if good { Ok(()) } else { Err(Failure::Refused("有未完成的任务 / some slots are not done".to_owned())) }
-}
-
 /// Verifies every street, each under its own scope.
 async fn verify_ledger(settings: &Settings, arguments: VerifyLedger) -> Result<(), Failure> {
     let kept: Vec<KeptCheckpoint> = match &arguments.checkpoints {
@@ -347,20 +326,6 @@ async fn serve(settings: &Settings) -> Result<(), Failure> {
     serve_context(settings, context).await
 }
 
-/// Wakes each minute, as long as the server runs; a pass that is running is finished first.
-async fn pay_forever(context: Context, mut stop: tokio::sync::watch::Receiver<bool>) {
-    let mut minute = tokio::time::interval(std::time::Duration::from_secs(60));
-    loop {
-        tokio::select! {
-            _ = minute.tick() => {}
-            _ = stop.changed() => return,
-        }
-        if let Err(problem) = mingzhang::funds::stipend::job::sweep(&context, None, None).await {
-            tracing::error!(%problem, "the sweep failed");
-        }
-    }
-}
-
 async fn serve_context(settings: &Settings, context: Context) -> Result<(), Failure> {
     let filter = EnvFilter::try_new(&settings.log_filter).map_err(|error| Failure::Usage(format!("MINGZHANG_LOG_FILTER: {error}")))?;
     let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
@@ -368,16 +333,48 @@ async fn serve_context(settings: &Settings, context: Context) -> Result<(), Fail
         LogFormat::Json => subscriber.json().init(),
         LogFormat::Text => subscriber.init(),
     }
-    let (stopping, stop) = tokio::sync::watch::channel(false);
-    let paying = tokio::spawn(pay_forever(context.clone(), stop));
-    let sealing = tokio::spawn(audit::seal_forever(context.db.clone()));
+    let (stop, stopped) = jobs::stop_switch();
+    let registry = app::registry().with_pay_hour(settings.pay_hour);
+    let background = [
+        tokio::spawn(jobs::seal_forever(context.clone(), stopped.clone())),
+        tokio::spawn(jobs::deliver_forever(context.clone(), stopped.clone())),
+        tokio::spawn(schedule(context.clone(), registry.clone(), stopped)),
+    ];
     let listener = std::net::TcpListener::bind(&settings.bind).map_err(|error| Failure::Usage(format!("MINGZHANG_BIND {}: {error}", settings.bind)))?;
     eprintln!("http://{} · 文档 / documentation: http://{}/docs/", settings.bind, settings.bind);
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
-    let server = app::serve(listener, context, Passwords::try_new()?, workers).map_err(Problem::internal)?;
+    let server = app::serve_jobs(listener, context, Passwords::try_new()?, registry, workers).map_err(Problem::internal)?;
     server.await.map_err(Problem::internal)?;
-    let _ = stopping.send(true);
-    paying.await.map_err(Problem::internal)?;
-    sealing.abort();
+    // Requests are finished; now the slots that are running.
+    stop.send_replace(true);
+    for work in background {
+        work.await.map_err(Problem::internal)?;
+    }
     Ok(())
+}
+
+async fn schedule(context: Context, registry: Registry, stop: jobs::Stop) {
+    if let Err(problem) = jobs::forever(context, registry, stop).await {
+        tracing::error!(%problem, "the scheduler ended");
+    }
+}
+
+/// Runs the slots of a job and period, wherever they are; refused where one is not done.
+async fn run_job(settings: &Settings, run: RunJob) -> Result<(), Failure> {
+    let context = open(settings).await?;
+    let registry = app::registry().with_pay_hour(settings.pay_hour);
+    let slots = jobs::run_by_hand(&context, &registry, &run.name, &run.period, None).await?;
+    match run.output {
+        Output::Json => {
+            let report = serde_json::json!({"job": run.name, "period": run.period, "slots": slots});
+            println!("{}", serde_json::to_string_pretty(&report).map_err(Problem::internal)?);
+        }
+        Output::Table => {
+            println!("{:<38} {:<8} {:<24} {:>8} {:>16}", "scope", "state", "outcome", "items", "amount");
+            for slot in &slots {
+                println!("{:<38} {:<8} {:<24} {:>8} {:>16}", slot.scope, slot.state, slot.outcome.as_deref().unwrap_or("-"), slot.posted_items, slot.posted_amount.to_string());
+            }
+        }
+    }
+    if slots.iter().all(|slot| slot.state == "done") { Ok(()) } else { Err(Failure::Refused("有任务未完成（见 state）/ a slot is not done (see state)".to_owned())) }
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use chrono::{DateTime, FixedOffset};
+use chrono::{DateTime, FixedOffset, NaiveTime};
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
 use serde::{Deserialize, Serialize};
@@ -25,6 +25,8 @@ pub struct Settings {
     pub clock: Option<DateTime<FixedOffset>>,
     /// The deployment's time zone.
     pub time_zone: chrono_tz::Tz,
+    /// When held slots are tried again each day, in the deployment's time zone: `09:00`.
+    pub pay_hour: NaiveTime,
     /// `text` or `json`.
     pub log_format: LogFormat,
     /// Which events are logged, as of `tracing-subscriber`'s filter.
@@ -50,6 +52,7 @@ impl Default for Settings {
             bind: "127.0.0.1:8080".to_owned(),
             clock: None,
             time_zone: chrono_tz::Asia::Shanghai,
+            pay_hour: NaiveTime::from_hms_opt(9, 0, 0).unwrap_or_default(),
             log_format: LogFormat::Text,
             log_filter: "info".to_owned(),
         }
@@ -110,13 +113,14 @@ impl Settings {
 }
 
 /// Every setting with its meaning, for `mingzhang config`.
-pub const MEANINGS: [(&str, &str, &str); 8] = [
+pub const MEANINGS: [(&str, &str, &str); 9] = [
     ("DATABASE_URL", "PostgreSQL or SQLite", "SQLite at <data dir>/mingzhang.db"),
     ("MINGZHANG_MIGRATE_DATABASE_URL", "the owner's connection, PostgreSQL", "–"),
     ("MINGZHANG_DATA_DIR", "the folder of the embedded database and its keys", "data"),
     ("MINGZHANG_BIND", "the address that is served", "127.0.0.1:8080"),
     ("MINGZHANG_CLOCK", "the business clock, on demo and test databases only (RFC 3339)", "the real time"),
     ("MINGZHANG_TIME_ZONE", "the deployment's time zone", "Asia/Shanghai"),
+    ("MINGZHANG_PAY_HOUR", "when held job slots are tried again each day, hh:mm", "09:00"),
     ("MINGZHANG_LOG_FORMAT", "text or json", "text"),
     ("MINGZHANG_LOG_FILTER", "which events are logged", "info"),
 ];

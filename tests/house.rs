@@ -6,13 +6,15 @@ use std::path::{Path, PathBuf};
 use syn::visit::Visit;
 
 /// The floors, from the ground up. A folder uses those before it and itself.
-const FLOORS: [&str; 16] = [
+const FLOORS: [&str; 18] = [
     "kernel",
     "platform::db",
     "platform::http",
     "platform::sheet",
     "platform::audit",
+    "platform::notification",
     "platform::jobs",
+    "platform::tasks",
     "people::tenancy",
     "people::identity",
     "work::plan",

@@ -103,6 +103,13 @@ impl<'a> Ddl<'a> {
         self.execute(&format!("GRANT SELECT, INSERT, UPDATE, DELETE ON {table} TO {APP_ROLE}")).await
     }
 
+    /// Makes a view that shows each reader what the tables below it show that reader (`security_invoker`; a plain view would show every row), and lets the serving role read it.
+    pub async fn view(&self, name: &str, select: &str) -> Result<(), DbErr> {
+        let options = if self.postgres { " WITH (security_invoker = true)" } else { "" };
+        self.execute(&format!("CREATE VIEW {name}{options} AS {select}")).await?;
+        if self.postgres { self.execute(&format!("GRANT SELECT ON {name} TO {APP_ROLE}")).await } else { Ok(()) }
+    }
+
     /// Nobody changes or deletes a row of this table, on PostgreSQL not even its owner without dropping the trigger first.
     pub async fn append_only(&self, table: &str) -> Result<(), DbErr> {
         if self.postgres {

@@ -9,7 +9,7 @@ mod m20260101_000004_plan_and_spending;
 mod m20260101_000005_ledger;
 mod m20260101_000006_budget;
 mod m20260101_000007_bank;
-mod m20260101_000008_jobs;
+mod m20260101_000008_operations;
 mod m20260101_000009_stipend;
 
 /// Runs the migrations in order.
@@ -26,7 +26,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20260101_000005_ledger::Migration),
             Box::new(m20260101_000006_budget::Migration),
             Box::new(m20260101_000007_bank::Migration),
-            Box::new(m20260101_000008_jobs::Migration),
+            Box::new(m20260101_000008_operations::Migration),
             Box::new(m20260101_000009_stipend::Migration),
         ]
     }

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::{Account, PASSWORD, Player, Said, Source};
+use crate::app;
 use crate::funds::bank;
-use crate::funds::stipend::job::sweep;
 use crate::kernel::access::Scope;
 use crate::kernel::act::Performer;
 use crate::kernel::bank_card::luhn;
@@ -12,6 +12,7 @@ use crate::kernel::identity_number::check_character;
 use crate::kernel::money::Fen;
 use crate::kernel::problem::Problem;
 use crate::people::identity::Passwords;
+use crate::platform::jobs;
 
 const ADMINISTRATORS: (&str, &str) = ("qk-admin-1", "qk-admin-2");
 const OFFICE: &str = "hjd-office";
@@ -222,7 +223,7 @@ async fn authorise(player: &Player, scheme: &str, key: &str, limits: Value) -> R
 /// The job pays; the cashier makes the bank files and, days later, imports their results.
 async fn pay_day(player: &Player, day: &str, result_day: &str, schemes: &[&str], period: &str) -> Result<(), Problem> {
     player.day(day)?;
-    sweep(&player.context, None, None).await?;
+    jobs::sweep(&player.context, &app::registry()).await?;
     for scheme in schemes {
         let run = run_of(player, scheme, period, 1).await?;
         bank(player, &run, &format!("{period}:{scheme}"), result_day, None).await?;
@@ -274,7 +275,7 @@ fn result_of(file: &str, made: &Value, day: &str, returned: Option<&str>) -> Res
 /// A3's payment of the first quarter comes back on 27 March: the account is closed. A new one is confirmed by a second person.
 async fn first_quarter(player: &Player, bereaved: &str, allowance: &str, third: &str) -> Result<(), Problem> {
     player.day("2017-03-20")?;
-    sweep(&player.context, None, None).await?;
+    jobs::sweep(&player.context, &app::registry()).await?;
     let run = run_of(player, bereaved, "2017Q1", 1).await?;
     bank(player, &run, "2017Q1:bereaved", "2017-03-22", None).await?;
     let run = run_of(player, allowance, "2017Q1", 1).await?;

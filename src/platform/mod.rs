@@ -1,7 +1,9 @@
-//! What any service needs: the database behind its scopes, HTTP, the audit trail, tables that people upload. It knows no noun of the field.
+//! What any service needs: the database behind its scopes, HTTP, tables that people upload, the audit trail, notices, jobs, tasks. It knows no noun of the field.
 
 pub mod audit;
 pub mod db;
 pub mod http;
 pub mod jobs;
+pub mod notification;
 pub mod sheet;
+pub mod tasks;

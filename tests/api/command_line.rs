@@ -26,6 +26,15 @@ fn two_administrators_are_made_and_a_third_is_refused() {
 }
 
 #[test]
+fn an_unknown_job_is_refused_and_wrong_usage_is_told_apart() {
+    let folder = std::env::temp_dir().join(format!("mingzhang-test-{}", uuid::Uuid::now_v7()));
+    let unknown = mingzhang(&folder, &["job", "run", "toy.none", "--period", "2017Q1", "--output", "json"]);
+    assert_eq!(unknown.status.code(), Some(1), "{}", String::from_utf8_lossy(&unknown.stderr));
+    assert_eq!(mingzhang(&folder, &["job", "run", "toy.none"]).status.code(), Some(2));
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
 fn a_wrong_setting_is_refused_by_its_name() {
     let output = Command::new(env!("CARGO_BIN_EXE_mingzhang")).arg("config").env("MINGZHANG_TIME_ZONE", "Mars/Base").output().unwrap();
     assert_eq!(output.status.code(), Some(2));

@@ -23,7 +23,7 @@ on_both_databases! {
         let stranger = TestApp::on_sqlite().await;
         let forged = stranger.administrator("硚口区", "first").await;
         for (method, path) in &all {
-            let concrete = path.replace("/api/v1", "").replace("{id}", &uuid::Uuid::now_v7().to_string());
+            let concrete = path.replace("/api/v1", "").replace("{id}", &uuid::Uuid::now_v7().to_string()).replace("{name}", "none");
             for token in ["", "x", forged.as_str(), "eyJhbGciOiJub25lIn0.e30."] {
                 let answer = app.send(method.clone(), &concrete, token, Some(json!({})), &[]).await;
                 let open = OPEN.iter().any(|(known, _)| known == path);

@@ -1,9 +1,10 @@
 //! Stipends: enrolled and confirmed by different people, computed, paid by the job under authority and exactly once, returned and paid again.
 
-use mingzhang::funds::stipend::job::sweep;
+use mingzhang::funds::stipend::job::StipendsPost;
 use mingzhang::kernel::access::Scope;
 use mingzhang::kernel::identity_number::check_character;
 use mingzhang::platform::db::Sql;
+use mingzhang::platform::jobs::{self, SlotReport};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -71,6 +72,15 @@ impl Stipends {
     }
 }
 
+/// What became of the payout's slots.
+async fn sweep(context: &mingzhang::platform::http::Context, by_hand: Option<&str>) -> Vec<SlotReport> {
+    let registry = jobs::Registry::new(vec![std::sync::Arc::new(StipendsPost)]);
+    match by_hand {
+        None => jobs::sweep(context, &registry).await.unwrap(),
+        Some(period) => jobs::run_by_hand(context, &registry, "stipends.post", period, None).await.unwrap(),
+    }
+}
+
 fn clock(app: &TestApp, instant: &str) {
     app.context.clocks.set(instant.parse().unwrap());
 }
@@ -87,7 +97,7 @@ fn result_of(file: &str, number: &str, returned: &[u32]) -> String {
     for (index, (account, amount)) in rows.iter().enumerate() {
         let serial = u32::try_from(index + 1).unwrap();
         let (result, reason) = if returned.contains(&serial) { ("退票", "账户已销户") } else { ("成功", "") };
-        text.push_str(&format!("{serial},{},{amount},{result},{reason}\r\n", &account[account.len() - 4..]));
+        text.push_str(&format!("{serial},{},{amount},{result},{reason}\r\n", account.get(account.len() - 4..).unwrap()));
     }
     text
 }
@@ -99,17 +109,17 @@ on_both_databases! {
         let late = stipends.enrol_only(app, 2, "2017-01-01").await;
         stipends.authorise(app, "2000.00").await;
         clock(app, "2017-03-19T01:00:00Z");
-        assert_eq!(sweep(&app.context, None, None).await.unwrap(), [], "not before pay day");
+        assert_eq!(sweep(&app.context, None).await, [], "not before pay day");
         clock(app, "2017-03-20T01:00:00Z");
-        let (one, two) = tokio::join!(sweep(&app.context, None, None), sweep(&app.context, None, None));
-        let reports: Vec<_> = one.unwrap().into_iter().chain(two.unwrap()).collect();
+        let (one, two) = tokio::join!(sweep(&app.context, None), sweep(&app.context, None));
+        let reports: Vec<_> = one.into_iter().chain(two).collect();
         assert_eq!(reports.iter().filter(|report| report.posted_items > 0).count(), 1, "{reports:?}");
         assert_eq!(reports.iter().map(|report| report.posted_amount.0).sum::<i64>(), 60_000, "the unconfirmed enrolment is left out");
-        let again = sweep(&app.context, None, Some("2017Q1".parse().unwrap())).await.unwrap();
+        let again = sweep(&app.context, Some("2017Q1")).await;
         assert_eq!((again.len(), again[0].state.as_str(), again[0].posted_items), (1, "done", 0));
         ok(app.act(&stipends.street.leader, &format!("/enrolments/{}/confirm", late["id"].as_str().unwrap()), "\"v1\"").await, 200);
         clock(app, "2017-06-20T01:00:00Z");
-        let second = sweep(&app.context, None, None).await.unwrap();
+        let second = sweep(&app.context, None).await;
         assert_eq!((second[0].posted_items, second[0].posted_amount.0), (2, 180_000), "{second:?}");
         let runs = stipends.runs(app, "2017Q2").await;
         assert_eq!((runs[0]["gross"].as_str(), runs[0]["tax"].as_str(), runs[0]["net"].as_str()), (Some("1800.00"), Some("80.00"), Some("1720.00")));
@@ -117,7 +127,7 @@ on_both_databases! {
         let arrears = items["data"].as_array().unwrap().iter().find(|item| item["gross"] == json!("1200.00")).unwrap();
         assert_eq!((arrears["explanation"][0]["period"].as_str(), arrears["explanation"][0]["taken"].as_str(), arrears["tax"].as_str()), (Some("2017Q1"), Some("600.00"), Some("80.00")));
         clock(app, "2017-09-20T01:00:00Z");
-        let held = sweep(&app.context, None, None).await.unwrap();
+        let held = sweep(&app.context, None).await;
         assert_eq!((held[0].state.as_str(), held[0].outcome.as_deref()), ("held", Some("authorisation_exceeded")), "only 0.00 of the year is left");
         let verified = ok(app.get(&stipends.street.accountant, "/ledger/verify").await, 200);
         assert_eq!(verified["holds"], json!(true), "{verified}");
@@ -129,14 +139,14 @@ on_both_databases! {
         let stipends = Stipends::open(app).await;
         stipends.enrol(app, 1, "2017-01-01").await;
         clock(app, "2017-03-20T01:00:00Z");
-        let held = sweep(&app.context, None, None).await.unwrap();
+        let held = sweep(&app.context, None).await;
         assert_eq!((held[0].state.as_str(), held[0].outcome.as_deref()), ("held", Some("no_authorisation")));
         let run = stipends.runs(app, "2017Q1").await[0].clone();
         assert_eq!((run["state"].as_str(), run["held_code"].as_str()), (Some("held"), Some("no_authorisation")));
         let signed = stipends.authorise(app, "599.99").await;
-        assert_eq!(sweep(&app.context, None, None).await.unwrap(), [], "a held slot is tried again the next day");
+        assert_eq!(sweep(&app.context, None).await, [], "a held slot is tried again the next day");
         clock(app, "2017-03-21T01:00:00Z");
-        assert_eq!(sweep(&app.context, None, None).await.unwrap()[0].outcome.as_deref(), Some("authorisation_exceeded"));
+        assert_eq!(sweep(&app.context, None).await[0].outcome.as_deref(), Some("authorisation_exceeded"));
         let path = format!("/stipend-schemes/{}/authorisations/{}/revoke", stipends.scheme, signed["id"].as_str().unwrap());
         ok(app.act(&stipends.street.leader, &path, "\"v1\"").await, 200);
         let signed = stipends.authorise(app, "600.00").await;
@@ -145,16 +155,16 @@ on_both_databases! {
         let stop = format!("/payout-runs/{}/stop", run["id"].as_str().unwrap());
         ok(app.send(Method::POST, &stop, &stipends.street.accountant, Some(json!({"reason": "核对名单"})), &[("If-Match", &etag)]).await, 200);
         clock(app, "2017-03-22T01:00:00Z");
-        assert_eq!(sweep(&app.context, None, None).await.unwrap()[0].outcome.as_deref(), Some("run_stopped"));
+        assert_eq!(sweep(&app.context, None).await[0].outcome.as_deref(), Some("run_stopped"));
         let run = stipends.runs(app, "2017Q1").await[0].clone();
         ok(app.act(&stipends.street.leader, &format!("/payout-runs/{}/resume", run["id"].as_str().unwrap()), &format!("\"v{}\"", run["version"])).await, 200);
         let path = format!("/stipend-schemes/{}/authorisations/{}/revoke", stipends.scheme, signed["id"].as_str().unwrap());
         ok(app.act(&stipends.street.leader, &path, "\"v1\"").await, 200);
         clock(app, "2017-03-23T01:00:00Z");
-        assert_eq!(sweep(&app.context, None, None).await.unwrap()[0].outcome.as_deref(), Some("no_authorisation"), "revoked a moment before");
+        assert_eq!(sweep(&app.context, None).await[0].outcome.as_deref(), Some("no_authorisation"), "revoked a moment before");
         stipends.authorise(app, "600.00").await;
         clock(app, "2017-03-24T01:00:00Z");
-        assert_eq!(sweep(&app.context, None, None).await.unwrap()[0].posted_items, 1);
+        assert_eq!(sweep(&app.context, None).await[0].posted_items, 1);
     }
 
     async fn a_returned_payment_is_confirmed_and_paid_again_by_people(app: TestApp) {
@@ -164,7 +174,7 @@ on_both_databases! {
         stipends.enrol(app, 2, "2017-01-01").await;
         stipends.authorise(app, "2000.00").await;
         clock(app, "2017-03-20T01:00:00Z");
-        sweep(&app.context, None, None).await.unwrap();
+        sweep(&app.context, None).await;
         let run = stipends.runs(app, "2017Q1").await[0].clone();
         let make = json!({"run_id": run["id"], "template_id": stipends.template});
         assert_eq!(app.money(&street.accountant, "/bank-files", make.clone(), "f").await.code(), (403, "forbidden"));

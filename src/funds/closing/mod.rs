@@ -1,6 +1,7 @@
 //! Closing months and years over everything that costs money, and verifying the books as a whole.
 
 mod close;
+pub mod job;
 mod refusals;
 pub mod routes;
 pub mod verify;

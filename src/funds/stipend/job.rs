@@ -1,136 +1,196 @@
-//! `stipends.post`: on pay day each scheme's run is calculated, checked against its standing authorisation, approved under it and posted, in one transaction with its slot.
+//! `stipends.notice` and `stipends.post`. Working days before pay day each scheme's run is calculated and told; on pay day it is calculated anew, checked against its
+//! standing authorisation, approved under it and posted, in one transaction with its slot.
 
-use actix_web::{HttpResponse, post, web};
+use async_trait::async_trait;
 use sea_orm::ActiveValue::{Set, Unchanged};
 use sea_orm::{ColumnTrait, QueryFilter, QueryOrder};
-use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
-use utoipa_actix_web::service_config::ServiceConfig;
-use uuid::Uuid;
 
 use super::{model, payout_run, refusals, run, scheme, standing_authorisation, stipend_scheme};
 use crate::funds::ledger::years;
-use crate::kernel::access::{Actor, Capability, Scope};
+use crate::kernel::access::{Capability, Place, Scope};
 use crate::kernel::act::{Act, Performer};
-use crate::kernel::money::Fen;
 use crate::kernel::period::Period;
-use crate::kernel::problem::{Faults, Problem};
+use crate::kernel::problem::{Problem, Words};
 use crate::people::tenancy::{org_unit, streets};
 use crate::platform::db::Tx;
-use crate::platform::http::{Body, Context, Done, Refusals, Rules, Write};
-use crate::platform::jobs::{self, DueSlot, End, SlotReport, job_slot};
+use crate::platform::http::Context;
+use crate::platform::jobs::entity::job_slot;
+use crate::platform::jobs::{CatchUp, DueSlot, Job, Outcome, Progress, Slot};
+use crate::platform::notification::{Notice, notify};
 
-/// The job's name.
-pub const NAME: &str = "stipends.post";
+/// The name of the paying job.
+pub const POST: &str = "stipends.post";
+/// The name of the telling job.
+pub const NOTICE: &str = "stipends.notice";
+/// How many working days before pay day people are told.
+const NOTICE_DAYS: u32 = 3;
+/// The hour of the day, in the deployment's time zone, from which a day's slots are due.
+const HOUR: u32 = 9;
 
-fn act(context: &Context, authorisation: Option<Uuid>) -> Act {
-    context.act(Performer::Job { name: NAME, authorisation }, format!("job {NAME}"), None)
-}
+/// Pays on pay day. Missed slots are all made up for.
+pub struct StipendsPost;
 
-/// The slots of a street that have become due: its fiscal year has been opened by people, the pay date lies after the scheme's activation, and it has come.
-async fn due(tx: &Tx, act: &Act, street: &org_unit::Model) -> Result<Vec<DueSlot>, Problem> {
+/// Tells the figures before pay day, so that people can stop the run.
+pub struct StipendsNotice;
+
+/// The pay dates of a street that have come (less some working days): its fiscal year has been opened by people, and the pay date lies after the scheme's activation.
+async fn due(context: &Context, days_before: u32) -> Result<Vec<DueSlot>, Problem> {
+    let now = context.act(Performer::Job { name: POST, authorisation: None }, POST.to_owned(), None);
     let mut slots = Vec::new();
-    for row in tx.all(tx.select::<stipend_scheme::Entity>().filter(stipend_scheme::Column::StreetId.eq(street.id)).order_by_asc(stipend_scheme::Column::Id)).await? {
-        let mut period = row.first_period;
-        let pay_day = u32::try_from(row.pay_day).map_err(Problem::internal)?;
-        while period.first_day() <= act.today {
-            let pays_on = model::pay_date(period, pay_day, &act.calendar).map_err(Problem::internal)?;
-            let opened = years::find(tx, street.id, period.year()).await?.is_some();
-            if opened && pays_on > row.active_from && pays_on <= act.today {
-                slots.push(DueSlot { job: NAME, scope: format!("{}·{}", street.name, row.name), subject: row.id, place: street.place(), period: period.to_string(), due_on: pays_on });
-            }
-            period = period.next();
+    for street in streets(&context.db).await? {
+        let tx = context.db.read(Scope::of_place(street.place())).await?;
+        for row in tx.all(tx.select::<stipend_scheme::Entity>().filter(stipend_scheme::Column::StreetId.eq(street.id)).order_by_asc(stipend_scheme::Column::Id)).await? {
+            slots.extend(due_of(context, &tx, &now, &street, &row, days_before).await?);
         }
     }
-    slots.sort_by_key(|slot| (slot.due_on, slot.subject));
     Ok(slots)
 }
 
-/// One pass over every street, or over one period by hand: missing slots are made, those that are due are run. Gives what became of each that it looked at.
-///
-/// # Errors
-/// 500 where the database fails; what a single slot meets is in its report.
-pub async fn sweep(context: &Context, within: Option<Uuid>, period: Option<Period>) -> Result<Vec<SlotReport>, Problem> {
-    let mut reports = Vec::new();
-    for street in streets(&context.db).await? {
-        if within.is_some_and(|id| street.id != id && street.district_id != id) {
-            continue;
+async fn due_of(context: &Context, tx: &Tx, now: &Act, street: &org_unit::Model, row: &stipend_scheme::Model, days_before: u32) -> Result<Vec<DueSlot>, Problem> {
+    let mut slots = Vec::new();
+    let pay_day = u32::try_from(row.pay_day).map_err(Problem::internal)?;
+    let mut period = row.first_period;
+    while period.first_day() <= now.today {
+        let pays_on = model::pay_date(period, pay_day, &now.calendar).map_err(Problem::internal)?;
+        let day = if days_before == 0 { pays_on } else { now.calendar.minus_working_days(pays_on, days_before).map_err(Problem::internal)? };
+        if pays_on > row.active_from && day <= now.today && years::find(tx, street.id, period.year()).await?.is_some() {
+            let at = day.and_hms_opt(HOUR, 0, 0).and_then(|at| at.and_local_timezone(context.clocks.zone()).earliest()).ok_or_else(|| Problem::internal("no such hour"))?;
+            slots.push(DueSlot { scope: format!("{}·{}·{}", street.name, row.name, row.id), period: period.to_string(), place: Some(street.place()), subject: Some(row.id), due_at: at.to_utc() });
         }
-        let now = act(context, None);
-        let tx = context.db.write(Scope::of_place(street.place())).await?;
-        let due: Vec<DueSlot> = due(&tx, &now, &street).await?.into_iter().filter(|slot| period.is_none_or(|period| slot.period == period.to_string())).collect();
-        for slot in &due {
-            jobs::ensure(&tx, slot).await?;
-        }
+        period = period.next();
+    }
+    Ok(slots)
+}
+
+fn parts(slot: &Slot) -> Result<(Place, uuid::Uuid, Period), Problem> {
+    let place = slot.place.ok_or_else(|| Problem::internal("a slot without its street"))?;
+    let subject = slot.subject.ok_or_else(|| Problem::internal("a slot without its scheme"))?;
+    Ok((place, subject, slot.period.parse().map_err(Problem::internal)?))
+}
+
+async fn posted(tx: &Tx, row: &stipend_scheme::Model, period: Period) -> Result<bool, Problem> {
+    Ok(run::runs_of(tx, row.id, period).await?.into_iter().any(|run| ["posted", "exported", "settled"].contains(&run.state.as_str())))
+}
+
+/// Leader, accountant and party office are told.
+async fn tell(tx: &Tx, act: &Act, place: Place, kind: &'static str, run: &payout_run::Model, what: (&str, &str)) -> Result<(), Problem> {
+    let zh = format!("{} 第 {} 批：{} 人，应发 {}，代扣税 {}，实发 {}。{}", run.period, run.seq, run.heads, run.gross, run.tax, run.net, what.0);
+    let en = format!("{} run {}: {} people, gross {}, tax {}, net {}. {}", run.period, run.seq, run.heads, run.gross, run.tax, run.net, what.1);
+    notify(tx, act, Notice { place, capability: Capability::RunStop, kind, subject_type: "payout_run", subject_id: run.id, zh, en }).await?;
+    Ok(())
+}
+
+#[async_trait]
+impl Job for StipendsNotice {
+    fn name(&self) -> &'static str {
+        NOTICE
+    }
+
+    fn catch_up(&self) -> CatchUp {
+        CatchUp::Latest
+    }
+
+    fn capability(&self) -> Capability {
+        Capability::JobRun
+    }
+
+    async fn due(&self, context: &Context) -> Result<Vec<DueSlot>, Problem> {
+        due(context, NOTICE_DAYS).await
+    }
+
+    async fn run(&self, context: &Context, slot: &Slot, _progress: &Progress) -> Result<Outcome, Problem> {
+        let (place, scheme, period) = parts(slot)?;
+        let act = slot.act(context, None);
+        let tx = context.db.write(Scope::of_place(place)).await?;
+        let row = run::lock_scheme(&tx, scheme).await?;
+        let outcome = if posted(&tx, &row, period).await? {
+            Outcome::done("already_posted", serde_json::Value::Null)
+        } else {
+            match run::open_run(&tx, row.id).await? {
+                Some(open) if open.period != period => Outcome::done("earlier_run_open", serde_json::Value::Null),
+                open => {
+                    let calculated = match open {
+                        Some(open) => open,
+                        None => run::calculate(&tx, &act, &row, period).await?,
+                    };
+                    let what = ("将在发放日自动过账；如有疑问请叫停。", "It posts by itself on pay day; stop it if in doubt.");
+                    tell(&tx, &act, place, "payout_run.notice", &calculated, what).await?;
+                    Outcome::done("told", serde_json::json!({"run_id": calculated.id}))
+                }
+            }
+        };
+        slot.finish(&tx, &outcome).await?;
         tx.commit().await?;
-        for slot in due {
-            reports.extend(run_slot(context, &street, &slot, period.is_some()).await?);
+        Ok(outcome)
+    }
+}
+
+#[async_trait]
+impl Job for StipendsPost {
+    fn name(&self) -> &'static str {
+        POST
+    }
+
+    fn catch_up(&self) -> CatchUp {
+        CatchUp::All
+    }
+
+    fn capability(&self) -> Capability {
+        Capability::JobRun
+    }
+
+    async fn due(&self, context: &Context) -> Result<Vec<DueSlot>, Problem> {
+        due(context, 0).await
+    }
+
+    async fn run(&self, context: &Context, slot: &Slot, _progress: &Progress) -> Result<Outcome, Problem> {
+        match effect(context, slot).await {
+            // Business reasons hold run and slot until people act or the next day's pay hour; anything else is a fault, which is tried again.
+            Err(problem) if problem.status < 500 && problem.code != "slot_lost" => give_up(context, slot, problem).await,
+            other => other,
         }
-    }
-    Ok(reports)
-}
-
-async fn find(tx: &Tx, slot: &DueSlot) -> Result<job_slot::Model, Problem> {
-    let select =
-        tx.select::<job_slot::Entity>().filter(job_slot::Column::Job.eq(slot.job)).filter(job_slot::Column::SubjectId.eq(slot.subject)).filter(job_slot::Column::Period.eq(slot.period.clone()));
-    tx.one(select).await?.ok_or_else(|| Problem::internal("a slot that was made is gone"))
-}
-
-async fn run_slot(context: &Context, street: &org_unit::Model, slot: &DueSlot, by_hand: bool) -> Result<Option<SlotReport>, Problem> {
-    let scope = Scope::of_place(street.place());
-    let now = act(context, None);
-    let tx = context.db.write(scope).await?;
-    let known = find(&tx, slot).await?;
-    if known.state == "done" {
-        return Ok(by_hand.then(|| SlotReport::of(&known)));
-    }
-    let earlier = tx
-        .select::<job_slot::Entity>()
-        .filter(job_slot::Column::Job.eq(NAME))
-        .filter(job_slot::Column::SubjectId.eq(slot.subject))
-        .filter(job_slot::Column::DueOn.lt(slot.due_on))
-        .filter(job_slot::Column::State.ne("done"));
-    if tx.count(earlier).await? > 0 {
-        return Ok(by_hand.then(|| SlotReport::of(&known)));
-    }
-    let Some(claimed) = jobs::claim(&tx, known.id, now.today, by_hand).await? else {
-        return Ok(by_hand.then(|| SlotReport::of(&known)));
-    };
-    tx.commit().await?;
-    match effect(context, scope, &claimed).await {
-        Ok(report) => Ok(Some(report)),
-        Err(problem) if problem.code == "slot_lost" => Ok(None),
-        Err(problem) => give_up(context, scope, &claimed, problem).await.map(Some),
     }
 }
 
 /// The payout and the slot's end, in one transaction.
-async fn effect(context: &Context, scope: Scope, slot: &job_slot::Model) -> Result<SlotReport, Problem> {
-    let now = act(context, None);
-    let tx = context.db.write(scope).await?;
-    let period: Period = slot.period.parse().map_err(Problem::internal)?;
-    let row = run::lock_scheme(&tx, slot.subject_id).await?;
-    let posted = run::runs_of(&tx, row.id, period).await?.into_iter().any(|run| ["posted", "exported", "settled"].contains(&run.state.as_str()));
-    if posted {
-        let report = jobs::finish(&tx, slot, now.today, &End { state: "done", outcome: "already_posted".to_owned(), detail: None, items: 0, amount: Fen::ZERO }).await?;
-        tx.commit().await?;
-        return Ok(report);
+async fn effect(context: &Context, slot: &Slot) -> Result<Outcome, Problem> {
+    let (place, scheme, period) = parts(slot)?;
+    let act = slot.act(context, None);
+    let tx = context.db.write(Scope::of_place(place)).await?;
+    let row = run::lock_scheme(&tx, scheme).await?;
+    if earlier_open(&tx, slot, scheme).await? {
+        return Err(refusals::earlier_period_open());
     }
-    let calculated = take_over(&tx, &now, &row, period).await?;
-    if calculated.heads == 0 && nothing_held(&tx, &calculated).await? {
-        run::cancel(&tx, &now, calculated, "无应发项目 / nothing is due".to_owned()).await?;
-        let report = jobs::finish(&tx, slot, now.today, &End { state: "done", outcome: "nothing_due".to_owned(), detail: None, items: 0, amount: Fen::ZERO }).await?;
-        tx.commit().await?;
-        return Ok(report);
-    }
-    let signed = check_authority(&tx, &now, &row, &calculated).await?;
-    let approved = approve_under(&tx, &calculated, &signed).await?;
-    let under = act(context, Some(signed.id));
-    let done = run::post(&tx, &under, approved).await?;
-    let end = End { state: "done", outcome: "posted".to_owned(), detail: Some(done.id.to_string()), items: i64::from(done.heads), amount: done.gross };
-    let report = jobs::finish(&tx, slot, now.today, &end).await?;
+    let outcome = if posted(&tx, &row, period).await? { Outcome::done("already_posted", serde_json::Value::Null) } else { pay(context, &tx, &act, slot, (&row, period)).await? };
+    slot.finish(&tx, &outcome).await?;
     tx.commit().await?;
-    Ok(report)
+    Ok(outcome)
+}
+
+async fn pay(context: &Context, tx: &Tx, act: &Act, slot: &Slot, of: (&stipend_scheme::Model, Period)) -> Result<Outcome, Problem> {
+    let (row, period) = of;
+    let calculated = take_over(tx, act, row, period).await?;
+    if calculated.heads == 0 && nothing_held(tx, &calculated).await? {
+        run::cancel(tx, act, calculated, "无应发项目 / nothing is due".to_owned()).await?;
+        return Ok(Outcome::done("nothing_due", serde_json::Value::Null));
+    }
+    let signed = check_authority(tx, act, row, &calculated).await?;
+    let approved = approve_under(tx, &calculated, &signed).await?;
+    let under = slot.act(context, Some(signed.id));
+    tell(tx, &under, Place::street(row.district_id, row.street_id), "payout_run.posted", &approved, ("已自动过账。", "It has posted by itself.")).await?;
+    let done = run::post(tx, &under, approved).await?;
+    Ok(Outcome::Done { code: "posted", posted_items: i64::from(done.heads), posted_amount: done.gross, result: serde_json::json!({"run_id": done.id, "voucher_id": done.voucher_id}) })
+}
+
+/// A run waits while an earlier period is not done.
+async fn earlier_open(tx: &Tx, slot: &Slot, scheme: uuid::Uuid) -> Result<bool, Problem> {
+    let earlier = tx
+        .select::<job_slot::Entity>()
+        .filter(job_slot::Column::Job.eq(POST))
+        .filter(job_slot::Column::SubjectId.eq(scheme))
+        .filter(job_slot::Column::DueAt.lt(slot.due_at))
+        .filter(job_slot::Column::State.ne("done"));
+    Ok(tx.count(earlier).await? > 0)
 }
 
 /// The run that people made for the period, calculated anew, or a new one.
@@ -189,71 +249,21 @@ async fn approve_under(tx: &Tx, calculated: &payout_run::Model, signed: &standin
     tx.update::<payout_run::Entity, _>(next).await
 }
 
-/// What stood against it is written down: business reasons hold run and slot until the next day; anything else is a failure, tried again.
-async fn give_up(context: &Context, scope: Scope, slot: &job_slot::Model, problem: Problem) -> Result<SlotReport, Problem> {
-    let now = act(context, None);
-    let business = problem.status < 500;
-    let tx = context.db.write(scope).await?;
-    if business && problem.code != "run_open" && problem.code != "run_stopped" {
-        let row = run::lock_scheme(&tx, slot.subject_id).await?;
-        let period: Period = slot.period.parse().map_err(Problem::internal)?;
+/// What stood against it is written down, and people are told.
+async fn give_up(context: &Context, slot: &Slot, problem: Problem) -> Result<Outcome, Problem> {
+    let (place, scheme, period) = parts(slot)?;
+    let act = slot.act(context, None);
+    let tx = context.db.write(Scope::of_place(place)).await?;
+    if !["run_open", "run_stopped", "earlier_period_open"].contains(&problem.code) {
+        let row = run::lock_scheme(&tx, scheme).await?;
         let open = match run::open_run(&tx, row.id).await? {
             Some(open) => open,
-            None => run::calculate(&tx, &now, &row, period).await?,
+            None => run::calculate(&tx, &act, &row, period).await?,
         };
-        run::hold(&tx, &now, open, problem.code, problem.detail.zh.clone()).await?;
+        let held = run::hold(&tx, &act, open, problem.code, problem.detail.zh.clone()).await?;
+        tell(&tx, &act, place, "payout_run.held", &held, (&problem.detail.zh, &problem.detail.en)).await?;
     }
-    let state = if business { "held" } else { "failed" };
-    let detail = if business { problem.detail.zh.clone() } else { problem.code.to_owned() };
-    if !business {
-        tracing::error!(problem = %problem, job = NAME, "a slot failed");
-    }
-    let report = jobs::finish(&tx, slot, now.today, &End { state, outcome: problem.code.to_owned(), detail: Some(detail), items: 0, amount: Fen::ZERO }).await?;
+    let outcome = slot.hold(&tx, problem.code, Words::new(problem.detail.zh, problem.detail.en)).await?;
     tx.commit().await?;
-    Ok(report)
-}
-
-/// A job started by hand.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(example = json!({"period": "2017Q1"}))]
-pub struct StartJob {
-    /// The period.
-    #[schema(value_type = String)]
-    pub period: Period,
-}
-
-impl Body for StartJob {
-    fn faults(&self, faults: &mut Faults) {
-        let _ = faults;
-    }
-}
-
-/// What a job started by hand did.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct JobReport {
-    /// The job.
-    pub job: &'static str,
-    /// The period.
-    pub period: String,
-    /// Slot by slot.
-    pub slots: Vec<SlotReport>,
-}
-
-/// Starts `stipends.post` by hand for a period that has become due, in the units where the actor may; a done slot stays done.
-#[utoipa::path(tag = "operations", request_body = StartJob, responses((status = 200, body = JobReport), Refusals))]
-#[post("/jobs/stipends.post/run")]
-async fn start_stipends_post(actor: Actor, write: Write, context: web::Data<Context>) -> Result<HttpResponse, Problem> {
-    let within = actor.assignments.iter().find(|held| held.capabilities.contains(&Capability::JobRun)).map(|held| held.place.street.unwrap_or(held.place.district));
-    let period = write.create(&actor, Capability::JobRun, Rules::plain(), async |_, _, body: StartJob| Ok(Done::result(serde_json::json!({"period": body.period.to_string()})))).await?;
-    let body = actix_web::body::to_bytes(period.into_body()).await.map_err(|error| Problem::internal(error.to_string()))?;
-    let value: serde_json::Value = serde_json::from_slice(&body).map_err(Problem::internal)?;
-    let period: Period = value.get("period").and_then(|text| text.as_str()).unwrap_or_default().parse().map_err(Problem::internal)?;
-    let slots = sweep(&context, within, Some(period)).await?;
-    Ok(crate::platform::http::ok(&JobReport { job: NAME, period: period.to_string(), slots }))
-}
-
-/// Adds the routes of this file.
-pub fn routes(config: &mut ServiceConfig) {
-    config.service(start_stipends_post);
+    Ok(outcome)
 }

@@ -83,3 +83,9 @@ pub fn signer_is_author() -> Problem {
     Problem::new(409, "signer_is_author", "签署人同时是经办人", "The signer is an author")
         .detail("常设授权的签署人是方案或登记的经办人，须由另一位领导审批。", "Who signed the authorisation wrote the scheme or an enrolment: another leader must approve.")
 }
+
+/// 409: an earlier period is not paid.
+#[must_use]
+pub fn earlier_period_open() -> Problem {
+    Problem::new(409, "earlier_period_open", "前一期间尚未发放", "An earlier period is not paid").detail("该方案前一期间的发放尚未完成。", "The payout of an earlier period of the scheme is not done.")
+}

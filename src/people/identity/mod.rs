@@ -6,6 +6,7 @@ pub mod duties;
 pub mod entity;
 mod login;
 mod passwords;
+mod recipients;
 mod refusals;
 mod roles;
 pub mod routes;
@@ -17,3 +18,7 @@ pub use authenticate::Authenticator;
 pub use capabilities::of_role;
 pub use entity::{role_assignment, user};
 pub use passwords::Passwords;
+pub use recipients::Directory;
+
+/// Money roles that wait for their second administrator.
+pub const TASKS: crate::platform::tasks::TaskSource = crate::platform::tasks::TaskSource { noun: "role_assignment", view: "v_tasks_role_assignment" };

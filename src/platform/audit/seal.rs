@@ -1,8 +1,6 @@
 //! Sealing: a worker chains the events in the order of the queue, each hash over the one before it and the event's canonical JSON (RFC 8785),
 //! so that an event changed or taken away by hand is found.
 
-use std::time::Duration;
-
 use sea_orm::{ColumnTrait, FromQueryResult, QueryFilter};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
@@ -17,9 +15,6 @@ const ALGORITHM: &str = "sha256-jcs-1";
 const BEGINNING: &str = "mingzhang audit trail";
 /// How many events one transaction seals.
 const BATCH: i64 = 500;
-/// How long the worker waits when the queue is empty.
-const PAUSE: Duration = Duration::from_secs(2);
-
 /// The first place where the chain does not hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
@@ -79,20 +74,6 @@ pub async fn seal(db: &Db) -> Result<usize, Problem> {
     }
     tx.commit().await?;
     Ok(queue.len())
-}
-
-/// Seals for as long as the server runs.
-pub async fn seal_forever(db: Db) {
-    loop {
-        match seal(&db).await {
-            Ok(0) => tokio::time::sleep(PAUSE).await,
-            Ok(_) => {}
-            Err(problem) => {
-                tracing::error!(%problem, "sealing the audit trail failed; it is tried again");
-                tokio::time::sleep(PAUSE).await;
-            }
-        }
-    }
 }
 
 /// Recomputes the chain; gives the first place where it does not hold.

@@ -42,6 +42,8 @@ pub enum Reason {
     Background,
     /// Making the first administrators and marking the database.
     SetUp,
+    /// Who holds a capability at a unit, also above one's own.
+    Recipients,
     /// Listing streets, to work on each under its own scope.
     ListStreets,
     /// Checking the whole ledger from the command line.

@@ -2,9 +2,10 @@
 
 use std::sync::Mutex;
 
+use chrono::{DateTime, Utc};
 use sea_orm::{
-    ActiveModelBehavior, ActiveModelTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait, FromQueryResult, IntoActiveModel, QueryFilter, QuerySelect, Select, TransactionTrait,
-    Value,
+    ActiveModelBehavior, ActiveModelTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait, FromQueryResult, IntoActiveModel, QueryFilter, QuerySelect, Select, Statement,
+    TransactionTrait, Value,
 };
 use uuid::Uuid;
 
@@ -253,6 +254,29 @@ impl Tx {
     pub async fn query_one<T: FromQueryResult>(&self, sql: Sql, values: Vec<Value>) -> Result<Option<T>, Problem> {
         let row = self.inner.query_one_raw(sql.statement(self.backend, values)).await?;
         Ok(row.map(|row| T::from_query_result(&row, "")).transpose()?)
+    }
+
+    /// Reads rows by a statement that the code puts together from names it declares itself (views of tasks), never from input.
+    ///
+    /// # Errors
+    /// 500 where the database fails.
+    pub async fn query_composed<T: FromQueryResult>(&self, text: String, values: Vec<Value>) -> Result<Vec<T>, Problem> {
+        let rows = self.inner.query_all_raw(Statement::from_sql_and_values(self.backend, text, values)).await?;
+        Ok(rows.iter().map(|row| T::from_query_result(row, "")).collect::<Result<_, _>>()?)
+    }
+
+    /// The database's own time, by which leases are kept: servers may disagree about theirs.
+    ///
+    /// # Errors
+    /// 500 where the database fails.
+    pub async fn database_now(&self) -> Result<DateTime<Utc>, Problem> {
+        #[derive(FromQueryResult)]
+        struct Now {
+            now: DateTime<Utc>,
+        }
+        let sql = Sql { postgres: "SELECT clock_timestamp() AS now", sqlite: "SELECT strftime('%Y-%m-%dT%H:%M:%f+00:00', 'now') AS now" };
+        let row = self.query_one::<Now>(sql, Vec::new()).await?;
+        row.map(|row| row.now).ok_or_else(|| Problem::internal("the database does not tell the time"))
     }
 
     /// A savepoint: what is done in the answer is kept by its `commit`, else undone, and this transaction goes on.

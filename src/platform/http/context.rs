@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use uuid::Uuid;
 
-use crate::kernel::access::{Actor, Scope};
+use crate::kernel::access::{Actor, Capability, Place, Role, Scope};
 use crate::kernel::act::{Act, Performer};
 use crate::kernel::calendar::WorkingCalendar;
 use crate::kernel::clock::Clocks;
@@ -29,6 +30,27 @@ pub trait AttemptLog: Send + Sync {
     async fn access_refused(&self, actor: &Actor, operation: &str, id: Option<String>, code: &'static str);
 }
 
+/// A person who holds a capability at a unit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holder {
+    /// The user.
+    pub user_id: Uuid,
+    /// The person, as [`Actor::person`] tells it.
+    pub person: String,
+    /// The role that gives the capability.
+    pub role: Role,
+}
+
+/// Tells who holds a capability at a unit. Implemented by `people::identity`.
+#[async_trait]
+pub trait Recipients: Send + Sync {
+    /// Everybody who holds it there or above, today, with an open account; a person with two such roles stands twice.
+    ///
+    /// # Errors
+    /// 500 where the database fails.
+    async fn holders(&self, capability: Capability, place: &Place) -> Result<Vec<Holder>, Problem>;
+}
+
 /// What every handler is given.
 #[derive(Clone)]
 pub struct Context {
@@ -44,6 +66,8 @@ pub struct Context {
     pub authenticator: Arc<dyn Authenticate>,
     /// Where refused attempts are kept.
     pub attempts: Arc<dyn AttemptLog>,
+    /// Who holds a capability at a unit.
+    pub recipients: Arc<dyn Recipients>,
 }
 
 impl Context {

@@ -123,6 +123,45 @@ impl ListRequest {
         hex::encode(Sha256::digest(text.as_bytes()))
     }
 
+    /// Answers with rows of a statement written by hand, in the one order it has: `fetch` gives at most so many rows after the last one's `key`.
+    ///
+    /// # Errors
+    /// As [`ListRequest::answer`]; 400 where a sort is asked for.
+    pub async fn answer_rows<V: Serialize>(
+        &self,
+        context: &Context,
+        columns: &'static [&'static str],
+        fetch: impl AsyncFn(Option<&[sea_orm::Value]>, u64) -> Result<Vec<V>, Problem>,
+        key: impl Fn(&V) -> Vec<sea_orm::Value>,
+    ) -> Result<HttpResponse, Problem> {
+        if self.sort.is_some() {
+            return Err(bad_query("invalid_parameter", "sort", "此列表只有一种顺序", "this list has one order only"));
+        }
+        let chosen = export::columns(columns, self.columns.as_deref())?;
+        if let Some(format) = export::Format::of_accept(&self.accept) {
+            let mut sheet = export::Sheet::new(format, &chosen)?;
+            let mut after: Option<Vec<sea_orm::Value>> = None;
+            loop {
+                let rows = fetch(after.as_deref(), MOST_LIMIT).await?;
+                for row in &rows {
+                    sheet.add(&serde_json::to_value(row).map_err(Problem::internal)?)?;
+                }
+                if u64::try_from(rows.len()).is_ok_and(|n| n < MOST_LIMIT) {
+                    return sheet.finish();
+                }
+                after = rows.last().map(&key);
+            }
+        }
+        let bound = self.bound();
+        let after = self.cursor.as_deref().map(|text| cursor::open(&context.keys, &bound, text)).transpose()?;
+        let mut data = fetch(after.as_deref(), self.limit.saturating_add(1)).await?;
+        let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
+        let more = data.len() > limit;
+        data.truncate(limit);
+        let next_cursor = data.last().filter(|_| more).map(|row| cursor::seal(&context.keys, &bound, key(row))).transpose()?;
+        Ok(super::ok(&ListPage { data, next_cursor }))
+    }
+
     /// Answers with a page, or with all rows as CSV or XLSX.
     ///
     /// # Errors

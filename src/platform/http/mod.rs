@@ -15,7 +15,7 @@ mod upload;
 mod write;
 
 pub use body::{Body, Nothing, read_json};
-pub use context::{AttemptLog, Authenticate, Context};
+pub use context::{AttemptLog, Authenticate, Context, Holder, Recipients};
 pub use extract::Public;
 pub use list::{ListPage, ListRequest, SortColumn};
 pub use middleware::{finish, observe};

@@ -222,6 +222,46 @@ impl Write {
         self.keep_refusal(actor, Some(id.to_owned()), result).await
     }
 
+    /// Runs work whose effects are transactions of their own (slots of jobs): it gets no transaction, and must itself be safe to run twice.
+    /// The answer of a success is kept under the key afterwards. The last argument tells whether this is a dry run.
+    ///
+    /// # Errors
+    /// Every refusal, in the order of refusals.
+    pub async fn long<B: Body, R: Serialize>(mut self, actor: &Actor, capability: Capability, work: impl AsyncFnOnce(&Act, B, bool) -> Result<R, Problem>) -> Result<HttpResponse, Problem> {
+        let raw = std::mem::take(&mut self.body);
+        let result = async {
+            actor.require_anywhere(capability)?;
+            self.require_headers(false, false)?;
+            let (content, body) = parse_json::<B>(raw).await?;
+            let act = self.act(actor);
+            let fingerprint = self.fingerprint(&content);
+            let key = self.key.as_deref().filter(|_| !self.dry_run);
+            if let Some(key) = key {
+                let tx = self.context.write(actor.scope()).await?;
+                if let Some(answer) = idempotency::find(&tx, actor.user_id, key, &fingerprint, act.at).await? {
+                    return Ok(answer.response(true));
+                }
+            }
+            let done = work(&act, body, self.dry_run).await?;
+            let answer = Answer { status: 200, location: None, etag: None, body: serde_json::to_value(&done).map_err(Problem::internal)? };
+            if let Some(key) = key {
+                let tx = self.context.write(actor.scope()).await?;
+                // Who came first with the same key has kept the answer; the work was safe to run twice.
+                if idempotency::find(&tx, actor.user_id, key, &fingerprint, act.at).await?.is_none() {
+                    idempotency::store(&tx, actor.user_id, key, fingerprint, act.at, &answer).await?;
+                    tx.commit().await?;
+                }
+            }
+            Ok(answer.response(false))
+        }
+        .await;
+        self.keep_refusal(actor, None, result).await
+    }
+
+    fn fingerprint(&self, content: &str) -> String {
+        idempotency::fingerprint(&[self.request.method().as_str().as_bytes(), self.request.uri().to_string().as_bytes(), self.if_match.as_deref().unwrap_or_default().as_bytes(), content.as_bytes()])
+    }
+
     fn require_headers(&self, money: bool, version: bool) -> Result<(), Problem> {
         match &self.key {
             None if money => {
@@ -257,12 +297,7 @@ impl Write {
     /// Replays a stored answer or runs the use case, keeps its answer, and commits; a dry run rolls back.
     async fn finish<R: Serialize>(&self, tx: Tx, actor: &Actor, content: &str, work: impl AsyncFnOnce(&Tx, &Act) -> Result<Done<R>, Problem>) -> Result<HttpResponse, Problem> {
         let act = self.act(actor);
-        let fingerprint = idempotency::fingerprint(&[
-            self.request.method().as_str().as_bytes(),
-            self.request.uri().to_string().as_bytes(),
-            self.if_match.as_deref().unwrap_or_default().as_bytes(),
-            content.as_bytes(),
-        ]);
+        let fingerprint = self.fingerprint(content);
         let key = self.key.as_deref().filter(|_| !self.dry_run);
         if let Some(key) = key
             && let Some(answer) = idempotency::find(&tx, actor.user_id, key, &fingerprint, act.at).await?

@@ -1,73 +1,144 @@
-//! Rows of the jobs.
+//! Slots and runs.
 
-/// A slot: a job, what it is about, a period.
+/// A slot.
 pub mod job_slot {
-    use chrono::{DateTime, NaiveDate, Utc};
     use sea_orm::entity::prelude::*;
-    use serde::Serialize;
-    use utoipa::ToSchema;
 
-    use crate::kernel::money::Fen;
-
-    /// A slot: a job, what it is about, a period.
-    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, Serialize, ToSchema)]
+    /// A job's work for one scope and period. It exists once.
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
     #[sea_orm(table_name = "job_slots")]
-    #[schema(as = JobSlot)]
     pub struct Model {
-        /// The row.
+        /// The slot.
         #[sea_orm(primary_key, auto_increment = false)]
         pub id: Uuid,
-        /// Its district.
-        pub district_id: Uuid,
-        /// Its street.
+        /// The district; none for the system's own.
+        pub district_id: Option<Uuid>,
+        /// The street.
         pub street_id: Option<Uuid>,
-        /// Its community.
+        /// The community.
         pub community_id: Option<Uuid>,
-        /// The job.
+        /// The job's name.
         pub job: String,
-        /// What it is about, for people.
+        /// What it is for.
         pub scope: String,
-        /// The record it is about.
-        pub subject_id: Uuid,
         /// The period.
         pub period: String,
-        /// Since when it is due.
-        pub due_on: NaiveDate,
-        /// `pending`, `running`, `done`, `held` or `failed`.
+        /// The record it is about.
+        pub subject_id: Option<Uuid>,
+        /// When it was due, by the business clock.
+        pub due_at: DateTimeUtc,
+        /// pending, running, done, held or failed.
         pub state: String,
-        /// What it came to, as a code.
+        /// How it ended, a stable code.
         pub outcome: Option<String>,
-        /// More about it.
-        pub detail: Option<String>,
-        /// How often it was tried.
-        pub attempts: i32,
-        /// Who runs it.
-        pub owner: Option<String>,
-        /// Counts the claims.
-        pub fence: i64,
-        /// Until when the claim lasts, seconds.
-        pub lease_until: Option<i64>,
-        /// When it is tried again.
-        pub retry_on: Option<NaiveDate>,
+        /// How it ended, in Chinese.
+        pub outcome_detail_zh: Option<String>,
+        /// How it ended, in English.
+        pub outcome_detail_en: Option<String>,
         /// How many items it posted.
         pub posted_items: i64,
-        /// Their sum.
-        pub posted_amount: Fen,
-        /// Counts the changes.
+        /// What they sum to, in fen.
+        pub posted_amount: i64,
+        /// Tries since it was last held.
+        pub attempts: i64,
+        /// Who runs it.
+        pub owner: Option<String>,
+        /// Rises with each claim: only the last one may end the slot.
+        pub fence: i64,
+        /// Until when the claim holds, by the database's time.
+        pub lease_until: Option<DateTimeUtc>,
+        /// When it is tried again: failed by the database's time, held by the business clock.
+        pub retry_at: Option<DateTimeUtc>,
+        /// How much of the work is done.
+        pub done_count: i64,
+        /// How much there is.
+        pub total_count: i64,
+        /// What it does now.
+        pub message: String,
+        /// What it came to.
+        pub result: Option<Json>,
+        /// Counts the claims and ends.
         pub version: i64,
         /// When it was made.
-        pub created_at: DateTime<Utc>,
+        pub created_at: DateTimeUtc,
     }
 
-    crate::no_relations!();
+    /// None across folders.
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
 }
 
-crate::scoped!(job_slot, System, unit);
+/// A run.
+pub mod job_run {
+    use sea_orm::entity::prelude::*;
 
-impl job_slot::Model {
-    /// Where the record sits.
-    #[must_use]
-    pub const fn place(&self) -> crate::kernel::access::Place {
-        crate::kernel::access::Place { district: self.district_id, street: self.street_id, community: self.community_id }
+    /// One try at a slot, or long work that a person started.
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "job_runs")]
+    pub struct Model {
+        /// The run.
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub id: Uuid,
+        /// The district; none for the system's own.
+        pub district_id: Option<Uuid>,
+        /// The street.
+        pub street_id: Option<Uuid>,
+        /// The community.
+        pub community_id: Option<Uuid>,
+        /// The slot; none for what a person started.
+        pub slot_id: Option<Uuid>,
+        /// The job's name, or the kind of work.
+        pub kind: String,
+        /// The slot's fence of this try.
+        pub fence: i64,
+        /// running, done, held, failed or lost (its lease ran out).
+        pub state: String,
+        /// How it ended, a stable code.
+        pub outcome: Option<String>,
+        /// How it ended, in Chinese.
+        pub outcome_detail_zh: Option<String>,
+        /// How it ended, in English.
+        pub outcome_detail_en: Option<String>,
+        /// How much of the work is done.
+        pub done_count: i64,
+        /// How much there is.
+        pub total_count: i64,
+        /// What it does now.
+        pub message: String,
+        /// What it came to.
+        pub result: Option<Json>,
+        /// Who started it by hand.
+        pub started_by: Option<Uuid>,
+        /// When it was started, by the wall clock.
+        pub started_at: DateTimeUtc,
+        /// When it ended, by the wall clock.
+        pub finished_at: Option<DateTimeUtc>,
+        /// Until when it counts as alive, by the database's time.
+        pub lease_until: DateTimeUtc,
     }
+
+    /// None across folders.
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
 }
+
+macro_rules! at_place {
+    ($module:ident) => {
+        crate::scoped!($module, System, unit);
+
+        impl $module::Model {
+            /// Whose it is; what is the system's own sits in the nil district, which nobody has.
+            #[must_use]
+            pub fn place(&self) -> crate::kernel::access::Place {
+                crate::kernel::access::Place { district: self.district_id.unwrap_or_default(), street: self.street_id, community: self.community_id }
+            }
+        }
+    };
+}
+
+at_place!(job_slot);
+at_place!(job_run);

@@ -1,140 +1,168 @@
-//! Slots: what a job does for a subject and a period happens once, whoever tries. A slot is claimed by one conditional statement that raises its fence; the
-//! effect's transaction ends by setting the slot done where the fence is still its own, so that effect and slot are one. What jobs do is theirs; this folder knows only when and once.
+//! Scheduled and long work: *when* and *once*, never *what*. A [`Job`] says which slots (scope, period) are due and how one is run; [`sweep`] makes the
+//! slots, claims each by a fence that only rises, and keeps the lease alive while it runs. The effect's own transaction ends with [`Slot::finish`]:
+//! so a slot and its effect are one, after a retry, a crash or a second server as well.
+//!
+//! Besides: long work that a person starts ([`start_ad_hoc`]), and continuous work ([`continuous`]), one lease row each.
 
+mod ad_hoc;
+mod continuous;
 pub mod entity;
+mod progress;
+mod refusals;
+mod report;
 pub mod routes;
+mod schedule;
+mod slot;
+mod sweep;
 
-pub use entity::job_slot;
+use std::sync::Arc;
 
-use chrono::{Days, NaiveDate};
-use serde::Serialize;
-use utoipa::ToSchema;
+use async_trait::async_trait;
+use chrono::{DateTime, NaiveTime, TimeDelta, Utc};
 use uuid::Uuid;
 
-use crate::kernel::access::Place;
-use crate::kernel::ids::new_id;
+use crate::kernel::access::{Capability, Place};
 use crate::kernel::money::Fen;
-use crate::kernel::problem::Problem;
-use crate::platform::db::{Sql, Tx};
+use crate::kernel::problem::{Problem, Words};
+use crate::platform::http::Context;
 
-/// How long a claim lasts, in seconds of the database's clock.
-const LEASE_SECONDS: i64 = 120;
-/// After this many tries a failed slot stays.
-const MOST_ATTEMPTS: i32 = 8;
+pub use ad_hoc::{AdHoc, start_ad_hoc};
+pub use continuous::{continuous, deliver_forever, seal_forever};
+pub use progress::Progress;
+pub use report::SlotReport;
+pub use schedule::{Stop, forever, stop_switch};
+pub use slot::Slot;
+pub use sweep::{run_by_hand, sweep};
 
-/// A slot that ought to exist.
-#[derive(Clone, Debug)]
+/// How long a claim holds without a sign of life, by the database's time.
+pub(crate) const LEASE: TimeDelta = TimeDelta::seconds(60);
+/// How often a sign of life is given.
+pub(crate) const HEARTBEAT: std::time::Duration = std::time::Duration::from_secs(20);
+/// After so many tries a failing slot stays failed and people are told.
+pub const MOST_ATTEMPTS: i64 = 8;
+
+/// Which of the slots that were missed (the server stood still) are made up for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CatchUp {
+    /// Every one: money.
+    All,
+    /// The latest of each scope: reminders.
+    Latest,
+    /// None: only what is due on the business day itself.
+    None,
+}
+
+/// A slot that is due or will be.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DueSlot {
-    /// The job's name.
-    pub job: &'static str,
-    /// What people read as its scope.
+    /// What it is for, unique within the job and period: a scheme's id, a street's id, `all`.
     pub scope: String,
-    /// The record it is about.
-    pub subject: Uuid,
-    /// Where the record sits.
-    pub place: Place,
-    /// The period.
+    /// The period: `2017-03`, `2017Q1`, `2017`, or a day `2017-03-20`.
     pub period: String,
-    /// Since when it is due.
-    pub due_on: NaiveDate,
+    /// Whose it is; none for what is the system's own, which no person sees.
+    pub place: Option<Place>,
+    /// The record it is about.
+    pub subject: Option<Uuid>,
+    /// When it is due, by the business clock. A slot is not made before.
+    pub due_at: DateTime<Utc>,
 }
 
-/// What became of a slot in this call.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
-pub struct SlotReport {
-    /// What it is about.
-    pub scope: String,
-    /// Its state.
-    pub state: String,
-    /// Its outcome, as a code.
-    pub outcome: Option<String>,
-    /// What this call posted.
-    pub posted_items: i64,
-    /// The sum that this call posted.
-    pub posted_amount: Fen,
-}
-
-impl SlotReport {
-    /// The slot as it is, with nothing posted by this call.
-    #[must_use]
-    pub fn of(slot: &job_slot::Model) -> Self {
-        Self { scope: slot.scope.clone(), state: slot.state.clone(), outcome: slot.outcome.clone(), posted_items: 0, posted_amount: Fen::ZERO }
-    }
-}
-
-/// Inserts a slot where it is missing.
-///
-/// # Errors
-/// 500 where the database fails.
-pub async fn ensure(tx: &Tx, slot: &DueSlot) -> Result<(), Problem> {
-    let insert = Sql::both(
-        "INSERT INTO job_slots (id, district_id, street_id, community_id, job, scope, subject_id, period, due_on, state, attempts, fence, posted_items, posted_amount, version, created_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'pending', 0, 0, 0, 0, 1, CURRENT_TIMESTAMP) ON CONFLICT (district_id, job, subject_id, period) DO NOTHING",
-    );
-    let values = vec![
-        new_id().into(),
-        slot.place.district.into(),
-        slot.place.street.into(),
-        slot.place.community.into(),
-        slot.job.into(),
-        slot.scope.clone().into(),
-        slot.subject.into(),
-        slot.period.clone().into(),
-        slot.due_on.into(),
-    ];
-    tx.execute(insert, values).await?;
-    Ok(())
-}
-
-/// Claims a slot: who raised its fence has it. A held slot is tried again from its day on, or at once by hand.
-///
-/// # Errors
-/// 500 where the database fails.
-pub async fn claim(tx: &Tx, slot: Uuid, today: NaiveDate, by_hand: bool) -> Result<Option<job_slot::Model>, Problem> {
-    let claim = Sql {
-        postgres: "UPDATE job_slots SET state = 'running', fence = fence + 1, attempts = attempts + 1, owner = $2, lease_until = CAST(extract(epoch FROM now()) AS bigint) + $3, version = version + 1 \
-                   WHERE id = $1 AND (state = 'pending' OR (state = 'held' AND ($4 OR retry_on <= $5)) OR (state = 'failed' AND ($4 OR (attempts < $6 AND retry_on <= $5))) \
-                   OR (state = 'running' AND lease_until < CAST(extract(epoch FROM now()) AS bigint)))",
-        sqlite: "UPDATE job_slots SET state = 'running', fence = fence + 1, attempts = attempts + 1, owner = $2, lease_until = CAST(strftime('%s', 'now') AS integer) + $3, version = version + 1 \
-                 WHERE id = $1 AND (state = 'pending' OR (state = 'held' AND ($4 OR retry_on <= $5)) OR (state = 'failed' AND ($4 OR (attempts < $6 AND retry_on <= $5))) \
-                 OR (state = 'running' AND lease_until < CAST(strftime('%s', 'now') AS integer)))",
-    };
-    let owner = format!("{}", std::process::id());
-    let values = vec![slot.into(), owner.into(), LEASE_SECONDS.into(), by_hand.into(), today.into(), MOST_ATTEMPTS.into()];
-    if tx.execute(claim, values).await? == 0 {
-        return Ok(None);
-    }
-    tx.maybe_load::<job_slot::Entity>(slot).await
-}
-
-/// What a slot came to.
+/// How a slot ended.
 #[derive(Clone, Debug)]
-pub struct End {
-    /// `done`, `held` or `failed`.
-    pub state: &'static str,
-    /// The outcome, as a code.
-    pub outcome: String,
-    /// More about it.
-    pub detail: Option<String>,
-    /// How many items were posted.
-    pub items: i64,
-    /// Their sum.
-    pub amount: Fen,
+pub enum Outcome {
+    /// It is done, once and for all.
+    Done {
+        /// A stable code, such as `posted`.
+        code: &'static str,
+        /// How many items this posted.
+        posted_items: i64,
+        /// What they sum to.
+        posted_amount: Fen,
+        /// What it came to, for `job-slots/{id}`.
+        result: serde_json::Value,
+    },
+    /// A business reason stands against it: people are to act, and it is tried again each day at the pay hour.
+    Held {
+        /// The reason's stable code, such as `line_short`.
+        code: &'static str,
+        /// The reason in words.
+        words: Words,
+    },
 }
 
-/// Ends a slot where the fence is still the claimer's: the last statement of the effect's transaction.
-///
-/// # Errors
-/// 409 `slot_lost` where another has claimed it since: the effect must be rolled back.
-pub async fn finish(tx: &Tx, slot: &job_slot::Model, today: NaiveDate, end: &End) -> Result<SlotReport, Problem> {
-    let update = Sql::both(
-        "UPDATE job_slots SET state = $3, outcome = $4, detail = $5, posted_items = $6, posted_amount = $7, retry_on = $8, owner = NULL, lease_until = NULL, version = version + 1 \
-         WHERE id = $1 AND fence = $2 AND state = 'running'",
-    );
-    let retry_on = today.checked_add_days(Days::new(1));
-    let values = vec![slot.id.into(), slot.fence.into(), end.state.into(), end.outcome.clone().into(), end.detail.clone().into(), end.items.into(), end.amount.into(), retry_on.into()];
-    if tx.execute(update, values).await? == 0 {
-        return Err(Problem::new(409, "slot_lost", "任务已由他处接手", "Another has taken the slot").detail("本次未作任何更改。", "Nothing was changed by this attempt."));
+impl Outcome {
+    /// Done, with nothing posted.
+    #[must_use]
+    pub const fn done(code: &'static str, result: serde_json::Value) -> Self {
+        Self::Done { code, posted_items: 0, posted_amount: Fen::ZERO, result }
     }
-    Ok(SlotReport { scope: slot.scope.clone(), state: end.state.to_owned(), outcome: Some(end.outcome.clone()), posted_items: end.items, posted_amount: end.amount })
+
+    /// Held for the reason that a refusal gives.
+    #[must_use]
+    pub fn held_for(problem: &Problem) -> Self {
+        Self::Held { code: problem.code, words: problem.detail.clone() }
+    }
+}
+
+/// Work that comes due by the calendar. Declared in the folder whose use case it runs, registered by `app`.
+#[async_trait]
+pub trait Job: Send + Sync {
+    /// Its name, such as `stipends.post`.
+    fn name(&self) -> &'static str;
+
+    /// What happens to missed slots.
+    fn catch_up(&self) -> CatchUp;
+
+    /// Who may start it by hand, at the slot's place.
+    fn capability(&self) -> Capability;
+
+    /// The slots that are due by the business clock, from the calendar and the records, not from what a timer said. What is due later is ignored.
+    ///
+    /// # Errors
+    /// Where the records cannot be read.
+    async fn due(&self, context: &Context) -> Result<Vec<DueSlot>, Problem>;
+
+    /// Runs one slot. The transaction of the effect ends with [`Slot::finish`] (or [`Slot::hold`]) before its commit; where there is no such transaction, the outcome is written afterwards.
+    ///
+    /// # Errors
+    /// Faults, which are tried again with growing pauses. A business reason is no error but [`Outcome::Held`].
+    async fn run(&self, context: &Context, slot: &Slot, progress: &Progress) -> Result<Outcome, Problem>;
+}
+
+/// The jobs of this deployment, and the hour at which held slots are tried again.
+#[derive(Clone)]
+pub struct Registry {
+    jobs: Arc<Vec<Arc<dyn Job>>>,
+    pay_hour: NaiveTime,
+}
+
+impl Registry {
+    /// These jobs; held slots are tried again at 09:00 of the deployment's time zone.
+    #[must_use]
+    pub fn new(jobs: Vec<Arc<dyn Job>>) -> Self {
+        Self { jobs: Arc::new(jobs), pay_hour: NaiveTime::from_hms_opt(9, 0, 0).unwrap_or_default() }
+    }
+
+    /// Another pay hour, in the deployment's time zone.
+    #[must_use]
+    pub const fn with_pay_hour(mut self, pay_hour: NaiveTime) -> Self {
+        self.pay_hour = pay_hour;
+        self
+    }
+
+    /// The job of this name.
+    #[must_use]
+    pub fn job(&self, name: &str) -> Option<&Arc<dyn Job>> {
+        self.jobs.iter().find(|job| job.name() == name)
+    }
+
+    /// The next pay hour after now, by the business clock.
+    pub(crate) fn next_pay_hour(&self, context: &Context) -> DateTime<Utc> {
+        let zone = context.clocks.zone();
+        let now = context.clocks.business_now();
+        let today = now.with_timezone(&zone).date_naive();
+        let days = [Some(today), today.succ_opt()];
+        let hours = days.into_iter().flatten().filter_map(|day| day.and_time(self.pay_hour).and_local_timezone(zone).earliest());
+        hours.map(|hour| hour.to_utc()).find(|hour| *hour > now).unwrap_or(now + TimeDelta::days(1))
+    }
 }

@@ -14,6 +14,7 @@ use mingzhang::people::identity::Passwords;
 use mingzhang::people::identity::set_up::{FirstAdministrator, first_administrator};
 use mingzhang::platform::db::{Db, DbSettings, Reason};
 use mingzhang::platform::http::Context;
+use mingzhang::platform::jobs::Registry;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -107,6 +108,15 @@ impl TestApp {
         let server = app::serve(listener, context.clone(), passwords.clone(), 1).unwrap();
         actix_web::rt::spawn(server);
         Self { context, passwords, address, client: reqwest::Client::new(), _folder: folder }
+    }
+
+    /// The same database, served with these jobs as well.
+    pub fn serving(&self, registry: Registry) -> Self {
+        let (context, passwords) = (self.context.clone(), self.passwords.clone());
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = format!("http://{}", listener.local_addr().unwrap());
+        actix_web::rt::spawn(app::serve_jobs(listener, context.clone(), passwords.clone(), registry, 1).unwrap());
+        Self { context, passwords, address, client: reqwest::Client::new(), _folder: None }
     }
 
     /// One of the first administrators of a district, whose password needs no change.
