@@ -82,7 +82,7 @@ pub fn registry() -> Registry {
 /// The views of open documents.
 #[must_use]
 pub fn task_sources() -> TaskSources {
-    TaskSources::new(vec![identity::TASKS])
+    TaskSources::new([identity::TASKS].into_iter().chain(budget::TASKS).chain(stipend::TASKS).collect())
 }
 
 /// Verifies the books of every street, each under its own scope.

@@ -106,6 +106,7 @@ impl<'a> Ddl<'a> {
     /// Makes a view that shows each reader what the tables below it show that reader (`security_invoker`; a plain view would show every row), and lets the serving role read it.
     pub async fn view(&self, name: &str, select: &str) -> Result<(), DbErr> {
         let options = if self.postgres { " WITH (security_invoker = true)" } else { "" };
+        let select = if self.postgres { select.replace("{uuid}", "uuid").replace("{date}", "date") } else { select.replace("{uuid}", "text").replace("{date}", "text") };
         self.execute(&format!("CREATE VIEW {name}{options} AS {select}")).await?;
         if self.postgres { self.execute(&format!("GRANT SELECT ON {name} TO {APP_ROLE}")).await } else { Ok(()) }
     }

@@ -11,6 +11,7 @@ mod m20260101_000006_budget;
 mod m20260101_000007_bank;
 mod m20260101_000008_operations;
 mod m20260101_000009_stipend;
+mod m20260101_000010_tasks;
 
 /// Runs the migrations in order.
 #[derive(Debug)]
@@ -28,6 +29,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20260101_000007_bank::Migration),
             Box::new(m20260101_000008_operations::Migration),
             Box::new(m20260101_000009_stipend::Migration),
+            Box::new(m20260101_000010_tasks::Migration),
         ]
     }
 }

@@ -263,13 +263,14 @@ pub async fn play(context: &Context, passwords: &Passwords, database: String) ->
     if mark(context).await? != Some(true) {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").map_err(Problem::internal)?;
         let base = format!("http://{}", listener.local_addr().map_err(Problem::internal)?);
-        let server = app::serve(listener, context.clone(), passwords.clone(), 1).map_err(Problem::internal)?;
+        let serving = app::context(context.db.reconnect().await?, context.clocks.clone(), std::sync::Arc::clone(&context.keys));
+        let server = app::serve(listener, serving, passwords.clone(), 1).map_err(Problem::internal)?;
         let handle = server.handle();
-        let serving = tokio::spawn(server);
+        let running = tokio::spawn(server);
         let mut player = Player { context: context.clone(), base, client: Client::new(), tokens: std::collections::BTreeMap::new() };
         let played = year::play(&mut player, passwords, &source).await;
         handle.stop(true).await;
-        serving.await.map_err(Problem::internal)?.map_err(Problem::internal)?;
+        running.await.map_err(Problem::internal)?.map_err(Problem::internal)?;
         played?;
         let tx = context.db.write_as_system(Reason::SetUp).await?;
         tx.execute(Sql::both("UPDATE database_marks SET business_instant = $1"), vec![END.parse::<DateTime<Utc>>().map_err(Problem::internal)?.into()]).await?;

@@ -107,6 +107,10 @@ on_both_databases! {
         let stipends = Stipends::open(app).await;
         stipends.enrol(app, 1, "2017-01-01").await;
         let late = stipends.enrol_only(app, 2, "2017-01-01").await;
+        let tasks = ok(app.get(&stipends.street.leader, "/me/tasks?kind=to_do").await, 200);
+        assert!(tasks["data"].as_array().unwrap().iter().any(|task| task["kind"] == json!("enrolment") && task["id"] == late["id"]), "{tasks}");
+        let own = ok(app.get(&stipends.street.party_office, "/me/tasks?kind=to_do").await, 200);
+        assert!(own["data"].as_array().unwrap().iter().all(|task| task["kind"] != json!("enrolment")), "who wrote it does not confirm it: {own}");
         stipends.authorise(app, "2000.00").await;
         clock(app, "2017-03-19T01:00:00Z");
         assert_eq!(sweep(&app.context, None).await, [], "not before pay day");

@@ -13,3 +13,8 @@ pub mod routes_money;
 mod summary;
 
 pub use entity::{budget, budget_adjustment, budget_line, budget_line_plan_item, receipt, treasury_return};
+
+use crate::platform::tasks::TaskSource;
+
+/// Budgets to be submitted or approved, adjustments to be approved.
+pub const TASKS: [TaskSource; 2] = [TaskSource { noun: "budget", view: "v_tasks_budget" }, TaskSource { noun: "budget_adjustment", view: "v_tasks_budget_adjustment" }];

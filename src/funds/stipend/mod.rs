@@ -15,3 +15,9 @@ pub mod run;
 pub mod scheme;
 
 pub use entity::{bank_account, bank_file, beneficiary, enrolment, payout_item, payout_part, payout_run, scheme_kind, scheme_rate, standing_authorisation, stipend_scheme, suspension};
+
+use crate::platform::tasks::TaskSource;
+
+/// Runs to be approved, posted or exported; enrolments and bank accounts to be confirmed.
+pub const TASKS: [TaskSource; 3] =
+    [TaskSource { noun: "payout_run", view: "v_tasks_payout_run" }, TaskSource { noun: "enrolment", view: "v_tasks_enrolment" }, TaskSource { noun: "bank_account", view: "v_tasks_bank_account" }];

@@ -53,6 +53,7 @@ pub enum Reason {
 }
 
 struct Inner {
+    settings: DbSettings,
     backend: DbBackend,
     writer: DatabaseConnection,
     reader: DatabaseConnection,
@@ -71,7 +72,15 @@ impl Db {
         let backend = if settings.url.starts_with("sqlite:") { DbBackend::Sqlite } else { DbBackend::Postgres };
         let writer = Database::connect(Self::options(settings, backend, true)).await?;
         let reader = Database::connect(Self::options(settings, backend, false)).await?;
-        Ok(Self(Arc::new(Inner { backend, writer, reader })))
+        Ok(Self(Arc::new(Inner { settings: settings.clone(), backend, writer, reader })))
+    }
+
+    /// The same database with pools of its own: connections belong to the runtime that opened them and end with it.
+    ///
+    /// # Errors
+    /// As [`Db::connect`].
+    pub async fn reconnect(&self) -> Result<Self, Problem> {
+        Self::connect(&self.0.settings).await
     }
 
     fn options(settings: &DbSettings, backend: DbBackend, writes: bool) -> ConnectOptions {

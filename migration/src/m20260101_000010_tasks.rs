@@ -1,0 +1,39 @@
+//! What waits for somebody: a view for each kind of open document.
+
+use sea_orm_migration::prelude::*;
+
+use crate::ddl::Ddl;
+
+/// Creates the views of open documents.
+#[derive(DeriveMigrationName)]
+pub struct Migration;
+
+const BUDGETS: &str = "SELECT 'budget' AS kind, b.id, b.district_id, b.street_id, CAST(NULL AS {uuid}) AS community_id, CASE WHEN b.state = 'draft' THEN 'budget.draft' ELSE 'budget.approve' END AS capability, \
+  CASE WHEN b.state = 'draft' THEN 'submit' ELSE 'approve' END AS action, b.programme AS title, CAST(NULL AS {date}) AS due_on, b.prepared_by, \
+  CASE WHEN b.state = 'submitted' THEN COALESCE(u.person_key, CAST(u.id AS text)) END AS prepared_person, b.created_at \
+  FROM budgets b LEFT JOIN users u ON u.id = b.prepared_by WHERE b.state IN ('draft', 'submitted')";
+const ADJUSTMENTS: &str = "SELECT 'budget_adjustment' AS kind, a.id, a.district_id, a.street_id, CAST(NULL AS {uuid}) AS community_id, \
+  CASE WHEN a.kind = 'transfer' THEN 'transfer.approve' ELSE 'budget.approve' END AS capability, 'approve' AS action, a.reason AS title, CAST(NULL AS {date}) AS due_on, a.prepared_by, \
+  COALESCE(u.person_key, CAST(u.id AS text)) AS prepared_person, a.created_at FROM budget_adjustments a LEFT JOIN users u ON u.id = a.prepared_by WHERE a.state = 'submitted'";
+const RUNS: &str = "SELECT 'payout_run' AS kind, r.id, r.district_id, r.street_id, CAST(NULL AS {uuid}) AS community_id, \
+  CASE r.state WHEN 'approved' THEN 'run.post' WHEN 'posted' THEN 'bank_file.make' ELSE 'run.approve' END AS capability, \
+  CASE r.state WHEN 'approved' THEN 'post' WHEN 'posted' THEN 'bank_file' WHEN 'held' THEN 'resume' ELSE 'approve' END AS action, s.name || ' ' || r.period AS title, CAST(NULL AS {date}) AS due_on, r.calculated_by AS prepared_by, \
+  COALESCE(u.person_key, CAST(u.id AS text)) AS prepared_person, r.created_at \
+  FROM payout_runs r JOIN stipend_schemes s ON s.id = r.scheme_id LEFT JOIN users u ON u.id = r.calculated_by WHERE r.state IN ('calculated', 'held', 'approved', 'posted')";
+const ENROLMENTS: &str = "SELECT 'enrolment' AS kind, e.id, e.district_id, e.street_id, CAST(NULL AS {uuid}) AS community_id, 'enrolment.confirm' AS capability, 'confirm' AS action, \
+  s.name || ' ' || b.name_masked AS title, CAST(NULL AS {date}) AS due_on, e.authored_by AS prepared_by, e.author_person AS prepared_person, e.created_at \
+  FROM enrolments e JOIN stipend_schemes s ON s.id = e.scheme_id JOIN beneficiaries b ON b.id = e.beneficiary_id WHERE e.state = 'unconfirmed'";
+const ACCOUNTS: &str = "SELECT 'bank_account' AS kind, a.id, a.district_id, a.street_id, CAST(NULL AS {uuid}) AS community_id, 'bank_account.confirm' AS capability, 'confirm' AS action, \
+  b.name_masked || ' ' || a.number_masked AS title, CAST(NULL AS {date}) AS due_on, a.authored_by AS prepared_by, COALESCE(u.person_key, CAST(u.id AS text)) AS prepared_person, a.created_at \
+  FROM bank_accounts a JOIN beneficiaries b ON b.id = a.beneficiary_id LEFT JOIN users u ON u.id = a.authored_by WHERE a.state = 'unconfirmed'";
+
+#[async_trait::async_trait]
+impl MigrationTrait for Migration {
+    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
+        let ddl = Ddl::new(manager);
+        for (name, select) in [("budget", BUDGETS), ("budget_adjustment", ADJUSTMENTS), ("payout_run", RUNS), ("enrolment", ENROLMENTS), ("bank_account", ACCOUNTS)] {
+            ddl.view(&format!("v_tasks_{name}"), select).await?;
+        }
+        Ok(())
+    }
+}
