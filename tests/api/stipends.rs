@@ -130,6 +130,8 @@ on_both_databases! {
         let items = ok(app.get(&stipends.street.leader, &format!("/payout-runs/{}/items", runs[0]["id"].as_str().unwrap())).await, 200);
         let arrears = items["data"].as_array().unwrap().iter().find(|item| item["gross"] == json!("1200.00")).unwrap();
         assert_eq!((arrears["explanation"][0]["period"].as_str(), arrears["explanation"][0]["taken"].as_str(), arrears["tax"].as_str()), (Some("2017Q1"), Some("600.00"), Some("80.00")));
+        let roster = app.get(&stipends.street.leader, &format!("/payout-runs/{}/print", runs[0]["id"].as_str().unwrap())).await.text;
+        assert!(roster.contains("发放花名册") && roster.contains("签字") && roster.contains("1720.00") && !roster.contains("示例1"), "{roster}");
         clock(app, "2017-09-20T01:00:00Z");
         let held = sweep(&app.context, None).await;
         assert_eq!((held[0].state.as_str(), held[0].outcome.as_deref()), ("held", Some("authorisation_exceeded")), "only 0.00 of the year is left");

@@ -5,7 +5,7 @@ pub mod entity;
 pub mod model;
 mod opening;
 mod post;
-mod print;
+pub mod print;
 mod read;
 pub mod refusals;
 pub mod routes;

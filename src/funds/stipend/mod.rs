@@ -8,6 +8,7 @@ pub mod model;
 pub mod pay;
 mod people;
 mod refusals;
+mod roster;
 pub mod routes_people;
 pub mod routes_run;
 pub mod routes_scheme;

@@ -84,6 +84,16 @@ async fn list_items(actor: Actor, context: web::Data<Context>, request: HttpRequ
     list.answer(&context, tx, select, &[], columns, async |_, rows| Ok(rows)).await
 }
 
+/// The roster 发放花名册 of a run with a column to sign in (A4), names and numbers masked.
+#[utoipa::path(tag = "stipends", responses((status = 200, content_type = "text/html", body = String), Refusals))]
+#[get("/payout-runs/{id}/print")]
+async fn print_run(actor: Actor, context: web::Data<Context>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
+    actor.require_anywhere(Capability::StipendRead)?;
+    let tx = context.read(&actor).await?;
+    let row = tx.load_text::<payout_run::Entity>(&id).await?.into_read();
+    Ok(crate::platform::http::print_page(super::roster::page(&tx, &row).await?))
+}
+
 /// Calculates a run for a period; a second one for the period is supplementary.
 #[utoipa::path(tag = "stipends", request_body = NewRun, responses((status = 201, body = payout_run::Model), Refusals))]
 #[post("/payout-runs")]
@@ -260,7 +270,7 @@ async fn confirm_result(actor: Actor, write: Write, id: web::Path<String>) -> Re
 
 /// Adds the routes of this file.
 pub fn routes(config: &mut ServiceConfig) {
-    config.service(list_runs).service(get_run).service(list_items).service(calculate_run).service(recalculate_run).service(approve_run).service(post_run);
+    config.service(list_runs).service(get_run).service(list_items).service(print_run).service(calculate_run).service(recalculate_run).service(approve_run).service(post_run);
     config.service(stop_run).service(resume_run).service(cancel_run);
     config.service(list_bank_files).service(download_bank_file).service(make_bank_file).service(void_bank_file).service(import_result).service(confirm_result);
 }
