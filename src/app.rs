@@ -13,7 +13,7 @@ use utoipa::{Modify, OpenApi};
 use utoipa_actix_web::AppExt;
 use utoipa_swagger_ui::SwaggerUi;
 
-use crate::funds::{bank, budget, closing, ledger, spending, stipend};
+use crate::funds::{bank, budget, claim, closing, ledger, spending, stipend};
 use crate::kernel::access::Scope;
 use crate::kernel::calendar::WorkingCalendar;
 use crate::kernel::clock::Clocks;
@@ -76,13 +76,13 @@ pub fn context(db: Db, clocks: Clocks, keys: Arc<KeyRing>) -> Context {
 /// The jobs of this deployment.
 #[must_use]
 pub fn registry() -> Registry {
-    Registry::new(vec![Arc::new(stipend::job::StipendsNotice), Arc::new(stipend::job::StipendsPost), Arc::new(closing::job::LedgerVerify)])
+    Registry::new(vec![Arc::new(stipend::job::StipendsNotice), Arc::new(stipend::job::StipendsPost), Arc::new(closing::job::LedgerVerify), Arc::new(claim::job::ClaimsExpire)])
 }
 
 /// The views of open documents.
 #[must_use]
 pub fn task_sources() -> TaskSources {
-    TaskSources::new([identity::TASKS].into_iter().chain(budget::TASKS).chain(stipend::TASKS).collect())
+    TaskSources::new([identity::TASKS].into_iter().chain(budget::TASKS).chain(claim::TASKS).chain(stipend::TASKS).collect())
 }
 
 /// Verifies the books of every street, each under its own scope.
@@ -113,6 +113,8 @@ fn api(config: &mut utoipa_actix_web::service_config::ServiceConfig) {
             .configure(bank::routes::routes)
             .configure(budget::routes::routes)
             .configure(budget::routes_money::routes)
+            .configure(claim::routes::routes)
+            .configure(claim::routes_pay::routes)
             .configure(stipend::routes_scheme::routes)
             .configure(stipend::routes_people::routes)
             .configure(stipend::routes_run::routes)

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use syn::visit::Visit;
 
 /// The floors, from the ground up. A folder uses those before it and itself.
-const FLOORS: [&str; 18] = [
+const FLOORS: [&str; 19] = [
     "kernel",
     "platform::db",
     "platform::http",
@@ -22,6 +22,7 @@ const FLOORS: [&str; 18] = [
     "funds::ledger",
     "funds::budget",
     "funds::bank",
+    "funds::claim",
     "funds::stipend",
     "funds::closing",
     "top",

@@ -18,7 +18,6 @@ pub enum Class {
     /// A street's or one of its communities' rows.
     Community,
     /// A street's rows that its communities see and change by rule.
-    #[expect(dead_code, reason = "the first shared tables come with the activities")]
     Shared,
     /// What a district (or a street) keeps for all below it.
     Reference,

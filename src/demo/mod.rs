@@ -1,6 +1,7 @@
 //! The demo year: Hanjiadun Street's 2017, played month by month over HTTP by the people who would do it, under the business clock, the scheduled job included.
 //! Every request carries an idempotency key of its own, so that a demo killed in the middle goes on where it was, and one that is done changes nothing.
 
+mod claims;
 mod year;
 
 use chrono::{DateTime, Utc};
@@ -103,7 +104,7 @@ pub struct Total {
     pub received: Fen,
     /// Spent.
     pub spent: Fen,
-    /// Final accounts; null until a year closes with claims.
+    /// Final accounts; null until the year is closed.
     pub final_accounts: Option<Fen>,
 }
 
@@ -312,6 +313,9 @@ struct CategoryRow {
 }
 
 async fn result(context: &Context, source: &Source, database: String) -> Result<DemoResult, Problem> {
+    use sea_orm::{ColumnTrait, QueryFilter};
+
+    use crate::funds::closing::final_account;
     use crate::funds::ledger::{Account as Books5001, turnover_of_year};
     let verified: Verification = app::verify_all(context, &[]).await?;
     let streets = crate::people::tenancy::streets(&context.db).await?;
@@ -323,6 +327,7 @@ async fn result(context: &Context, source: &Source, database: String) -> Result<
             vec![street.id.into(), source.fiscal_year.into()],
         )
         .await?;
+    let finals = tx.all(tx.select::<final_account::Entity>().filter(final_account::Column::StreetId.eq(street.id)).filter(final_account::Column::FiscalYear.eq(source.fiscal_year))).await?;
     let income = turnover_of_year(&tx, street.id, Books5001::Appropriation, source.fiscal_year).await?;
     let mut categories = Vec::new();
     for row in rows {
@@ -338,10 +343,13 @@ async fn result(context: &Context, source: &Source, database: String) -> Result<
             quarters.push(spent.map_or(Fen::ZERO, |row| row.budget));
         }
         let spent = Fen::checked_sum(quarters.iter().copied()).map_err(Problem::internal)?;
-        categories.push(CategoryResult { name: row.name, budget: row.budget, received, spent, final_accounts: None, spent_by_quarter: quarters });
+        let final_accounts = finals.iter().find(|found| found.category_id == row.id).map(|found| found.spent);
+        categories.push(CategoryResult { name: row.name, budget: row.budget, received, spent, final_accounts, spent_by_quarter: quarters });
     }
     let sum = |field: fn(&CategoryResult) -> Fen| Fen::checked_sum(categories.iter().map(field)).map_err(Problem::internal);
-    let total = Total { budget: sum(|row| row.budget)?, received: sum(|row| row.received)?, spent: sum(|row| row.spent)?, final_accounts: None };
+    let final_total = Fen::checked_sum(categories.iter().filter_map(|row| row.final_accounts)).map_err(Problem::internal)?;
+    let final_accounts = categories.iter().all(|row| row.final_accounts.is_some()).then_some(final_total);
+    let total = Total { budget: sum(|row| row.budget)?, received: sum(|row| row.received)?, spent: sum(|row| row.spent)?, final_accounts };
     Ok(DemoResult {
         street: source.street.clone(),
         fiscal_year: source.fiscal_year,
@@ -353,15 +361,19 @@ async fn result(context: &Context, source: &Source, database: String) -> Result<
     })
 }
 
+fn shown(amount: Option<Fen>) -> String {
+    amount.map_or_else(|| "-".to_owned(), |amount| amount.to_string())
+}
+
 /// The result as a table for people.
 #[must_use]
 pub fn table(result: &DemoResult) -> String {
     use std::fmt::Write;
     let mut text = format!("{} {}\n", result.street, result.fiscal_year);
     for row in &result.categories {
-        let _ = writeln!(text, "  {}\t预算 {}\t到位 {}\t支出 {}", row.name, row.budget, row.received, row.spent);
+        let _ = writeln!(text, "  {}\t预算 {}\t到位 {}\t支出 {}\t决算 {}", row.name, row.budget, row.received, row.spent, shown(row.final_accounts));
     }
-    let _ = writeln!(text, "  合计 total\t预算 {}\t到位 {}\t支出 {}", result.total.budget, result.total.received, result.total.spent);
+    let _ = writeln!(text, "  合计 total\t预算 {}\t到位 {}\t支出 {}\t决算 {}", result.total.budget, result.total.received, result.total.spent, shown(result.total.final_accounts));
     let _ = writeln!(text, "  凭证 vouchers {}\t账目相符 verified {}", result.ledger.vouchers, result.ledger.verified);
     let _ = writeln!(text, "  密码 password: {PASSWORD}");
     for account in &result.accounts {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Account, PASSWORD, Player, Said, Source};
+use super::{Account, PASSWORD, Player, Said, Source, claims};
 use crate::app;
 use crate::funds::bank;
 use crate::kernel::access::Scope;
@@ -15,11 +15,11 @@ use crate::people::identity::Passwords;
 use crate::platform::jobs;
 
 const ADMINISTRATORS: (&str, &str) = ("qk-admin-1", "qk-admin-2");
-const OFFICE: &str = "hjd-office";
+pub(super) const OFFICE: &str = "hjd-office";
 const SECOND_OFFICE: &str = "hjd-office-2";
-const LEADER: &str = "hjd-leader";
-const ACCOUNTANT: &str = "hjd-accountant";
-const CASHIER: &str = "hjd-cashier";
+pub(super) const LEADER: &str = "hjd-leader";
+pub(super) const ACCOUNTANT: &str = "hjd-accountant";
+pub(super) const CASHIER: &str = "hjd-cashier";
 
 /// Who can log in.
 pub(super) fn accounts(source: &Source) -> Vec<Account> {
@@ -44,20 +44,42 @@ fn id_number(number: u32) -> String {
 }
 
 /// A card number with a good check digit, of a bank that does not exist.
-fn card_number(number: u32) -> String {
+pub(super) fn card_number(number: u32) -> String {
     let stem = format!("629999000000{number:06}");
     (0..10).map(|digit| format!("{stem}{digit}")).find(|card| luhn(card)).unwrap_or(stem)
 }
 
-struct Year {
+/// What later steps of the year refer to.
+pub(super) struct Year {
     street: String,
-    communities: Vec<String>,
+    pub(super) communities: Vec<String>,
     categories: Vec<(String, String, Fen)>,
+    items: Vec<(String, String)>,
+    plan_items: Vec<(String, String)>,
+    /// Category, community, line.
+    lines: Vec<(String, Option<String>, String)>,
 }
 
 impl Year {
     fn category(&self, name: &str) -> String {
         self.categories.iter().find(|(known, ..)| known == name).map(|(_, id, _)| id.clone()).unwrap_or_default()
+    }
+
+    /// The expense item with this code.
+    pub(super) fn item(&self, code: &str) -> String {
+        self.items.iter().find(|(known, _)| known == code).map(|(_, id)| id.clone()).unwrap_or_default()
+    }
+
+    /// The plan item of a category.
+    pub(super) fn plan_item(&self, category: &str) -> Option<String> {
+        self.plan_items.iter().find(|(known, _)| known == category).map(|(_, id)| id.clone())
+    }
+
+    /// The budget line of a category for a community, or the street's own.
+    pub(super) fn line(&self, category: &str, community: Option<&str>) -> Result<String, Problem> {
+        let category = self.category(category);
+        let found = self.lines.iter().find(|(known, unit, _)| *known == category && unit.as_deref() == community);
+        found.map(|(.., id)| id.clone()).ok_or_else(|| Problem::internal("demo: no such line"))
     }
 }
 
@@ -67,9 +89,9 @@ impl Year {
 /// 500 where a step is refused.
 pub(super) async fn play(player: &mut Player, passwords: &Passwords, source: &Source) -> Result<(), Problem> {
     player.day("2017-01-03")?;
-    let year = people(player, passwords, source).await?;
+    let mut year = people(player, passwords, source).await?;
     others(player, passwords, source).await?;
-    budget(player, source, &year).await?;
+    budget(player, source, &mut year).await?;
     let bereaved = scheme(player, &year, "bereaved", "遗属补助", "遗属补助", "293.00", "exempt").await?;
     let allowance = scheme(player, &year, "allowance", "统战人员补贴", "统战兼职人员季度工作津贴", "200.00", "labour").await?;
     for number in 1..=5 {
@@ -88,18 +110,31 @@ pub(super) async fn play(player: &mut Player, passwords: &Passwords, source: &So
     }
     authorise(player, &bereaved, "bereaved", json!({"fiscal_year": 2017, "max_per_run": "4500.00", "max_per_year": "17580.00", "max_heads": 5, "max_increase_percent": 25})).await?;
     authorise(player, &allowance, "allowance", json!({"fiscal_year": 2017, "max_per_run": "7500.00", "max_per_year": "26400.00", "max_heads": 12, "max_increase_percent": 25})).await?;
+    claims::month(player, &year, 2).await?;
+    claims::month(player, &year, 3).await?;
     first_quarter(player, &bereaved, &allowance, &third).await?;
     player.day("2017-04-05")?;
     let (_, twelfth) = enrol(player, &year, &allowance, "A12", 12, json!({"from_date": "2017-04-01"}), false).await?;
     supplementary(player, &allowance).await?;
+    claims::month(player, &year, 4).await?;
+    claims::month(player, &year, 5).await?;
+    claims::mishaps(player, &year).await?;
+    claims::month(player, &year, 6).await?;
     pay_day(player, "2017-06-20", "2017-06-22", &[&bereaved, &allowance], "2017Q2").await?;
     player.day("2017-07-05")?;
     player.step_on("confirm:enrolment:A12", SECOND_OFFICE, &format!("/enrolments/{}/confirm", twelfth.id()), &twelfth.etag, json!({})).await?;
+    for month in 7..=9 {
+        claims::month(player, &year, month).await?;
+    }
     pay_day(player, "2017-09-20", "2017-09-22", &[&bereaved, &allowance], "2017Q3").await?;
     player.day("2017-10-13")?;
     player.step("tax", ACCOUNTANT, "/tax-payments", json!({"amount": "80.00", "document_number": "税票2017-0001"})).await?;
+    for month in 10..=12 {
+        claims::month(player, &year, month).await?;
+    }
     pay_day(player, "2017-12-20", "2017-12-22", &[&bereaved, &allowance], "2017Q4").await?;
-    next_year(player, source, &year).await
+    next_year(player, source, &year).await?;
+    claims::close(player, source.fiscal_year).await
 }
 
 async fn people(player: &mut Player, passwords: &Passwords, source: &Source) -> Result<Year, Problem> {
@@ -116,17 +151,24 @@ async fn people(player: &mut Player, passwords: &Passwords, source: &Source) -> 
     for (account, name) in accounts(source).into_iter().skip(2).zip(names) {
         player.person(ADMINISTRATORS, &account.username, name, account.roles.first().map_or("", String::as_str), &street).await?;
     }
-    if let Some(community) = communities.first() {
-        player.person(ADMINISTRATORS, "hjd-secretary", "书记示例", "community_secretary", community).await?;
-        player.person(ADMINISTRATORS, "hjd-staff", "社区示例", "community_staff", community).await?;
+    for (index, community) in communities.iter().enumerate() {
+        let (staff, secretary) = claims::staff(index);
+        player.person(ADMINISTRATORS, &secretary, &format!("书记示例{}", index + 1), "community_secretary", community).await?;
+        player.person(ADMINISTRATORS, &staff, &format!("社区示例{}", index + 1), "community_staff", community).await?;
     }
+    let mut items = Vec::new();
+    for (code, name) in claims::ITEMS {
+        items.push((code.to_owned(), player.step(&format!("item:{code}"), ADMINISTRATORS.0, "/expense-items", json!({"code": code, "name": name})).await?.id()));
+    }
+    let id_of = |code: &str| items.iter().find(|(known, _)| known == code).map(|(_, id)| id.clone());
     let mut categories = Vec::new();
     for (index, line) in source.budget.lines.iter().enumerate() {
         let pays = ["遗属补助", "统战人员补贴"].contains(&line.category.as_str());
-        let body = json!({"code": format!("C{:02}", index + 1), "name": line.category, "earmarked": line.category == "基层党建专项", "pays_individuals": pays, "carry_over": "returns"});
+        let body = json!({"code": format!("C{:02}", index + 1), "name": line.category, "earmarked": line.category == "基层党建专项", "pays_individuals": pays, "carry_over": "returns",
+            "allowed_item_ids": claims::allowed(&line.category).iter().filter_map(|code| id_of(code)).collect::<Vec<_>>(), "forbidden_item_ids": id_of("F90").into_iter().collect::<Vec<_>>()});
         categories.push((line.category.clone(), player.step(&format!("category:{index}"), ADMINISTRATORS.0, "/categories", body).await?.id(), line.amount));
     }
-    Ok(Year { street, communities, categories })
+    Ok(Year { street, communities, categories, items, plan_items: Vec::new(), lines: Vec::new() })
 }
 
 /// The layouts of bank files that come with the program.
@@ -155,14 +197,15 @@ async fn plan_item(player: &Player, key: &str, year: i32, title: &str) -> Result
     Ok(player.step(key, OFFICE, "/plan-items", body).await?.id())
 }
 
-async fn budget(player: &Player, source: &Source, year: &Year) -> Result<(), Problem> {
+async fn budget(player: &Player, source: &Source, year: &mut Year) -> Result<(), Problem> {
     player.step("year:2017", ACCOUNTANT, "/fiscal-years", json!({"year": source.fiscal_year})).await?;
     let mut lines = Vec::new();
-    for (index, (name, category, amount)) in year.categories.iter().enumerate() {
+    for (index, (name, category, amount)) in year.categories.clone().iter().enumerate() {
         let item = plan_item(player, &format!("plan:{index}"), source.fiscal_year, name).await?;
+        year.plan_items.push((name.clone(), item.clone()));
         let each = match name.as_str() {
-            "基层党组织运行经费" => Fen(5_000_000),
-            "基层党建专项" => Fen(600_000),
+            "基层党组织运行经费" => claims::OPERATING,
+            "基层党建专项" => claims::SPECIAL_EACH,
             _ => Fen::ZERO,
         };
         let mut left = *amount;
@@ -178,7 +221,11 @@ async fn budget(player: &Player, source: &Source, year: &Year) -> Result<(), Pro
     player.day("2017-01-06")?;
     let submitted = player.step_on("budget:submit", OFFICE, &format!("{path}/submit"), &drafted.etag, json!({})).await?;
     player.day("2017-01-12")?;
-    player.step_on("budget:approve", ADMINISTRATORS.0, &format!("{path}/approve"), &submitted.etag, json!({})).await?;
+    let approved = player.step_on("budget:approve", ADMINISTRATORS.0, &format!("{path}/approve"), &submitted.etag, json!({})).await?;
+    for line in approved.body.get("lines").and_then(Value::as_array).into_iter().flatten() {
+        let community = line.get("community_id").and_then(Value::as_str).map(str::to_owned);
+        year.lines.push((text_of(line, "category_id"), community, text_of(line, "id")));
+    }
     player.day("2017-01-20")?;
     let received: Vec<Value> = year.categories.iter().filter(|(.., amount)| amount.is_positive()).map(|(_, category, amount)| json!({"category_id": category, "amount": amount})).collect();
     let receipt = json!({"date": "2017-01-20", "kind": "cash", "document_number": "示例财预〔2017〕1号", "amount": source.budget.total, "lines": received});
@@ -237,15 +284,20 @@ async fn run_of(player: &Player, scheme: &str, period: &str, seq: i64) -> Result
     list.into_iter().find(|run| run.get("seq").and_then(Value::as_i64) == Some(seq)).ok_or_else(|| Problem::internal(format!("demo: no run {period} {seq}")))
 }
 
-fn text_of(value: &Value, name: &str) -> String {
+pub(super) fn text_of(value: &Value, name: &str) -> String {
     value.get(name).and_then(Value::as_str).unwrap_or_default().to_owned()
+}
+
+/// The plain layout with titles.
+pub(super) async fn template(player: &Player) -> Result<String, Problem> {
+    let templates = player.get(CASHIER, "/bank-file-templates").await?;
+    let list = templates.body.get("data").and_then(Value::as_array).cloned().unwrap_or_default();
+    Ok(list.iter().find(|row| row.pointer("/definition/encoding").and_then(Value::as_str) == Some("utf8_bom")).map(|row| text_of(row, "id")).unwrap_or_default())
 }
 
 /// Makes the bank file of a run and imports its result; the payment to `returned`, where given, comes back.
 async fn bank(player: &Player, run: &Value, key: &str, result_day: &str, returned: Option<&str>) -> Result<(), Problem> {
-    let templates = player.get(CASHIER, "/bank-file-templates").await?;
-    let list = templates.body.get("data").and_then(Value::as_array).cloned().unwrap_or_default();
-    let template = list.iter().find(|row| row.pointer("/definition/encoding").and_then(Value::as_str) == Some("utf8_bom")).map(|row| text_of(row, "id")).unwrap_or_default();
+    let template = template(player).await?;
     let file = player.step(&format!("file:{key}"), CASHIER, "/bank-files", json!({"run_id": text_of(run, "id"), "template_id": template})).await?;
     let path = format!("/bank-files/{}", file.id());
     let bytes = player.text(CASHIER, &path).await?;
@@ -259,7 +311,7 @@ async fn bank(player: &Player, run: &Value, key: &str, result_day: &str, returne
 }
 
 /// The bank's answer to a file.
-fn result_of(file: &str, made: &Value, day: &str, returned: Option<&str>) -> Result<String, Problem> {
+pub(super) fn result_of(file: &str, made: &Value, day: &str, returned: Option<&str>) -> Result<String, Problem> {
     let mut text = format!("批次号,{},笔数,{},金额,{},日期,{day}\r\n序号,账号后四位,金额,结果,原因\r\n", text_of(made, "number"), made.get("count").cloned().unwrap_or_default(), text_of(made, "sum"));
     let mut reader = csv::ReaderBuilder::new().from_reader(file.trim_start_matches('\u{feff}').as_bytes());
     for row in reader.records() {

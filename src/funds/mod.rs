@@ -2,6 +2,7 @@
 
 pub mod bank;
 pub mod budget;
+pub mod claim;
 pub mod closing;
 pub mod ledger;
 pub mod spending;

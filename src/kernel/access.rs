@@ -86,6 +86,12 @@ macro_rules! capabilities {
             /// Every capability.
             pub const ALL: &'static [Self] = &[$(Self::$name,)*];
 
+            /// The capability with this dotted name.
+            #[must_use]
+            pub fn of_code(code: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|capability| capability.code() == code)
+            }
+
             /// The dotted name in `me`, in refusals and in documents.
             #[must_use]
             pub const fn code(self) -> &'static str {
@@ -158,6 +164,24 @@ capabilities! {
     BankFile = "bank_file.make",
     /// Record money that came back from a beneficiary.
     RecoveryRecord = "recovery.record",
+    /// Read claims, their batches and the cashier's list.
+    ClaimRead = "claim.read",
+    /// Draft, submit and withdraw claims.
+    ClaimPrepare = "claim.prepare",
+    /// Stand for a community's claims.
+    ClaimEndorse = "claim.endorse",
+    /// Review claims.
+    ClaimReview = "claim.review",
+    /// Approve claims of small amounts.
+    ClaimApproveSmall = "claim.approve_small",
+    /// Approve claims of any amount.
+    ClaimApprove = "claim.approve",
+    /// Return, reject, or ask for papers, where the next step is one's own.
+    ClaimReturn = "claim.return",
+    /// Pay approved claims, make batches, import their results.
+    ClaimPay = "claim.pay",
+    /// Record refunds and reversals of paid claims, confirm what the bank returned.
+    ClaimRecord = "claim.record",
     /// See personal data unmasked, with a reason.
     PersonUnmask = "person.unmask",
     /// Read the audit trail.

@@ -12,9 +12,9 @@ on_both_databases! {
         let result = play().await;
         let source: serde_json::Value = serde_json::from_str(include_str!("../../demo/hanjiadun-2017.json")).unwrap();
         for (shown, line) in result["categories"].as_array().unwrap().iter().zip(source["budget"]["lines"].as_array().unwrap()) {
-            assert_eq!((&shown["name"], &shown["budget"], &shown["received"]), (&line["category"], &line["amount"], &line["amount"]));
+            assert_eq!((&shown["name"], &shown["budget"], &shown["received"], &shown["spent"], &shown["final_accounts"]), (&line["category"], &line["amount"], &line["amount"], &line["amount"], &line["amount"]));
         }
-        assert_eq!(result["total"], json!({"budget": "626380.00", "received": "626380.00", "spent": "43980.00", "final_accounts": null}));
+        assert_eq!(result["total"], json!({"budget": "626380.00", "received": "626380.00", "spent": "626380.00", "final_accounts": "626380.00"}));
         assert_eq!(result["categories"][1]["spent_by_quarter"], json!(["4395.00", "4395.00", "4395.00", "4395.00"]));
         assert_eq!(result["categories"][2]["spent_by_quarter"], json!(["6000.00", "6600.00", "7200.00", "6600.00"]));
         assert_eq!(result["ledger"]["verified"], json!(true));

@@ -4,6 +4,7 @@
 mod audit;
 mod bank;
 mod books;
+mod claims;
 mod command_line;
 mod demo;
 mod identity;

@@ -48,6 +48,14 @@ pub async fn reserve(tx: &Tx, line: Uuid, amount: Fen) -> Result<(), Problem> {
     change(tx, line, amount, Fen::ZERO).await
 }
 
+/// Turns what is reserved on a line into spending.
+///
+/// # Errors
+/// 409 `line_short` where it was not reserved.
+pub async fn consume(tx: &Tx, line: Uuid, amount: Fen) -> Result<(), Problem> {
+    change(tx, line, amount.checked_neg().map_err(Problem::internal)?, amount).await
+}
+
 async fn change(tx: &Tx, line: Uuid, reserved: Fen, spent: Fen) -> Result<(), Problem> {
     let update = Sql::both(
         "UPDATE budget_lines SET reserved = reserved + $2, spent = spent + $3, version = version + 1 \

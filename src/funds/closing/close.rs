@@ -6,11 +6,13 @@ use sea_orm::ActiveValue::{Set, Unchanged};
 use sea_orm::{ColumnTrait, FromQueryResult, QueryFilter, QueryOrder};
 use uuid::Uuid;
 
-use super::refusals;
+use super::{final_accounts, refusals};
+use crate::funds::claim;
 use crate::funds::ledger::refusals::period_closed;
 use crate::funds::ledger::years::{self, Sums};
 use crate::funds::ledger::{Account, Entry, Posting, VoucherKind, balances, fiscal_year, ledger_period, post, turnover_of_year};
 use crate::funds::spending::category;
+use crate::funds::stipend::open_runs;
 use crate::kernel::act::Act;
 use crate::kernel::money::Fen;
 use crate::kernel::period::Month;
@@ -62,10 +64,10 @@ struct Reserved {
     amount: Fen,
 }
 
-/// Closes a year: it is over, January to November are closed, nothing is reserved, and the next year is open to take what is carried over.
+/// Closes a year: it is over, January to November are closed, no claim is under way, every run is posted or cancelled, nothing is reserved, and the next year is open to take what is carried over.
 ///
 /// # Errors
-/// 409 `invalid_transition`, `period_not_over`, `earlier_month_open`, `reservations_open`, `next_year_not_open`.
+/// 409 `invalid_transition`, `period_not_over`, `earlier_month_open`, `claims_open`, `runs_open`, `reservations_open`, `next_year_not_open`.
 pub async fn year(tx: &Tx, act: &Act, row: Authorised<fiscal_year::Model>) -> Result<fiscal_year::Model, Problem> {
     let before = row.into_inner();
     if before.state != "open" {
@@ -76,6 +78,14 @@ pub async fn year(tx: &Tx, act: &Act, row: Authorised<fiscal_year::Model>) -> Re
         return Err(refusals::period_not_over(december.last_day()));
     }
     require_earlier_closed(tx, before.street_id, december).await?;
+    let open = claim::open_claims(tx, before.street_id, before.year).await?;
+    if open > 0 {
+        return Err(refusals::claims_open(open));
+    }
+    let runs = open_runs(tx, before.street_id, before.year).await?;
+    if runs > 0 {
+        return Err(refusals::runs_open(runs));
+    }
     let reserved = Sql::both("SELECT CAST(COALESCE(SUM(reserved), 0) AS bigint) AS amount FROM budget_lines WHERE street_id = $1 AND fiscal_year = $2");
     let reserved = tx.query_one::<Reserved>(reserved, vec![before.street_id.into(), before.year.into()]).await?.map_or(Fen::ZERO, |row| row.amount);
     if !reserved.is_zero() {
@@ -94,6 +104,7 @@ pub async fn year(tx: &Tx, act: &Act, row: Authorised<fiscal_year::Model>) -> Re
     let left = Fen::checked_sum([before.carried_in, before.received]).and_then(|sum| sum.checked_sub(before.spent)).map_err(Problem::internal)?;
     let to_return = to_return(tx, &before, december).await?;
     years::add(tx, before.street_id, next_year, Sums { carried_in: left, to_return, ..Sums::default() }).await?;
+    final_accounts::write(tx, act, &before, december).await?;
     close_december(tx, act, &before, december).await?;
     let next = fiscal_year::ActiveModel {
         id: Unchanged(before.id),

@@ -1,7 +1,11 @@
 //! Closing months and years over everything that costs money, and verifying the books as a whole.
 
 mod close;
+pub mod entity;
+mod final_accounts;
 pub mod job;
 mod refusals;
 pub mod routes;
 pub mod verify;
+
+pub use entity::final_account;

@@ -38,3 +38,19 @@ pub fn reservations_open(amount: Fen) -> Problem {
     Problem::new(409, "reservations_open", "尚有未了结的占用", "Something is still reserved")
         .detail(format!("预算线上尚有占用 {amount}，请先办结或退回。"), format!("{amount} is still reserved on budget lines; finish or return those documents first."))
 }
+
+/// 409: claims of the year are under way.
+#[must_use]
+pub fn claims_open(count: i64) -> Problem {
+    Problem::new(409, "claims_open", "尚有未办结的报销单", "Claims are under way").detail(
+        format!("本年度还有 {count} 张报销单在提交与支付之间。请先支付、退回或驳回。"),
+        format!("{count} claims of the year lie between submission and payment. Pay, return or reject them first."),
+    )
+}
+
+/// 409: payout runs of the year are neither posted nor cancelled.
+#[must_use]
+pub fn runs_open(count: i64) -> Problem {
+    Problem::new(409, "runs_open", "尚有未过账的发放批次", "Payout runs are under way")
+        .detail(format!("本年度还有 {count} 个发放批次未过账或取消。"), format!("{count} payout runs of the year are neither posted nor cancelled."))
+}

@@ -6,13 +6,13 @@ use serde::Deserialize;
 use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
-use super::close;
 use super::verify::{self, Verification};
+use super::{close, final_account, final_accounts};
 use crate::funds::ledger::{fiscal_year, ledger_period};
 use crate::kernel::access::{Actor, Capability};
 use crate::kernel::problem::Problem;
 use crate::people::tenancy::org_unit;
-use crate::platform::http::{Context, Done, Nothing, Refusals, Rules, Write, ok};
+use crate::platform::http::{Context, Done, ListPage, ListRequest, Nothing, Refusals, Rules, Write, ok, print_page};
 
 /// Closes a month of the books.
 #[utoipa::path(tag = "ledger", request_body = Nothing, responses((status = 200, body = ledger_period::Model), Refusals))]
@@ -38,6 +38,28 @@ async fn close_year(actor: Actor, write: Write, id: web::Path<String>) -> Result
             Ok(Done::changed(year.version, year))
         })
         .await
+}
+
+/// The final accounts 决算 of a closed year, a line a category; empty while the year is open.
+#[utoipa::path(tag = "ledger", responses((status = 200, body = ListPage<final_account::Model>), Refusals))]
+#[get("/fiscal-years/{id}/final-accounts")]
+async fn list_final_accounts(actor: Actor, context: web::Data<Context>, request: HttpRequest, id: web::Path<String>) -> Result<HttpResponse, Problem> {
+    actor.require_anywhere(Capability::LedgerRead)?;
+    let list = ListRequest::parse(&request, &[])?;
+    let tx = context.read(&actor).await?;
+    let year = tx.load_text::<fiscal_year::Entity>(&id).await?.into_read();
+    let select = tx.select::<final_account::Entity>().filter(final_account::Column::StreetId.eq(year.street_id)).filter(final_account::Column::FiscalYear.eq(year.year));
+    list.answer(&context, tx, select, &[], &["category_id", "budget", "adjusted", "received", "spent", "carried_over"], async |_, rows| Ok(rows)).await
+}
+
+/// The final accounts 决算表 as a print view (A4).
+#[utoipa::path(tag = "ledger", responses((status = 200, content_type = "text/html", body = String), Refusals))]
+#[get("/fiscal-years/{id}/final-accounts/print")]
+async fn print_final_accounts(actor: Actor, context: web::Data<Context>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
+    actor.require_anywhere(Capability::LedgerRead)?;
+    let tx = context.read(&actor).await?;
+    let year = tx.load_text::<fiscal_year::Entity>(&id).await?.into_read();
+    Ok(print_page(final_accounts::page(&tx, &year).await?))
 }
 
 /// Which street is verified.
@@ -69,5 +91,5 @@ async fn verify_ledger(actor: Actor, context: web::Data<Context>, request: HttpR
 
 /// Adds the routes of this folder.
 pub fn routes(config: &mut ServiceConfig) {
-    config.service(close_period).service(close_year).service(verify_ledger);
+    config.service(close_period).service(close_year).service(list_final_accounts).service(print_final_accounts).service(verify_ledger);
 }

@@ -5,6 +5,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::funds::budget::lines;
+use crate::funds::claim;
 use crate::funds::ledger::verify::{self as ledger, Fault, KeptCheckpoint};
 use crate::kernel::crypto::KeyRing;
 use crate::kernel::problem::Problem;
@@ -46,7 +47,10 @@ pub async fn street(tx: &Tx, keys: &KeyRing, street: (Uuid, &str), kept: &[KeptC
         Some(fault) => Some(fault),
         None => match ledger::check_years(tx, street.0).await? {
             Some(what) => Some((None, what)),
-            None => lines::check(tx, street.0).await?.map(|what| (None, what)),
+            None => match lines::check(tx, street.0).await? {
+                Some(what) => Some((None, what)),
+                None => claim::reservations(tx, street.0).await?.map(|what| (None, what)),
+            },
         },
     };
     let first_fault = fault.map(|(voucher, what)| Fault { street: street.1.to_owned(), voucher, what });

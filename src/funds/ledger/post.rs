@@ -18,6 +18,8 @@ use crate::platform::db::{Sql, Tx};
 /// What is to be booked.
 #[derive(Debug)]
 pub struct Posting {
+    /// The voucher's id, known before it is written: what it books may name it.
+    pub id: Uuid,
     /// The district.
     pub district: Uuid,
     /// The street whose books they are.
@@ -51,6 +53,7 @@ impl Posting {
     #[must_use]
     pub fn new(place: (Uuid, Uuid), date: NaiveDate, kind: VoucherKind, source: (&'static str, Uuid), code: impl Into<String>, entries: Vec<Entry>) -> Self {
         Self {
+            id: new_id(),
             district: place.0,
             street: place.1,
             date,
@@ -112,7 +115,7 @@ pub async fn post(tx: &Tx, act: &Act, posting: Posting) -> Result<voucher::Model
         _ => (None, None),
     };
     let mut row = voucher::Model {
-        id: new_id(),
+        id: posting.id,
         district_id: posting.district,
         street_id: posting.street,
         fiscal_year: posting.date.year(),

@@ -8,7 +8,8 @@ use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
-use super::{category, category_item, expense_item, write as work};
+use super::chains::{self, NewChain};
+use super::{approval_chain, category, category_item, expense_item, write as work};
 use crate::kernel::access::{Actor, Capability};
 use crate::kernel::problem::{Faults, Problem};
 use crate::people::tenancy::org_unit;
@@ -239,8 +240,35 @@ async fn add_expense_item(actor: Actor, write: Write) -> Result<HttpResponse, Pr
         .await
 }
 
+/// Lists approval chains, the newest last. Filters: `street_id`. Sort: `chain_version`. A street without one goes by the shipped default.
+#[utoipa::path(tag = "spending", responses((status = 200, body = ListPage<approval_chain::Model>), Refusals))]
+#[get("/approval-chains")]
+async fn list_chains(actor: Actor, context: web::Data<Context>, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    actor.require_anywhere(Capability::ReferenceRead)?;
+    let list = ListRequest::parse(&request, &["street_id"])?;
+    let condition = list.equals::<Uuid>(Condition::all(), "street_id", approval_chain::Column::StreetId)?;
+    let tx = context.read(&actor).await?;
+    let select = tx.select::<approval_chain::Entity>().filter(condition);
+    let columns = &["id", "street_id", "chain_version", "effective_from", "bands", "expire_after_days"];
+    list.answer(&context, tx, select, &[("chain_version", approval_chain::Column::ChainVersion)], columns, async |_, rows| Ok(rows)).await
+}
+
+/// Sets the next version of a street's approval chain. The district does, so that no street loosens its own control.
+#[utoipa::path(tag = "spending", request_body = NewChain, responses((status = 201, body = approval_chain::Model), Refusals))]
+#[post("/approval-chains")]
+async fn set_chain(actor: Actor, write: Write) -> Result<HttpResponse, Problem> {
+    write
+        .create(&actor, Capability::ReferenceManage, Rules::plain(), async |tx, act, body: NewChain| {
+            let street = crate::people::tenancy::street_of(tx, &actor, Some(body.street_id), Capability::ReferenceManage).await?;
+            let chain = chains::set(tx, act, &street, body).await?;
+            Ok(Done::created(format!("/api/v1/approval-chains/{}", chain.id), None, chain))
+        })
+        .await
+}
+
 /// Adds the routes of this folder.
 pub fn routes(config: &mut ServiceConfig) {
     config.service(list_categories).service(get_category).service(add_category).service(change_category);
+    config.service(list_chains).service(set_chain);
     config.service(list_expense_items).service(get_expense_item).service(add_expense_item);
 }

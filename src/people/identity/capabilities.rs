@@ -8,7 +8,7 @@ use crate::kernel::access::Role;
 /// What everybody who works in the street or the district reads.
 const READ: &[Capability] = &[UnitRead, UserRead, ReferenceRead, PlanRead, BudgetRead];
 /// What those read who deal with the street's money.
-const READ_MONEY: &[Capability] = &[LedgerRead, StipendRead, JobRead];
+const READ_MONEY: &[Capability] = &[LedgerRead, StipendRead, ClaimRead, JobRead];
 
 /// The capabilities of a role, at the unit it is held at and below.
 #[must_use]
@@ -17,12 +17,17 @@ pub fn of_role(role: Role) -> BTreeSet<Capability> {
         Role::DistrictAdmin => &[READ, READ_MONEY, &[StreetOpen, CommunityOpen, UserManage, RoleGrant, RoleConfirm, ReferenceManage, BudgetApprove, AuditRead, JobRun]],
         Role::DistrictAuditor => &[READ, READ_MONEY, &[AuditRead, PersonUnmask]],
         Role::StreetAdmin => &[READ, &[CommunityOpen, UserManage, RoleGrant, RoleConfirm, JobRead]],
-        Role::PartyOffice => &[READ, READ_MONEY, &[PlanWrite, BudgetDraft, StipendPrepare, EnrolmentConfirm, RunStop, PersonUnmask]],
-        Role::StreetLeader => &[READ, READ_MONEY, &[TransferApprove, OpeningApprove, EnrolmentConfirm, RunApprove, RunStop, AuthorisationSign]],
-        Role::Accountant => &[READ, READ_MONEY, &[ReceiptRecord, YearOpen, PeriodClose, LedgerRecord, BankAccountConfirm, RunPost, RunStop, RecoveryRecord, PersonUnmask, JobRun]],
-        Role::Cashier => &[READ, READ_MONEY, &[BankFile]],
+        Role::PartyOffice => &[READ, READ_MONEY, &[PlanWrite, BudgetDraft, StipendPrepare, EnrolmentConfirm, RunStop, PersonUnmask, ClaimPrepare, ClaimApproveSmall, ClaimReturn]],
+        Role::StreetLeader => &[READ, READ_MONEY, &[TransferApprove, OpeningApprove, EnrolmentConfirm, RunApprove, RunStop, AuthorisationSign, ClaimApproveSmall, ClaimApprove, ClaimReturn]],
+        Role::Accountant => &[
+            READ,
+            READ_MONEY,
+            &[ReceiptRecord, YearOpen, PeriodClose, LedgerRecord, BankAccountConfirm, RunPost, RunStop, RecoveryRecord, PersonUnmask, JobRun, ClaimReview, ClaimReturn, ClaimRecord],
+        ],
+        Role::Cashier => &[READ, READ_MONEY, &[BankFile, ClaimPay]],
         Role::Inspector => &[READ, READ_MONEY, &[AuditRead]],
-        Role::CommunitySecretary | Role::CommunityStaff => &[&[UnitRead, UserRead, ReferenceRead, PlanRead, BudgetRead]],
+        Role::CommunitySecretary => &[READ, &[ClaimRead, ClaimEndorse, ClaimReturn]],
+        Role::CommunityStaff => &[READ, &[ClaimRead, ClaimPrepare]],
     };
     groups.iter().flat_map(|group| group.iter().copied()).collect()
 }
@@ -33,7 +38,24 @@ mod tests {
 
     #[test]
     fn who_audits_or_inspects_changes_no_money() {
-        let money = [BudgetDraft, BudgetApprove, TransferApprove, ReceiptRecord, LedgerRecord, RunApprove, RunPost, BankFile, AuthorisationSign, StipendPrepare, RecoveryRecord];
+        let money = [
+            BudgetDraft,
+            BudgetApprove,
+            TransferApprove,
+            ReceiptRecord,
+            LedgerRecord,
+            RunApprove,
+            RunPost,
+            BankFile,
+            AuthorisationSign,
+            StipendPrepare,
+            RecoveryRecord,
+            ClaimPrepare,
+            ClaimReview,
+            ClaimApprove,
+            ClaimPay,
+            ClaimRecord,
+        ];
         for role in [Role::DistrictAuditor, Role::Inspector, Role::StreetAdmin] {
             assert!(money.iter().all(|capability| !of_role(role).contains(capability)), "{role:?}");
         }
@@ -41,7 +63,7 @@ mod tests {
 
     #[test]
     fn the_cashier_books_nothing() {
-        let booking = [ReceiptRecord, LedgerRecord, RunPost, PeriodClose, YearOpen, RecoveryRecord];
+        let booking = [ReceiptRecord, LedgerRecord, RunPost, PeriodClose, YearOpen, RecoveryRecord, ClaimReview, ClaimRecord];
         assert!(booking.iter().all(|capability| !of_role(Role::Cashier).contains(capability)));
     }
 

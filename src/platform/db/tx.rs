@@ -59,6 +59,20 @@ impl Tx {
         Ok(Loaded { model, place })
     }
 
+    /// As [`Tx::load`], and nobody else changes the row until this transaction ends: who acts on a version acts on the newest (PostgreSQL; SQLite has one writer anyway).
+    ///
+    /// # Errors
+    /// As [`Tx::load`].
+    pub async fn load_locked<E: Scoped>(&self, id: Uuid) -> Result<Loaded<E::Model>, Problem>
+    where
+        E::Model: Sync,
+    {
+        let select = self.select::<E>().filter(sea_orm::ColumnTrait::eq(&E::id_column(), id)).lock_exclusive();
+        let model = select.one(&self.inner).await?.ok_or_else(Problem::not_found)?;
+        let place = E::place(&model);
+        Ok(Loaded { model, place })
+    }
+
     /// As [`Tx::load`], for an id as it stands in a path; a text that is no id is not found either.
     ///
     /// # Errors

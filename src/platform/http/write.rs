@@ -206,7 +206,8 @@ impl Write {
         let result = async {
             actor.require_anywhere(capability)?;
             let tx = self.context.write(actor.scope()).await?;
-            let row = tx.load::<E>(Uuid::parse_str(id).map_err(|_bad| Problem::not_found())?).await?;
+            let id = Uuid::parse_str(id).map_err(|_bad| Problem::not_found())?;
+            let row = if rules.version.is_some() { tx.load_locked::<E>(id).await? } else { tx.load::<E>(id).await? };
             self.require_headers(rules.money, rules.version.is_some())?;
             let (content, body) = parse(raw).await?;
             let row = row.authorise(actor, capability)?;

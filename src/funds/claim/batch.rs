@@ -1,0 +1,189 @@
+//! Payment batches: approved claims that the bank pays from one file. The file is immutable; its result, whole or not at all, pays each claim by its value date.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use chrono::NaiveDate;
+use sea_orm::{ActiveModelTrait, ColumnTrait, QueryFilter, QueryOrder};
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use super::model::Action;
+use super::pay::{self, BankFact};
+use super::{claim, decide, payment_batch, refusals, steps};
+use crate::funds::bank::{Batch, PaymentLine, bank_file_template, file_name, match_result, read_result, render};
+use crate::funds::ledger::ledger_period;
+use crate::kernel::access::Capability;
+use crate::kernel::act::Act;
+use crate::kernel::crypto::KeyRing;
+use crate::kernel::ids::new_id;
+use crate::kernel::money::Fen;
+use crate::kernel::period::Month;
+use crate::kernel::problem::Problem;
+use crate::people::identity::duties::{self, Part};
+use crate::people::tenancy::org_unit;
+use crate::platform::audit::{self, Event};
+use crate::platform::db::{Authorised, Scoped, Tx};
+
+fn payment_line(keys: &KeyRing, row: &claim::Model, serial: u32) -> Result<PaymentLine, Problem> {
+    let sealed = row.payee_account_sealed.as_ref().ok_or_else(|| refusals::payee_account_missing(&row.number))?;
+    Ok(PaymentLine {
+        item_id: row.id,
+        serial,
+        account_number: keys.decrypt(&format!("claim:account:{}", row.id), sealed).map_err(Problem::internal)?,
+        holder_name: row.payee_name.clone(),
+        bank_name: row.payee_bank.clone().unwrap_or_default(),
+        bank_code: None,
+        identity_number_masked: None,
+        amount: row.net,
+        summary: row.number.clone(),
+    })
+}
+
+/// Makes a batch of approved claims of a street, with its bank file.
+///
+/// # Errors
+/// 409 `invalid_transition`, `in_batch`; 403 `separation_of_duties`; 422 `unknown_reference`, `payee_account_missing`, `bank_file_refused`.
+pub async fn make(tx: &Tx, act: &Act, street: &Authorised<org_unit::Model>, template_id: Uuid, claim_ids: &[Uuid]) -> Result<payment_batch::Model, Problem> {
+    let template = tx.reference::<bank_file_template::Entity>(template_id, "/template_id").await?;
+    let (mut claims, mut lines) = (Vec::new(), Vec::new());
+    let mut ids: Vec<(usize, Uuid)> = claim_ids.iter().copied().enumerate().collect();
+    ids.sort_by_key(|(_, id)| *id);
+    for (index, id) in ids {
+        let pointer = format!("/claim_ids/{index}");
+        tx.reference::<claim::Entity>(id, &pointer).await?;
+        let row = tx.load_locked::<claim::Entity>(id).await?.authorise(act.person()?, Capability::ClaimPay)?.into_inner();
+        if row.street_id != street.id {
+            return Err(Problem::unknown_reference(&pointer));
+        }
+        steps::require(Action::Pay, &row)?;
+        decide::require_no_batch(tx, &row).await?;
+        steps::take_next(tx, act, &row).await?;
+        lines.push(payment_line(&act.keys, &row, u32::try_from(lines.len()).map_err(Problem::internal)?.saturating_add(1))?);
+        claims.push(row);
+    }
+    let id = new_id();
+    let sum = Fen::checked_sum(lines.iter().map(|line| line.amount)).map_err(Problem::internal)?;
+    let tail: String = id.simple().to_string().chars().rev().take(6).collect();
+    let batch = Batch { number: format!("ZF{}-{}", act.today.format("%Y%m%d"), tail.to_uppercase()), date: act.today, count: u32::try_from(lines.len()).map_err(Problem::internal)?, sum };
+    let layout = template.template()?;
+    let bytes = render(&layout, &batch, &lines)?;
+    let row = payment_batch::Model {
+        id,
+        district_id: street.district_id,
+        street_id: street.id,
+        template_id: template.id,
+        number: batch.number.clone(),
+        state: "made".to_owned(),
+        date: act.today,
+        count: i32::try_from(batch.count).map_err(Problem::internal)?,
+        sum,
+        sha256: hex::encode(Sha256::digest(&bytes)),
+        file_name: file_name(&layout, &batch),
+        content: act.keys.encrypt(&format!("payment_batch:{id}"), &STANDARD.encode(&bytes)).map_err(Problem::internal)?,
+        made_by: act.person()?.user_id,
+        voided_by: None,
+        void_reason: None,
+        result_sha256: None,
+        version: 1,
+        created_at: act.at,
+    };
+    let made = tx.insert::<payment_batch::Entity, _>(payment_batch::ActiveModel::from(row).reset_all()).await?;
+    for (before, line) in claims.into_iter().zip(&lines) {
+        let after = claim::Model { batch_id: Some(made.id), batch_serial: Some(i32::try_from(line.serial).map_err(Problem::internal)?), bank_returned: None, ..before.clone() };
+        steps::put(tx, act, "batch", &before, after, Some(made.number.clone())).await?;
+    }
+    audit::record(tx, act, Event::new("payment_batch.make", "payment_batch", made.id, payment_batch::Entity::place(&made)).after(&made)?).await?;
+    Ok(made)
+}
+
+/// The bytes of a batch's file, the same each time.
+///
+/// # Errors
+/// 500 where they cannot be read.
+pub fn bytes_of(keys: &KeyRing, batch: &payment_batch::Model) -> Result<Vec<u8>, Problem> {
+    let text = keys.decrypt(&format!("payment_batch:{}", batch.id), &batch.content).map_err(Problem::internal)?;
+    STANDARD.decode(text).map_err(Problem::internal)
+}
+
+/// The claims of a batch, by their lines in it.
+///
+/// # Errors
+/// 500 where the database fails.
+pub async fn claims_of(tx: &Tx, batch: Uuid) -> Result<Vec<claim::Model>, Problem> {
+    tx.all(tx.select::<claim::Entity>().filter(claim::Column::BatchId.eq(batch)).order_by_asc(claim::Column::BatchSerial)).await
+}
+
+/// Voids a batch as a second person, while no result is imported: its claims can be paid otherwise.
+///
+/// # Errors
+/// 409 `invalid_transition`; 403 `separation_of_duties`.
+pub async fn void(tx: &Tx, act: &Act, before: payment_batch::Model, reason: String) -> Result<payment_batch::Model, Problem> {
+    if before.state != "made" {
+        return Err(Problem::invalid_transition("void", &before.state));
+    }
+    let claims = claims_of(tx, before.id).await?;
+    let person = act.person_key();
+    for row in &claims {
+        if act.user_id() == Some(before.made_by) || duties::holds(tx, row.district_id, row.id, &person, Part::Pay).await? {
+            return Err(Problem::separation_of_duties("void", Part::Pay.code()));
+        }
+    }
+    for row in claims {
+        let after = claim::Model { batch_id: None, batch_serial: None, ..row.clone() };
+        steps::put(tx, act, "batch", &row, after, Some(reason.clone())).await?;
+    }
+    let after = payment_batch::Model { state: "void".to_owned(), voided_by: act.user_id(), void_reason: Some(reason.clone()), ..before.clone() };
+    put(tx, act, "payment_batch.void", &before, after, Some(reason)).await
+}
+
+async fn put(tx: &Tx, act: &Act, action: &'static str, before: &payment_batch::Model, mut after: payment_batch::Model, reason: Option<String>) -> Result<payment_batch::Model, Problem> {
+    after.version = before.version.saturating_add(1);
+    let after = tx.update::<payment_batch::Entity, _>(payment_batch::ActiveModel::from(after).reset_all()).await?;
+    let mut event = Event::new(action, "payment_batch", after.id, payment_batch::Entity::place(&after)).before(before)?.after(&after)?;
+    event.reason = reason;
+    audit::record(tx, act, event).await?;
+    Ok(after)
+}
+
+/// The date a payment is booked on: the bank's value date, today where that month is closed.
+async fn posting_date(tx: &Tx, act: &Act, street: Uuid, value_date: NaiveDate) -> Result<NaiveDate, Problem> {
+    let select = tx.select::<ledger_period::Entity>().filter(ledger_period::Column::StreetId.eq(street)).filter(ledger_period::Column::Month.eq(Month::of(value_date)));
+    let closed = tx.one(select).await?.is_some_and(|period| period.state == "closed");
+    Ok(if closed { act.today } else { value_date })
+}
+
+/// Imports the bank's result, whole or not at all: what was paid is booked by its value date, what came back is approved again and waits to be paid anew.
+///
+/// # Errors
+/// 409 `invalid_transition`; 422 `result_mismatch`; as [`pay::settle`].
+pub async fn import_result(tx: &Tx, act: &Act, before: payment_batch::Model, bytes: &[u8]) -> Result<payment_batch::Model, Problem> {
+    if before.state != "made" {
+        return Err(Problem::invalid_transition("result", &before.state));
+    }
+    let claims = claims_of(tx, before.id).await?;
+    let mut lines = Vec::with_capacity(claims.len());
+    for row in &claims {
+        duties::take(tx, act, claim::Entity::place(row), "claim", row.id, Part::Pay).await?;
+        lines.push(payment_line(&act.keys, row, u32::try_from(row.batch_serial.unwrap_or(0)).map_err(Problem::internal)?)?);
+    }
+    let result = read_result(bytes)?;
+    let batch = Batch { number: before.number.clone(), date: before.date, count: u32::try_from(before.count).map_err(Problem::internal)?, sum: before.sum };
+    let matched = match_result(&result, &batch, &lines)?;
+    let after = payment_batch::Model { state: "settled".to_owned(), result_sha256: Some(hex::encode(Sha256::digest(bytes))), ..before.clone() };
+    let after = put(tx, act, "payment_batch.result", &before, after, None).await?;
+    let mut paid = Vec::new();
+    for (row, answer) in claims.into_iter().zip(matched) {
+        let value_date = result.lines.iter().find(|line| i32::try_from(line.serial).ok() == row.batch_serial).map_or(result.value_date, |line| line.value_date);
+        if answer.paid {
+            let date = posting_date(tx, act, row.street_id, value_date).await?;
+            paid.push((row, date, BankFact { reference: Some(after.number.clone()), value_date: Some(value_date) }));
+        } else {
+            let back = claim::Model { batch_id: None, batch_serial: None, bank_returned: answer.reason.clone(), ..row.clone() };
+            steps::put(tx, act, "bank_returned", &row, back, answer.reason).await?;
+        }
+    }
+    if !paid.is_empty() {
+        pay::settle(tx, act, paid).await?;
+    }
+    Ok(after)
+}

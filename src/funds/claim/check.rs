@@ -1,0 +1,136 @@
+//! What an approver should see before deciding, and what the books must agree with.
+
+use sea_orm::{ColumnTrait, FromQueryResult, QueryFilter};
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::{claim, draft};
+use crate::funds::budget::{budget_line, lines};
+use crate::funds::spending::expense_item;
+use crate::kernel::money::Fen;
+use crate::kernel::problem::Problem;
+use crate::platform::db::{Sql, Tx};
+
+/// What an approver should see before deciding.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Checks {
+    /// What is available on the line once this claim is paid.
+    pub line_available_after: Fen,
+    /// Whether this payee has been paid in the street before.
+    pub first_payee: bool,
+    /// Claims of the same payee in the last 30 days, not counting this one: a purchase may have been split.
+    pub same_payee_recently: i64,
+    /// Whether the amount is a whole number of thousands of yuan.
+    pub round_sum: bool,
+    /// By line of the claim.
+    pub lines: Vec<LineCheck>,
+    /// The approvals it goes through, in order.
+    pub approvals: Vec<String>,
+    /// The minutes of the collective decision that the amount needs are missing.
+    pub collective_decision_missing: bool,
+}
+
+/// What is usual for a line's item.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct LineCheck {
+    /// The line, from 1.
+    pub line_number: i32,
+    /// The item's name.
+    pub expense_item: String,
+    /// What is asked.
+    pub amount: Fen,
+    /// What paid lines of this item came to on average in the street; null where there is none.
+    pub usual_amount: Option<Fen>,
+    /// Over how many lines.
+    pub usual_of: i64,
+}
+
+#[derive(FromQueryResult)]
+struct Usual {
+    n: i64,
+    sum: Fen,
+}
+
+#[derive(FromQueryResult)]
+struct Count {
+    n: i64,
+}
+
+async fn count(tx: &Tx, sql: Sql, values: Vec<sea_orm::Value>) -> Result<i64, Problem> {
+    Ok(tx.query_one::<Count>(sql, values).await?.map_or(0, |row| row.n))
+}
+
+/// The checks of a claim, from what the reader may see.
+///
+/// # Errors
+/// 500 where the database fails.
+pub async fn checks(tx: &Tx, row: &claim::Model) -> Result<Checks, Problem> {
+    let line = tx.maybe_load::<budget_line::Entity>(row.budget_line_id).await?.ok_or_else(Problem::not_found)?;
+    // What it reserves is no longer available already.
+    let asks = if row.reserved.is_zero() && row.state == "draft" { row.amount } else { Fen::ZERO };
+    let paid_before = Sql::both("SELECT COUNT(*) AS n FROM claims WHERE street_id = $1 AND payee_key = $2 AND state = 'paid' AND id <> $3");
+    let recently =
+        Sql::both("SELECT COUNT(*) AS n FROM claims WHERE street_id = $1 AND payee_key = $2 AND id <> $3 AND created_at > $4 AND state NOT IN ('rejected', 'withdrawn', 'expired', 'reversed')");
+    let key = || vec![row.street_id.into(), row.payee_key.clone().into(), row.id.into()];
+    let since = row.created_at - chrono::TimeDelta::days(30);
+    let mut with_since: Vec<sea_orm::Value> = key();
+    with_since.push(since.into());
+    let chain = super::steps::chain_of(row)?;
+    let needs = chain.as_ref().is_some_and(|chain| chain.band.collective_decision);
+    Ok(Checks {
+        line_available_after: lines::available(&line).checked_sub(asks).map_err(Problem::internal)?,
+        first_payee: count(tx, paid_before, key()).await? == 0,
+        same_payee_recently: count(tx, recently, with_since).await?,
+        round_sum: row.amount.0 % 100_000 == 0,
+        lines: line_checks(tx, row).await?,
+        approvals: chain.map(|chain| chain.band.approvers).unwrap_or_default(),
+        collective_decision_missing: needs && row.decision_reference.is_none(),
+    })
+}
+
+async fn line_checks(tx: &Tx, row: &claim::Model) -> Result<Vec<LineCheck>, Problem> {
+    let lines = draft::lines_of(tx, row.id).await?;
+    let items = tx.all(tx.select::<expense_item::Entity>().filter(expense_item::Column::Id.is_in(lines.iter().map(|line| line.expense_item_id)))).await?;
+    let usual = Sql::both(
+        "SELECT COUNT(*) AS n, CAST(COALESCE(SUM(l.amount), 0) AS bigint) AS sum FROM claim_lines l JOIN claims c ON c.id = l.claim_id \
+         WHERE l.street_id = $1 AND l.expense_item_id = $2 AND c.state = 'paid' AND c.id <> $3",
+    );
+    let mut checks = Vec::with_capacity(lines.len());
+    for line in lines {
+        let found = tx.query_one::<Usual>(usual, vec![row.street_id.into(), line.expense_item_id.into(), row.id.into()]).await?;
+        let (n, sum) = found.map_or((0, 0), |found| (found.n, found.sum.0));
+        let name = items.iter().find(|item| item.id == line.expense_item_id).map_or_else(String::new, |item| item.name.clone());
+        checks.push(LineCheck { line_number: line.line_number, expense_item: name, amount: line.amount, usual_amount: sum.checked_div(n).map(Fen), usual_of: n });
+    }
+    Ok(checks)
+}
+
+/// How many claims of a year lie between submitted and approved: a year closes only when there is none.
+///
+/// # Errors
+/// 500 where the database fails.
+pub async fn open_claims(tx: &Tx, street: Uuid, year: i32) -> Result<i64, Problem> {
+    let open = Sql::both("SELECT COUNT(*) AS n FROM claims WHERE street_id = $1 AND fiscal_year = $2 AND state IN ('submitted', 'endorsed', 'reviewed', 'approved')");
+    count(tx, open, vec![street.into(), year.into()]).await
+}
+
+#[derive(FromQueryResult)]
+struct Mismatch {
+    id: Uuid,
+    kept: Fen,
+    held: Fen,
+}
+
+/// The first budget line whose reservation is not what open claims hold on it.
+///
+/// # Errors
+/// 500 where the database fails.
+pub async fn reservations(tx: &Tx, street: Uuid) -> Result<Option<String>, Problem> {
+    let compare = Sql::both(
+        "SELECT b.id, b.reserved AS kept, CAST(COALESCE(SUM(c.reserved), 0) AS bigint) AS held FROM budget_lines b LEFT JOIN claims c ON c.budget_line_id = b.id AND c.street_id = b.street_id \
+         WHERE b.street_id = $1 GROUP BY b.id, b.reserved HAVING b.reserved <> COALESCE(SUM(c.reserved), 0) ORDER BY b.id LIMIT 1",
+    );
+    let found = tx.query_one::<Mismatch>(compare, vec![street.into()]).await?;
+    Ok(found.map(|line| format!("the budget line {} says reserved {}, its open claims hold {}", line.id, line.kept, line.held)))
+}

@@ -1,0 +1,315 @@
+//! Drafting a claim: new, changed, copied.
+
+use std::collections::BTreeMap;
+
+use chrono::Datelike;
+use sea_orm::{ActiveModelTrait, ColumnTrait, QueryFilter, QueryOrder};
+use uuid::Uuid;
+
+use super::model::Action;
+use super::routes::{ClaimChange, NewClaim, NewLine, Payee};
+use super::{claim, claim_line, refusals, steps};
+use crate::funds::budget::budget_line;
+use crate::funds::spending::{category_item, expense_item};
+use crate::kernel::act::Act;
+use crate::kernel::ids::new_id;
+use crate::kernel::masking;
+use crate::kernel::money::Fen;
+use crate::kernel::problem::Problem;
+use crate::people::identity::duties::{self, Part};
+use crate::people::identity::user;
+use crate::people::tenancy::org_unit;
+use crate::platform::audit::{self, Event};
+use crate::platform::db::{Authorised, Scoped, Tx};
+use crate::work::plan::plan_item;
+
+/// The lines of a claim, in order.
+///
+/// # Errors
+/// 500 where the database fails.
+pub async fn lines_of(tx: &Tx, claim: Uuid) -> Result<Vec<claim_line::Model>, Problem> {
+    tx.all(tx.select::<claim_line::Entity>().filter(claim_line::Column::ClaimId.eq(claim)).order_by_asc(claim_line::Column::LineNumber)).await
+}
+
+/// Each line names an item that the category allows; every line that does not is told.
+async fn check_items(tx: &Tx, category: Uuid, lines: &[NewLine]) -> Result<(), Problem> {
+    let rules = tx.all(tx.select::<category_item::Entity>().filter(category_item::Column::CategoryId.eq(category))).await?;
+    let rules: BTreeMap<Uuid, bool> = rules.into_iter().map(|rule| (rule.expense_item_id, rule.allowed)).collect();
+    let mut found: Option<Problem> = None;
+    for (index, line) in lines.iter().enumerate() {
+        let pointer = format!("/lines/{index}/expense_item_id");
+        tx.reference::<expense_item::Entity>(line.expense_item_id, &pointer).await?;
+        let refusal = match rules.get(&line.expense_item_id) {
+            Some(true) => continue,
+            Some(false) => refusals::item_forbidden(&pointer),
+            None => refusals::item_not_allowed(&pointer),
+        };
+        found = Some(match found {
+            None => refusal,
+            Some(mut first) => {
+                first.errors.extend(refusal.errors);
+                first
+            }
+        });
+    }
+    found.map_or(Ok(()), Err)
+}
+
+async fn line_of_unit(tx: &Tx, act: &Act, id: Uuid, (street, community): (Uuid, Option<Uuid>)) -> Result<budget_line::Model, Problem> {
+    let line = tx.reference::<budget_line::Entity>(id, "/budget_line_id").await?;
+    if line.street_id != street {
+        return Err(Problem::unknown_reference("/budget_line_id"));
+    }
+    if line.community_id != community {
+        return Err(refusals::line_of_another_unit());
+    }
+    if line.state != "approved" || line.fiscal_year != act.today.year() {
+        return Err(refusals::line_not_open(line.fiscal_year));
+    }
+    Ok(line)
+}
+
+/// Who is paid, with the account sealed.
+async fn put_payee(tx: &Tx, act: &Act, row: &mut claim::Model, payee: Payee) -> Result<(), Problem> {
+    row.payee_kind = payee.kind.code().to_owned();
+    row.payee_name = payee.name.trim().to_owned();
+    row.payee_user_id = payee.user_id;
+    row.payee_person = match payee.user_id {
+        Some(id) => {
+            let colleague = tx.reference::<user::Entity>(id, "/payee/user_id").await?;
+            Some(colleague.person_key.unwrap_or_else(|| colleague.id.to_string()))
+        }
+        None => None,
+    };
+    let number: Option<String> = payee.account_number.map(|number| number.chars().filter(|character| !character.is_whitespace()).collect());
+    row.payee_account_sealed = match &number {
+        Some(number) => Some(act.keys.encrypt(&format!("claim:account:{}", row.id), number).map_err(Problem::internal)?),
+        None => None,
+    };
+    row.payee_account_masked = number.as_deref().map(masking::account);
+    row.payee_bank = payee.bank_name;
+    row.payee_key = act.keys.lookup_hash("payee", &format!("{}\n{}", row.payee_name, number.unwrap_or_default()));
+    Ok(())
+}
+
+fn put_sums(row: &mut claim::Model, lines: &[NewLine]) -> Result<(), Problem> {
+    row.amount = Fen::checked_sum(lines.iter().map(|line| line.amount)).map_err(Problem::internal)?;
+    row.tax = Fen::checked_sum(lines.iter().map(|line| line.tax.unwrap_or(Fen::ZERO))).map_err(Problem::internal)?;
+    row.net = row.amount.checked_sub(row.tax).map_err(Problem::internal)?;
+    if row.amount > Fen::DOCUMENT_MAX {
+        return Err(crate::funds::ledger::refusals::amount_too_large(row.amount));
+    }
+    Ok(())
+}
+
+async fn put_lines(tx: &Tx, row: &claim::Model, lines: Vec<NewLine>) -> Result<(), Problem> {
+    let rows = lines.into_iter().enumerate().map(|(index, line)| {
+        Ok(claim_line::Model {
+            id: new_id(),
+            district_id: row.district_id,
+            street_id: row.street_id,
+            community_id: row.community_id,
+            claim_id: row.id,
+            line_number: i32::try_from(index).map_err(Problem::internal)?.saturating_add(1),
+            expense_item_id: line.expense_item_id,
+            description: line.description,
+            quantities: serde_json::to_value(&line.quantities).map_err(Problem::internal)?,
+            grade: line.grade,
+            reason: line.reason,
+            amount: line.amount,
+            tax: line.tax.unwrap_or(Fen::ZERO),
+        })
+    });
+    tx.insert_all::<claim_line::Entity, claim_line::ActiveModel>(rows.collect::<Result<Vec<_>, Problem>>()?).await
+}
+
+/// The plan item is one of the unit's or its street's.
+async fn check_plan_item(tx: &Tx, row: &claim::Model) -> Result<(), Problem> {
+    let Some(id) = row.plan_item_id else {
+        return Ok(());
+    };
+    let item = tx.reference::<plan_item::Entity>(id, "/plan_item_id").await?;
+    if item.street_id == row.street_id { Ok(()) } else { Err(Problem::unknown_reference("/plan_item_id")) }
+}
+
+fn number_of(act: &Act, id: Uuid) -> String {
+    let tail: String = id.simple().to_string().chars().rev().take(8).collect();
+    format!("BX{}-{}", act.today.format("%Y%m%d"), tail.to_uppercase())
+}
+
+fn blank(act: &Act, unit: &org_unit::Model, line: &budget_line::Model) -> Result<claim::Model, Problem> {
+    let id = new_id();
+    Ok(claim::Model {
+        id,
+        district_id: line.district_id,
+        street_id: line.street_id,
+        community_id: unit.community_id,
+        number: number_of(act, id),
+        fiscal_year: line.fiscal_year,
+        budget_line_id: line.id,
+        category_id: line.category_id,
+        kind: String::new(),
+        title: String::new(),
+        purpose: None,
+        plan_item_id: None,
+        payee_kind: String::new(),
+        payee_name: String::new(),
+        payee_user_id: None,
+        payee_person: None,
+        payee_account_sealed: None,
+        payee_account_masked: None,
+        payee_bank: None,
+        payee_key: String::new(),
+        payment_method: String::new(),
+        payment_reason: None,
+        paid_from: "cash".to_owned(),
+        decision_reference: None,
+        amount: Fen::ZERO,
+        tax: Fen::ZERO,
+        net: Fen::ZERO,
+        state: "draft".to_owned(),
+        information_requested: false,
+        chain: None,
+        steps_done: 0,
+        next_capability: None,
+        reserved: Fen::ZERO,
+        refunded: Fen::ZERO,
+        prepared_by: act.person()?.user_id,
+        submitted_at: None,
+        expires_on: None,
+        endorsed_by: None,
+        reviewed_by: None,
+        approved_by: None,
+        paid_by: None,
+        paid_on: None,
+        bank_reference: None,
+        value_date: None,
+        voucher_id: None,
+        reversal_voucher_id: None,
+        batch_id: None,
+        batch_serial: None,
+        bank_returned: None,
+        urged_on: None,
+        copied_from: None,
+        version: 1,
+        created_at: act.at,
+    })
+}
+
+/// Drafts a claim of a unit on one of its lines.
+///
+/// # Errors
+/// 422 `unknown_reference`, `line_of_another_unit`, `item_not_allowed`, `item_forbidden`; 409 `line_not_open`.
+pub async fn add(tx: &Tx, act: &Act, unit: &Authorised<org_unit::Model>, new: NewClaim) -> Result<claim::Model, Problem> {
+    let street = unit.street_id.ok_or_else(|| Problem::unknown_reference("/street_id"))?;
+    let line = line_of_unit(tx, act, new.budget_line_id, (street, unit.community_id)).await?;
+    check_items(tx, line.category_id, &new.lines).await?;
+    let mut row = blank(act, unit, &line)?;
+    row.kind = new.kind.code().to_owned();
+    row.title = new.title;
+    row.purpose = new.purpose;
+    row.plan_item_id = new.plan_item_id;
+    row.payment_method = new.payment_method.code().to_owned();
+    row.payment_reason = new.payment_reason;
+    row.paid_from = new.paid_from.code().to_owned();
+    row.decision_reference = new.decision_reference;
+    check_plan_item(tx, &row).await?;
+    put_payee(tx, act, &mut row, new.payee).await?;
+    put_sums(&mut row, &new.lines)?;
+    insert(tx, act, row, new.lines).await
+}
+
+async fn insert(tx: &Tx, act: &Act, row: claim::Model, lines: Vec<NewLine>) -> Result<claim::Model, Problem> {
+    let made = tx.insert::<claim::Entity, _>(claim::ActiveModel::from(row).reset_all()).await?;
+    put_lines(tx, &made, lines).await?;
+    let place = claim::Entity::place(&made);
+    duties::take(tx, act, place, "claim", made.id, Part::Prepare).await?;
+    audit::record(tx, act, Event::new("claim.draft", "claim", made.id, place).after(&made)?).await?;
+    steps::remember(tx, act, "draft", &made, None).await?;
+    Ok(made)
+}
+
+/// Changes a draft; what the change leaves out stays.
+///
+/// # Errors
+/// 409 `invalid_transition`; 403 `separation_of_duties`; as [`add`].
+pub async fn change(tx: &Tx, act: &Act, row: Authorised<claim::Model>, change: ClaimChange) -> Result<claim::Model, Problem> {
+    let before = row.into_inner();
+    if before.state != "draft" {
+        return Err(Problem::invalid_transition("change", &before.state));
+    }
+    duties::take(tx, act, claim::Entity::place(&before), "claim", before.id, Part::Prepare).await?;
+    let mut after = before.clone();
+    if let Some(line) = change.budget_line_id {
+        let line = line_of_unit(tx, act, line, (before.street_id, before.community_id)).await?;
+        (after.budget_line_id, after.category_id, after.fiscal_year) = (line.id, line.category_id, line.fiscal_year);
+    }
+    if let Some(kind) = change.kind {
+        kind.code().clone_into(&mut after.kind);
+    }
+    after.title = change.title.unwrap_or(after.title);
+    after.purpose = change.purpose.or(after.purpose);
+    after.plan_item_id = change.plan_item_id.or(after.plan_item_id);
+    if let Some(method) = change.payment_method {
+        method.code().clone_into(&mut after.payment_method);
+    }
+    after.payment_reason = change.payment_reason.or(after.payment_reason);
+    after.decision_reference = change.decision_reference.or(after.decision_reference);
+    if let Some(payee) = change.payee {
+        put_payee(tx, act, &mut after, payee).await?;
+    }
+    check_plan_item(tx, &after).await?;
+    let given = change.lines.is_some();
+    let lines = match change.lines {
+        Some(lines) => lines,
+        None => lines_of(tx, before.id).await?.into_iter().map(NewLine::try_from).collect::<Result<_, _>>()?,
+    };
+    check_items(tx, after.category_id, &lines).await?;
+    put_sums(&mut after, &lines)?;
+    if given {
+        for old in lines_of(tx, before.id).await? {
+            tx.delete::<claim_line::Entity, claim_line::ActiveModel>(old).await?;
+        }
+        put_lines(tx, &after, lines).await?;
+    }
+    steps::put(tx, act, "change", &before, after, None).await
+}
+
+/// Copies a claim into a new draft, without its invoices and without anything that happened to it.
+///
+/// # Errors
+/// As [`add`].
+pub async fn copy(tx: &Tx, act: &Act, row: Authorised<claim::Model>) -> Result<claim::Model, Problem> {
+    let from = row.into_inner();
+    let line = line_of_unit(tx, act, from.budget_line_id, (from.street_id, from.community_id)).await?;
+    let lines: Vec<NewLine> = lines_of(tx, from.id).await?.into_iter().map(NewLine::try_from).collect::<Result<_, _>>()?;
+    check_items(tx, line.category_id, &lines).await?;
+    let id = new_id();
+    let account = match &from.payee_account_sealed {
+        Some(sealed) => Some(act.keys.decrypt(&format!("claim:account:{}", from.id), sealed).map_err(Problem::internal)?),
+        None => None,
+    };
+    let sealed = account.map(|number| act.keys.encrypt(&format!("claim:account:{id}"), &number).map_err(Problem::internal)).transpose()?;
+    let mut copy = steps::released(&from, "draft");
+    copy.id = id;
+    copy.number = number_of(act, id);
+    copy.payee_account_sealed = sealed;
+    copy.prepared_by = act.person()?.user_id;
+    copy.copied_from = Some(from.id);
+    (copy.chain, copy.next_capability, copy.refunded, copy.version, copy.created_at) = (None, None, Fen::ZERO, 1, act.at);
+    (copy.submitted_at, copy.endorsed_by, copy.reviewed_by, copy.approved_by) = (None, None, None, None);
+    (copy.paid_by, copy.paid_on, copy.bank_reference, copy.value_date) = (None, None, None, None);
+    (copy.voucher_id, copy.reversal_voucher_id, copy.batch_id, copy.batch_serial, copy.urged_on) = (None, None, None, None, None);
+    insert(tx, act, copy, lines).await
+}
+
+/// Checks for the last time before submission that the line and the items still hold.
+///
+/// # Errors
+/// As [`add`], and 409 `invalid_transition`.
+pub async fn recheck(tx: &Tx, act: &Act, row: &claim::Model) -> Result<(), Problem> {
+    steps::require(Action::Submit, row)?;
+    line_of_unit(tx, act, row.budget_line_id, (row.street_id, row.community_id)).await?;
+    let lines: Vec<NewLine> = lines_of(tx, row.id).await?.into_iter().map(NewLine::try_from).collect::<Result<_, _>>()?;
+    check_items(tx, row.category_id, &lines).await
+}

@@ -1,0 +1,80 @@
+//! The print view of a claim 报销单 (A4).
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use sea_orm::{ColumnTrait, QueryFilter, QueryOrder};
+use uuid::Uuid;
+
+use super::{claim, claim_event, draft};
+use crate::funds::ledger::print::{STYLE, escape};
+use crate::funds::spending::{category, expense_item};
+use crate::kernel::problem::Problem;
+use crate::people::identity::user;
+use crate::people::tenancy::street_names;
+use crate::platform::db::Tx;
+
+const ACTIONS: [(&str, &str); 9] =
+    [("draft", "经办"), ("submit", "提交"), ("endorse", "证明"), ("review", "审核"), ("approve", "审批"), ("pay", "支付"), ("return", "退回"), ("refund", "退款"), ("reverse", "红字冲销")];
+
+/// The page.
+///
+/// # Errors
+/// 500 where the database fails.
+pub async fn page(tx: &Tx, row: &claim::Model) -> Result<String, Problem> {
+    let lines = draft::lines_of(tx, row.id).await?;
+    let items = tx.all(tx.select::<expense_item::Entity>().filter(expense_item::Column::Id.is_in(lines.iter().map(|line| line.expense_item_id)))).await?;
+    let items: BTreeMap<Uuid, String> = items.into_iter().map(|item| (item.id, item.name)).collect();
+    let events = tx.all(tx.select::<claim_event::Entity>().filter(claim_event::Column::ClaimId.eq(row.id)).order_by_asc(claim_event::Column::Id)).await?;
+    let people = tx.all(tx.select::<user::Entity>().filter(user::Column::Id.is_in(events.iter().filter_map(|event| event.user_id)))).await?;
+    let people: BTreeMap<Uuid, String> = people.into_iter().map(|person| (person.id, person.display_name)).collect();
+    let category = tx.maybe_load::<category::Entity>(row.category_id).await?.map_or_else(String::new, |category| category.name);
+    let unit = row.community_id.unwrap_or(row.street_id);
+    let unit = street_names(tx, [unit]).await?.remove(&unit).unwrap_or_default();
+    let (mut body, mut signs) = (String::new(), String::new());
+    for line in &lines {
+        let item = items.get(&line.expense_item_id).map_or("", String::as_str);
+        let _ = write!(
+            body,
+            "<tr><td>{}</td><td>{}</td><td>{}</td><td class=\"amount\">{}</td><td class=\"amount\">{}</td></tr>",
+            line.line_number,
+            escape(item),
+            escape(&line.description),
+            line.amount,
+            line.tax
+        );
+    }
+    for event in &events {
+        let Some((_, name)) = ACTIONS.iter().find(|(code, _)| *code == event.kind) else {
+            continue;
+        };
+        let who = event.user_id.and_then(|id| people.get(&id).cloned()).or_else(|| event.job.clone()).unwrap_or_default();
+        let _ = write!(signs, "<tr><td>{name}</td><td>{}</td><td>{}</td><td>{}</td></tr>", escape(&who), event.at.format("%Y-%m-%d %H:%M UTC"), escape(event.comment.as_deref().unwrap_or_default()));
+    }
+    Ok(format!(
+        "<!doctype html><html lang=\"zh-CN\"><head><meta charset=\"utf-8\"><title>报销单 {}</title><style>{STYLE}</style></head><body><h1>报销单</h1>\
+         <div class=\"head\"><span>单位：{}</span><span>单号：{}</span><span>年度：{}</span><span>状态：{}</span></div>\
+         <table><tr><th>事由</th><td colspan=\"3\">{}</td></tr><tr><th>经费类别</th><td>{}</td><th>支付方式</th><td>{}</td></tr>\
+         <tr><th>收款人</th><td>{}</td><th>账号</th><td>{} {}</td></tr></table>\
+         <table><thead><tr><th>序号</th><th>费用项目</th><th>说明</th><th>金额</th><th>其中代扣税</th></tr></thead><tbody>{body}</tbody>\
+         <tfoot><tr><th colspan=\"3\">合计（实付 {}）</th><td class=\"amount\">{}</td><td class=\"amount\">{}</td></tr></tfoot></table>\
+         <table><thead><tr><th>环节</th><th>办理人</th><th>时间</th><th>意见</th></tr></thead><tbody>{signs}</tbody></table>\
+         <p class=\"small\">{} · 凭证 {}</p></body></html>",
+        escape(&row.number),
+        escape(&unit),
+        escape(&row.number),
+        row.fiscal_year,
+        row.state,
+        escape(&row.title),
+        escape(&category),
+        row.payment_method,
+        escape(&row.payee_name),
+        escape(row.payee_account_masked.as_deref().unwrap_or_default()),
+        escape(row.payee_bank.as_deref().unwrap_or_default()),
+        row.net,
+        row.amount,
+        row.tax,
+        row.id,
+        row.voucher_id.map_or_else(|| "未支付".to_owned(), |id| id.to_string()),
+    ))
+}

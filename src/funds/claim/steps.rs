@@ -1,0 +1,127 @@
+//! What every step of a claim shares: the state it needs, the part it takes, what is written and told.
+
+use sea_orm::ActiveModelTrait;
+
+use super::model::{self, Action};
+use super::{claim, claim_event, refusals};
+use crate::funds::budget::lines;
+use crate::funds::spending::chains::Chain;
+use crate::kernel::access::Capability;
+use crate::kernel::act::{Act, Performer};
+use crate::kernel::ids::new_id;
+use crate::kernel::money::Fen;
+use crate::kernel::problem::Problem;
+use crate::people::identity::duties::{self, Part};
+use crate::platform::audit::{self, Event};
+use crate::platform::db::{Scoped, Tx};
+use crate::platform::notification::{Notice, notify};
+
+/// The chain that a claim was submitted under.
+pub fn chain_of(row: &claim::Model) -> Result<Option<Chain>, Problem> {
+    row.chain.clone().map(serde_json::from_value).transpose().map_err(Problem::internal)
+}
+
+/// The claim is in a state that the action takes, and no papers are asked for.
+pub fn require(action: Action, row: &claim::Model) -> Result<(), Problem> {
+    if !action.from(row.community_id.is_some()).contains(&row.state.as_str()) {
+        return Err(Problem::invalid_transition(action.code(), &row.state));
+    }
+    let steps_on = matches!(action, Action::Endorse | Action::Review | Action::Approve | Action::Pay);
+    if steps_on && row.information_requested { Err(refusals::information_requested()) } else { Ok(()) }
+}
+
+/// Takes the part of the claim's next step: the capability of that step is held at its unit, by somebody with no other part in it.
+pub async fn take_next(tx: &Tx, act: &Act, row: &claim::Model) -> Result<Part, Problem> {
+    let chain = chain_of(row)?;
+    let (capability, part) = model::next_step(&row.state, row.community_id.is_some(), chain.as_ref(), row.steps_done).ok_or_else(|| Problem::invalid_transition("step", &row.state))?;
+    let place = claim::Entity::place(row);
+    act.person()?.require_at(capability, &place)?;
+    duties::take(tx, act, place, "claim", row.id, part).await?;
+    if matches!(part, Part::Approve | Part::Pay) && row.payee_person.as_ref() == Some(&act.person_key()) {
+        return Err(Problem::separation_of_duties(part.code(), "payee"));
+    }
+    Ok(part)
+}
+
+/// What the next step takes, as it is kept on the claim.
+fn next_capability(row: &claim::Model) -> Result<Option<String>, Problem> {
+    let chain = chain_of(row)?;
+    Ok(model::next_step(&row.state, row.community_id.is_some(), chain.as_ref(), row.steps_done).map(|(capability, _)| capability.code().to_owned()))
+}
+
+/// Writes the claim as it is after an action, with its audit event and its place in the timeline. Budget lines are changed after this.
+pub async fn put(tx: &Tx, act: &Act, action: &'static str, before: &claim::Model, mut after: claim::Model, comment: Option<String>) -> Result<claim::Model, Problem> {
+    after.version = before.version.saturating_add(1);
+    after.next_capability = next_capability(&after)?;
+    let after = tx.update::<claim::Entity, _>(claim::ActiveModel::from(after).reset_all()).await?;
+    let mut event =
+        Event::new(AUDIT.iter().find(|(code, _)| *code == action).map_or("claim.change", |(_, name)| *name), "claim", after.id, claim::Entity::place(&after)).before(before)?.after(&after)?;
+    event.reason.clone_from(&comment);
+    audit::record(tx, act, event).await?;
+    remember(tx, act, action, &after, comment).await?;
+    Ok(after)
+}
+
+/// The audit trail's name of each action.
+const AUDIT: [(&str, &str); 17] = [
+    ("draft", "claim.draft"),
+    ("change", "claim.change"),
+    ("submit", "claim.submit"),
+    ("endorse", "claim.endorse"),
+    ("review", "claim.review"),
+    ("approve", "claim.approve"),
+    ("pay", "claim.pay"),
+    ("return", "claim.return"),
+    ("request_info", "claim.request_info"),
+    ("provide_info", "claim.provide_info"),
+    ("reject", "claim.reject"),
+    ("withdraw", "claim.withdraw"),
+    ("expire", "claim.expire"),
+    ("refund", "claim.refund"),
+    ("reverse", "claim.reverse"),
+    ("batch", "claim.batch"),
+    ("bank_returned", "claim.bank_returned"),
+];
+
+/// Adds to the timeline.
+pub async fn remember(tx: &Tx, act: &Act, kind: &str, row: &claim::Model, comment: Option<String>) -> Result<claim_event::Model, Problem> {
+    let job = match &act.by {
+        Performer::Job { name, .. } => Some((*name).to_owned()),
+        Performer::Person(_) => None,
+    };
+    let event = claim_event::Model {
+        id: new_id(),
+        district_id: row.district_id,
+        street_id: row.street_id,
+        community_id: row.community_id,
+        claim_id: row.id,
+        kind: kind.to_owned(),
+        state: row.state.clone(),
+        comment,
+        user_id: act.user_id(),
+        person: act.person_key(),
+        job,
+        at: act.at,
+    };
+    tx.insert::<claim_event::Entity, _>(claim_event::ActiveModel::from(event).reset_all()).await
+}
+
+/// A claim as it leaves the way to payment: nothing reserved, no step open.
+pub fn released(row: &claim::Model, state: &str) -> claim::Model {
+    claim::Model { state: state.to_owned(), reserved: Fen::ZERO, information_requested: false, steps_done: 0, expires_on: None, bank_returned: None, ..row.clone() }
+}
+
+/// Gives back to the line what the claim held before.
+pub async fn release(tx: &Tx, before: &claim::Model) -> Result<(), Problem> {
+    if before.reserved.is_zero() {
+        return Ok(());
+    }
+    lines::reserve(tx, before.budget_line_id, before.reserved.checked_neg().map_err(Problem::internal)?).await
+}
+
+/// Tells who holds a capability at the claim's unit.
+pub async fn tell(tx: &Tx, act: &Act, row: &claim::Model, capability: Capability, kind: &'static str, words: (String, String)) -> Result<(), Problem> {
+    let place = claim::Entity::place(row);
+    notify(tx, act, Notice { place, capability, kind, subject_type: "claim", subject_id: row.id, zh: words.0, en: words.1 }).await?;
+    Ok(())
+}

@@ -1,0 +1,372 @@
+//! Claims: from a community's draft to a paid, reversible voucher, and those who try to cheat.
+
+use serde_json::{Value, json};
+
+use crate::on_both_databases;
+use crate::support::TestApp;
+use crate::support::street::{Street, ok};
+
+/// A street with a category that allows one item and forbids another, a line of the community and one of the street, and everybody a claim needs.
+struct Claims {
+    street: Street,
+    secretary: String,
+    item: String,
+    forbidden: String,
+    unknown: String,
+    community_line: String,
+    street_line: String,
+}
+
+impl Claims {
+    async fn open(app: &TestApp) -> Self {
+        let street = Street::open(app, "硚口区", "c-").await;
+        let mut items = Vec::new();
+        for (code, name) in [("F05", "场地费"), ("F99", "旅游"), ("F06", "讲课费")] {
+            items.push(ok(app.post(&street.first, "/expense-items", json!({"code": code, "name": name})).await, 201)["id"].as_str().unwrap().to_owned());
+        }
+        let category = json!({"code": "C01", "name": "基层党组织运行经费", "carry_over": "returns", "allowed_item_ids": [items[0]], "forbidden_item_ids": [items[1]]});
+        let category = ok(app.post(&street.first, "/categories", category).await, 201)["id"].as_str().unwrap().to_owned();
+        let lines = json!([
+            {"category_id": category, "community_id": street.community, "amount": "1000.00", "plan_item_ids": [street.plan_item]},
+            {"category_id": category, "amount": "30000.00", "plan_item_ids": [street.plan_item]}
+        ]);
+        let budget = street.budget(app, "31000.00", lines).await;
+        let line = |community: bool| {
+            let found = budget["lines"].as_array().unwrap().iter().find(|line| line["community_id"].is_string() == community).unwrap();
+            found["id"].as_str().unwrap().to_owned()
+        };
+        let receipt = json!({"date": "2017-01-03", "document_number": "财预1号", "amount": "31000.00", "lines": [{"category_id": category, "amount": "31000.00"}]});
+        ok(app.money(&street.accountant, "/receipts", receipt, "receipt").await, 201);
+        let secretary = street.person(app, "c-secretary", "community_secretary").await;
+        let (community_line, street_line) = (line(true), line(false));
+        Self { street, secretary, item: items[0].clone(), forbidden: items[1].clone(), unknown: items[2].clone(), community_line, street_line }
+    }
+
+    fn body(&self, community: bool, amount: &str) -> Value {
+        let mut body = json!({"budget_line_id": if community { &self.community_line } else { &self.street_line }, "kind": "activity", "title": "主题党日场地费",
+            "payee": {"kind": "supplier", "name": "示例文化馆", "account_number": "6299990000001234", "bank_name": "示例银行"}, "payment_method": "transfer",
+            "lines": [{"expense_item_id": self.item, "description": "场地半天", "amount": amount}], "submit": true});
+        if community {
+            body["community_id"] = json!(self.street.community);
+        }
+        body
+    }
+
+    async fn submitted(&self, app: &TestApp, community: bool, amount: &str) -> String {
+        let who = if community { &self.street.staff } else { &self.street.party_office };
+        ok(app.post(who, "/claims", self.body(community, amount)).await, 201)["id"].as_str().unwrap().to_owned()
+    }
+
+    /// Takes the next step as whoever's it is, with the version that is there.
+    async fn step(&self, app: &TestApp, who: &str, id: &str, action: &str) -> Value {
+        let etag = app.get(&self.street.accountant, &format!("/claims/{id}")).await.etag.unwrap();
+        ok(app.act(who, &format!("/claims/{id}/{action}"), &etag).await, 200)
+    }
+
+    async fn reasoned(&self, app: &TestApp, who: &str, id: &str, action: &str) -> crate::support::Answer {
+        let etag = app.get(&self.street.accountant, &format!("/claims/{id}")).await.etag.unwrap();
+        app.send(reqwest::Method::POST, &format!("/claims/{id}/{action}"), who, Some(json!({"reason": "须更正"})), &[("If-Match", &etag)]).await
+    }
+
+    async fn approved(&self, app: &TestApp, community: bool, amount: &str) -> String {
+        let id = self.submitted(app, community, amount).await;
+        if community {
+            self.step(app, &self.secretary, &id, "endorse").await;
+        }
+        self.step(app, &self.street.accountant, &id, "review").await;
+        self.step(app, &self.street.leader, &id, "approve").await;
+        id
+    }
+
+    async fn money(&self, app: &TestApp, who: &str, id: &str, action: &str, body: Value, key: &str) -> crate::support::Answer {
+        let etag = app.get(&self.street.accountant, &format!("/claims/{id}")).await.etag.unwrap();
+        app.send(reqwest::Method::POST, &format!("/claims/{id}/{action}"), who, Some(body), &[("If-Match", &etag), ("Idempotency-Key", key)]).await
+    }
+
+    async fn paid(&self, app: &TestApp, community: bool, amount: &str, key: &str) -> String {
+        let id = self.approved(app, community, amount).await;
+        ok(self.money(app, &self.street.cashier, &id, "pay", json!({"bank_reference": key}), key).await, 200);
+        id
+    }
+
+    async fn line(&self, app: &TestApp, community: bool) -> Value {
+        let id = if community { &self.community_line } else { &self.street_line };
+        ok(app.get(&self.street.accountant, &format!("/budget-lines/{id}")).await, 200)
+    }
+
+    async fn books_hold(&self, app: &TestApp) {
+        let answer = ok(app.get(&self.street.accountant, &format!("/ledger/verify?street_id={}", self.street.id)).await, 200);
+        assert_eq!(answer["holds"], json!(true), "{answer}");
+    }
+}
+
+on_both_databases! {
+    async fn a_communitys_claim_goes_through_five_hands_and_becomes_one_voucher(app: TestApp) {
+        let claims = Claims::open(app).await;
+        let made = ok(app.post(&claims.street.staff, "/claims", claims.body(true, "300.00")).await, 201);
+        assert_eq!((made["state"].as_str(), made["next_capability"].as_str()), (Some("submitted"), Some("claim.endorse")));
+        assert_eq!(made["next_actors"], json!([{"role": "community_secretary", "people": 1}]));
+        assert_eq!(made["payee_account_masked"], json!("6299*********234"));
+        assert!(!made.to_string().contains("6299990000001234"));
+        assert_eq!(claims.line(app, true).await["reserved"], json!("300.00"));
+        let id = made["id"].as_str().unwrap().to_owned();
+        let tasks = ok(app.get(&claims.secretary, "/me/tasks").await, 200);
+        assert!(tasks["data"].as_array().unwrap().iter().any(|task| task["id"] == json!(id) && task["action"] == json!("endorse")));
+        assert_eq!(claims.step(app, &claims.secretary, &id, "endorse").await["state"], json!("endorsed"));
+        assert_eq!(claims.step(app, &claims.street.accountant, &id, "review").await["state"], json!("reviewed"));
+        assert_eq!(claims.step(app, &claims.street.leader, &id, "approve").await["state"], json!("approved"));
+        let paid = ok(claims.money(app, &claims.street.cashier, &id, "pay", json!({"bank_reference": "B1"}), "pay").await, 200);
+        assert_eq!((paid["state"].as_str(), paid["reserved"].as_str()), (Some("paid"), Some("0.00")));
+        let line = claims.line(app, true).await;
+        assert_eq!((line["reserved"].as_str(), line["spent"].as_str(), line["available"].as_str()), (Some("0.00"), Some("300.00"), Some("700.00")));
+        let voucher = ok(app.get(&claims.street.accountant, &format!("/ledger/vouchers/{}", paid["voucher_id"].as_str().unwrap())).await, 200);
+        assert_eq!((voucher["prepared_by"].clone(), voucher["reviewed_by"].clone(), voucher["cashier"].clone()), (paid["reviewed_by"].clone(), paid["approved_by"].clone(), paid["paid_by"].clone()));
+        assert!(voucher["prepared_by"].is_string());
+        let timeline = ok(app.get(&claims.street.staff, &format!("/claims/{id}/timeline?sort=at")).await, 200);
+        let kinds: Vec<_> = timeline["data"].as_array().unwrap().iter().map(|event| event["kind"].as_str().unwrap().to_owned()).collect();
+        assert_eq!(kinds, ["draft", "submit", "endorse", "review", "approve", "pay"]);
+        let page = app.get(&claims.street.accountant, &format!("/claims/{id}/print")).await;
+        assert!(page.text.contains("报销单") && page.text.contains("300.00") && !page.text.contains("6299990000001234"));
+        claims.books_hold(app).await;
+    }
+
+    async fn every_way_out_releases_what_was_reserved(app: TestApp) {
+        let claims = Claims::open(app).await;
+        for action in ["return", "reject"] {
+            let id = claims.submitted(app, true, "1000.00").await;
+            assert_eq!(claims.line(app, true).await["available"], json!("0.00"));
+            let out = ok(claims.reasoned(app, &claims.secretary, &id, action).await, 200);
+            assert_eq!(out["reserved"], json!("0.00"));
+            assert_eq!(claims.line(app, true).await["available"], json!("1000.00"), "{action}");
+        }
+        let id = claims.submitted(app, true, "1000.00").await;
+        assert_eq!(claims.step(app, &claims.street.staff, &id, "withdraw").await["state"], json!("withdrawn"));
+        let id = claims.approved(app, true, "1000.00").await;
+        assert_eq!(ok(claims.reasoned(app, &claims.street.leader, &id, "return").await, 200)["state"], json!("draft"));
+        assert_eq!(claims.step(app, &claims.street.staff, &id, "submit").await["state"], json!("submitted"));
+        app.context.clocks.set("2017-06-01T01:00:00Z".parse().unwrap());
+        mingzhang::platform::jobs::sweep(&app.context, &mingzhang::app::registry()).await.unwrap();
+        assert_eq!(ok(app.get(&claims.street.accountant, &format!("/claims/{id}")).await, 200)["state"], json!("expired"));
+        assert_eq!(claims.line(app, true).await["available"], json!("1000.00"));
+        claims.books_hold(app).await;
+    }
+
+    async fn what_does_not_fit_the_line_is_refused_with_what_is_left(app: TestApp) {
+        let claims = Claims::open(app).await;
+        claims.submitted(app, true, "900.00").await;
+        let refused = app.post(&claims.street.staff, "/claims", claims.body(true, "100.01")).await;
+        assert_eq!(refused.code(), (409, "line_short"));
+        assert!(refused.text.contains("100.00"));
+        ok(app.post(&claims.street.staff, "/claims", claims.body(true, "100.00")).await, 201);
+    }
+
+    async fn many_people_at_the_last_hundred_get_exactly_what_fits(app: TestApp) {
+        let claims = Claims::open(app).await;
+        claims.submitted(app, true, "900.00").await;
+        let tries: Vec<_> = (0..20).map(|_| app.post(&claims.street.staff, "/claims", claims.body(true, "30.00"))).collect();
+        let answers = futures_util::future::join_all(tries).await;
+        let accepted = answers.iter().filter(|answer| answer.status == 201).count();
+        assert_eq!(accepted, 3);
+        assert!(answers.iter().filter(|answer| answer.status != 201).all(|answer| answer.code() == (409, "line_short") && answer.text.contains("10.00")));
+        assert_eq!(claims.line(app, true).await["available"], json!("10.00"));
+        claims.books_hold(app).await;
+    }
+
+    async fn items_that_the_category_forbids_or_does_not_allow_are_refused(app: TestApp) {
+        let claims = Claims::open(app).await;
+        for (item, code) in [(&claims.forbidden, "item_forbidden"), (&claims.unknown, "item_not_allowed")] {
+            let mut body = claims.body(true, "10.00");
+            body["lines"][0]["expense_item_id"] = json!(item);
+            assert_eq!(app.post(&claims.street.staff, "/claims", body).await.code(), (422, code));
+        }
+        let mut body = claims.body(true, "10.00");
+        body["budget_line_id"] = json!(claims.street_line);
+        let refused = app.post(&claims.street.staff, "/claims", body).await;
+        assert_eq!(refused.code(), (422, "unknown_reference"), "a community does not see the street's lines");
+        let mut body = claims.body(false, "10.00");
+        body["budget_line_id"] = json!(claims.community_line);
+        assert_eq!(app.post(&claims.street.party_office, "/claims", body).await.code(), (422, "line_of_another_unit"));
+    }
+
+    async fn nobody_holds_two_parts_and_nothing_is_approved_that_changed_since(app: TestApp) {
+        let claims = Claims::open(app).await;
+        let id = claims.submitted(app, false, "500.00").await;
+        claims.step(app, &claims.street.accountant, &id, "review").await;
+        let etag = app.get(&claims.street.accountant, &format!("/claims/{id}")).await.etag.unwrap();
+        let own = app.act(&claims.street.party_office, &format!("/claims/{id}/approve"), &etag).await;
+        assert_eq!(own.code(), (403, "separation_of_duties"));
+        assert_eq!(app.act(&claims.street.leader, &format!("/claims/{id}/approve"), "\"v1\"").await.code(), (412, "precondition_failed"));
+        claims.step(app, &claims.street.leader, &id, "approve").await;
+        assert_eq!(app.act(&claims.street.leader, &format!("/claims/{id}/approve"), &etag).await.code(), (412, "precondition_failed"));
+        assert_eq!(claims.reasoned(app, &claims.street.accountant, &id, "return").await.code(), (403, "forbidden"));
+        let etag = app.get(&claims.street.accountant, &format!("/claims/{id}")).await.etag.unwrap();
+        assert_eq!(app.act(&claims.street.party_office, &format!("/claims/{id}/withdraw"), &etag).await.code(), (409, "invalid_transition"));
+    }
+
+    async fn a_payee_neither_approves_nor_pays(app: TestApp) {
+        let claims = Claims::open(app).await;
+        let leader = ok(app.get(&claims.street.leader, "/me").await, 200);
+        let second = claims.street.person(app, "c-leader-2", "street_leader").await;
+        let mut body = claims.body(false, "500.00");
+        body["payee"]["user_id"] = leader["id"].clone();
+        let id = ok(app.post(&claims.street.party_office, "/claims", body).await, 201)["id"].as_str().unwrap().to_owned();
+        claims.step(app, &claims.street.accountant, &id, "review").await;
+        let etag = app.get(&claims.street.accountant, &format!("/claims/{id}")).await.etag.unwrap();
+        assert_eq!(app.act(&claims.street.leader, &format!("/claims/{id}/approve"), &etag).await.code(), (403, "separation_of_duties"));
+        claims.step(app, &second, &id, "approve").await;
+    }
+
+    async fn above_ten_thousand_the_minutes_are_needed_and_a_street_can_have_a_chain_of_two(app: TestApp) {
+        let claims = Claims::open(app).await;
+        let refused = app.post(&claims.street.party_office, "/claims", claims.body(false, "10000.01")).await;
+        assert_eq!(refused.code(), (422, "collective_decision_missing"));
+        let chain = json!({"street_id": claims.street.id, "effective_from": "2017-01-01", "expire_after_days": 30,
+            "bands": [{"approvers": ["claim.approve_small", "claim.approve"], "collective_decision": false}]});
+        ok(app.post(&claims.street.first, "/approval-chains", chain).await, 201);
+        let short = app.post(&claims.street.party_office, "/claims", claims.body(false, "20000.00")).await;
+        assert_eq!(short.code(), (422, "no_eligible_actor"), "one leader cannot give both approvals");
+        let office = claims.street.person(app, "c-office-2", "party_office").await;
+        let id = claims.submitted(app, false, "20000.00").await;
+        claims.step(app, &claims.street.accountant, &id, "review").await;
+        assert_eq!(claims.step(app, &office, &id, "approve").await["state"], json!("reviewed"));
+        let etag = app.get(&claims.street.accountant, &format!("/claims/{id}")).await.etag.unwrap();
+        assert_eq!(app.act(&office, &format!("/claims/{id}/approve"), &etag).await.code(), (403, "forbidden"));
+        assert_eq!(claims.step(app, &claims.street.leader, &id, "approve").await["state"], json!("approved"));
+    }
+
+    async fn papers_asked_for_stop_every_step_and_keep_the_reservation(app: TestApp) {
+        let claims = Claims::open(app).await;
+        let id = claims.submitted(app, true, "300.00").await;
+        claims.step(app, &claims.secretary, &id, "endorse").await;
+        ok(claims.reasoned(app, &claims.street.accountant, &id, "request-info").await, 200);
+        assert_eq!(claims.line(app, true).await["reserved"], json!("300.00"));
+        let etag = app.get(&claims.street.accountant, &format!("/claims/{id}")).await.etag.unwrap();
+        assert_eq!(app.act(&claims.street.accountant, &format!("/claims/{id}/review"), &etag).await.code(), (409, "information_requested"));
+        ok(claims.reasoned(app, &claims.street.staff, &id, "provide-info").await, 200);
+        assert_eq!(claims.reasoned(app, &claims.street.staff, &id, "provide-info").await.code(), (409, "nothing_requested"));
+        assert_eq!(claims.step(app, &claims.street.accountant, &id, "review").await["state"], json!("reviewed"));
+    }
+
+    async fn a_claim_is_paid_once_also_with_two_keys_at_once(app: TestApp) {
+        let claims = Claims::open(app).await;
+        let id = claims.approved(app, false, "500.00").await;
+        claims.submitted(app, false, "900.00").await;
+        let etag = app.get(&claims.street.accountant, &format!("/claims/{id}")).await.etag.unwrap();
+        let path = format!("/claims/{id}/pay");
+        let pay = async |key: &str| app.send(reqwest::Method::POST, &path, &claims.street.cashier, Some(json!({})), &[("If-Match", &etag), ("Idempotency-Key", key)]).await;
+        let answers = futures_util::future::join_all([pay("a"), pay("b"), pay("c"), pay("d")]).await;
+        assert_eq!(answers.iter().filter(|answer| answer.status == 200).count(), 1);
+        assert!(answers.iter().filter(|answer| answer.status != 200).all(|answer| answer.status == 412));
+        let line = claims.line(app, false).await;
+        assert_eq!((line["spent"].as_str(), line["reserved"].as_str()), (Some("500.00"), Some("900.00")));
+        claims.books_hold(app).await;
+    }
+
+    async fn refunds_give_back_at_most_what_was_paid_and_a_reversal_is_whole(app: TestApp) {
+        let claims = Claims::open(app).await;
+        let id = claims.paid(app, false, "500.00", "p1").await;
+        ok(claims.money(app, &claims.street.accountant, &id, "refunds", json!({"amount": "120.00", "reason": "退场地费"}), "r1").await, 201);
+        assert_eq!(claims.line(app, false).await["spent"], json!("380.00"));
+        let too_much = claims.money(app, &claims.street.accountant, &id, "refunds", json!({"amount": "380.01", "reason": "退"}), "r2").await;
+        assert_eq!(too_much.code(), (409, "refund_too_large"));
+        let reversed = claims.money(app, &claims.street.accountant, &id, "reverse", json!({"reason": "错"}), "r3").await;
+        assert_eq!(reversed.code(), (409, "not_reversible"));
+        let second = claims.paid(app, false, "700.00", "p2").await;
+        assert_eq!(claims.money(app, &claims.street.cashier, &second, "reverse", json!({"reason": "错"}), "r4").await.code(), (403, "forbidden"));
+        let reversed = ok(claims.money(app, &claims.street.accountant, &second, "reverse", json!({"reason": "付错"}), "r5").await, 200);
+        assert_eq!(reversed["state"], json!("reversed"));
+        assert_eq!(claims.line(app, false).await["spent"], json!("380.00"));
+        let red = ok(app.get(&claims.street.accountant, &format!("/ledger/vouchers/{}", reversed["reversal_voucher_id"].as_str().unwrap())).await, 200);
+        assert_eq!(red["reverses_id"], reversed["voucher_id"]);
+        assert!(red["lines"].as_array().unwrap().iter().any(|line| line["debit"] == json!("-700.00")));
+        claims.books_hold(app).await;
+    }
+
+    async fn a_batch_pays_by_the_banks_result_and_what_comes_back_can_be_paid_again(app: TestApp) {
+        let claims = Claims::open(app).await;
+        let template = json!({"code": "bx", "name": "示例银行报销", "definition": {"format": "csv", "extension": "csv", "columns": [{"source": "serial"}, {"source": "account_number"}, {"source": "holder_name"}, {"source": "amount"}]}});
+        let template = ok(app.post(&claims.street.first, "/bank-file-templates", template).await, 201)["id"].as_str().unwrap().to_owned();
+        let (one, two) = (claims.approved(app, false, "500.00").await, claims.approved(app, true, "200.00").await);
+        let batch = ok(app.money(&claims.street.cashier, "/payment-batches", json!({"template_id": template, "claim_ids": [one, two]}), "batch").await, 201);
+        assert_eq!((batch["count"].as_i64(), batch["sum"].as_str()), (Some(2), Some("700.00")));
+        assert_eq!(claims.money(app, &claims.street.cashier, &one, "pay", json!({}), "again").await.code(), (409, "in_batch"));
+        let path = format!("/payment-batches/{}", batch["id"].as_str().unwrap());
+        let file = app.get(&claims.street.cashier, &format!("{path}/file")).await;
+        assert!(file.text.contains("6299990000001234") && file.text.contains("示例文化馆"));
+        assert_eq!(file.text, app.get(&claims.street.cashier, &format!("{path}/file")).await.text);
+        assert_eq!(app.send(reqwest::Method::POST, &format!("{path}/void"), &claims.street.cashier, Some(json!({"reason": "x"})), &[("If-Match", "\"v1\"")]).await.code(), (403, "separation_of_duties"));
+        assert_eq!(claims.line(app, false).await["reserved"], json!("500.00"));
+        app.context.clocks.set("2017-02-06T01:00:00Z".parse().unwrap());
+        let rows: Vec<Vec<String>> = file.text.lines().map(|line| line.split(',').map(str::to_owned).collect()).collect();
+        let mut result = format!("批次号,{},笔数,2,金额,700.00,日期,2017-02-03\r\n序号,账号后四位,金额,结果,原因\r\n", batch["number"].as_str().unwrap());
+        for row in &rows {
+            let (outcome, reason) = if row[3] == "200.00" { ("退票", "账户已销户") } else { ("成功", "") };
+            result.push_str(&format!("{},1234,{},{outcome},{reason}\r\n", row[0], row[3]));
+        }
+        let import = async |text: String, key: &str, etag: &str| app.send_text(reqwest::Method::POST, &format!("{path}/results"), &claims.street.cashier, Some(text), &[("If-Match", etag), ("Idempotency-Key", key), ("Content-Type", "text/csv")]).await;
+        assert_eq!(import(result.replace("700.00", "701.00"), "i1", "\"v1\"").await.code(), (422, "result_mismatch"));
+        ok(import(result.clone(), "i2", "\"v1\"").await, 200);
+        assert_eq!(import(result, "i3", "\"v2\"").await.code(), (409, "invalid_transition"), "a result is imported once");
+        let paid = ok(app.get(&claims.street.accountant, &format!("/claims/{one}")).await, 200);
+        assert_eq!((paid["state"].as_str(), paid["paid_on"].as_str(), paid["value_date"].as_str()), (Some("paid"), Some("2017-02-03"), Some("2017-02-03")));
+        let back = ok(app.get(&claims.street.accountant, &format!("/claims/{two}")).await, 200);
+        assert_eq!((back["state"].as_str(), back["batch_id"].is_null(), back["bank_returned"].as_str()), (Some("approved"), true, Some("账户已销户")));
+        ok(claims.money(app, &claims.street.cashier, &two, "pay", json!({}), "two").await, 200);
+        claims.books_hold(app).await;
+    }
+
+    async fn bulk_approval_tells_an_outcome_for_each_and_checks_show_what_matters(app: TestApp) {
+        let claims = Claims::open(app).await;
+        let (one, two) = (claims.submitted(app, false, "3000.00").await, claims.submitted(app, false, "500.00").await);
+        claims.step(app, &claims.street.accountant, &one, "review").await;
+        let stranger = "0190a0b0-0000-7000-8000-000000000009";
+        let body = json!({"items": [{"id": one, "version": 3}, {"id": two, "version": 2}, {"id": stranger, "version": 1}]});
+        let outcomes = ok(app.post(&claims.street.leader, "/claims/approve", body.clone()).await, 200);
+        let told: Vec<_> = outcomes["outcomes"].as_array().unwrap().iter().map(|outcome| outcome["outcome"].as_str().unwrap().to_owned()).collect();
+        assert_eq!(told, ["approved", "invalid_transition", "not_found"]);
+        assert_eq!(ok(app.post(&claims.street.leader, "/claims/approve", body).await, 200)["outcomes"][0]["outcome"], json!("precondition_failed"));
+        let checks = ok(app.get(&claims.street.leader, &format!("/claims/{one}/checks")).await, 200);
+        assert_eq!((checks["line_available_after"].as_str(), checks["first_payee"].as_bool(), checks["round_sum"].as_bool(), checks["same_payee_recently"].as_i64()), (Some("26500.00"), Some(true), Some(true), Some(1)));
+    }
+
+    async fn a_draft_is_changed_copied_commented_and_urged_once_a_day(app: TestApp) {
+        let claims = Claims::open(app).await;
+        let id = claims.submitted(app, true, "300.00").await;
+        let path = format!("/claims/{id}");
+        let patch = |etag: &'static str| { let (path, token) = (path.clone(), claims.street.staff.clone()); async move { app.send(reqwest::Method::PATCH, &path, &token, Some(json!({"title": "更正"})), &[("If-Match", etag)]).await } };
+        assert_eq!(patch("\"v2\"").await.code(), (409, "invalid_transition"));
+        assert_eq!(app.act(&claims.street.staff, &format!("{path}/urge"), "\"v2\"").await.status, 200);
+        assert_eq!(app.act(&claims.street.staff, &format!("{path}/urge"), "\"v3\"").await.code(), (409, "urged_today"));
+        ok(app.post(&claims.secretary, &format!("{path}/comments"), json!({"text": "请附签到表。"})).await, 201);
+        let copy = ok(app.post(&claims.street.staff, &format!("{path}/copy"), json!({})).await, 201);
+        assert_eq!((copy["state"].as_str(), copy["copied_from"].as_str(), copy["amount"].as_str(), copy["reserved"].as_str()), (Some("draft"), Some(id.as_str()), Some("300.00"), Some("0.00")));
+        let path = format!("/claims/{}", copy["id"].as_str().unwrap());
+        let lines = json!({"title": "更正", "lines": [{"expense_item_id": claims.item, "description": "场地一天", "amount": "400.00"}]});
+        let changed = ok(app.send(reqwest::Method::PATCH, &path, &claims.street.staff, Some(lines), &[("If-Match", "\"v1\"")]).await, 200);
+        assert_eq!((changed["title"].as_str(), changed["amount"].as_str(), changed["lines"].as_array().unwrap().len()), (Some("更正"), Some("400.00"), 1));
+        let cash = json!({"payment_method": "cash", "title": "", "lines": []});
+        let mut body = claims.body(true, "0.00");
+        body["payment_method"] = cash["payment_method"].clone();
+        let faults = app.post(&claims.street.staff, "/claims", body).await;
+        assert_eq!(faults.code().0, 422);
+        let pointers: Vec<_> = faults.body["errors"].as_array().unwrap().iter().map(|fault| fault["pointer"].as_str().unwrap().to_owned()).collect();
+        assert!(pointers.contains(&"/payment_reason".to_owned()) && pointers.contains(&"/lines/0/amount".to_owned()), "{pointers:?}");
+        assert_eq!(app.post(&claims.street.staff, "/claims", { let mut body = claims.body(true, "1.00"); body["payee"].as_object_mut().unwrap().remove("account_number"); body }).await.code(), (422, "payee_account_missing"));
+    }
+
+    async fn a_sister_streets_people_see_no_claim(app: TestApp) {
+        let claims = Claims::open(app).await;
+        let id = claims.submitted(app, true, "300.00").await;
+        let other = Street::open(app, "江汉区", "o-").await;
+        for token in [&other.accountant, &other.leader, &other.first] {
+            assert_eq!(app.get(token, &format!("/claims/{id}")).await.code(), (404, "not_found"));
+            assert_eq!(ok(app.get(token, "/claims").await, 200)["data"], json!([]));
+        }
+        let street_claim = claims.submitted(app, false, "300.00").await;
+        assert_eq!(app.get(&claims.street.staff, &format!("/claims/{street_claim}")).await.code(), (404, "not_found"), "a community does not see the street's claims");
+        assert_eq!(app.act(&other.leader, &format!("/claims/{id}/approve"), "\"v2\"").await.code(), (404, "not_found"));
+        let mut body = claims.body(false, "1.00");
+        body["street_id"] = json!(other.id);
+        assert_eq!(app.post(&claims.street.party_office, "/claims", body).await.code(), (422, "unknown_reference"));
+    }
+}
