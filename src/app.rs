@@ -13,15 +13,16 @@ use utoipa::{Modify, OpenApi};
 use utoipa_actix_web::AppExt;
 use utoipa_swagger_ui::SwaggerUi;
 
-use crate::kernel::calendar::WorkingCalendar;
+use crate::kernel::calendar::SharedCalendar;
 use crate::kernel::clock::Clocks;
 use crate::kernel::crypto::KeyRing;
 use crate::kernel::problem::{Problem, ProblemBody};
 use crate::people::identity::{self, Authenticator, Passwords};
 use crate::people::tenancy;
 use crate::platform::audit::{self, Attempts};
+use crate::platform::calendar;
 use crate::platform::db::{Db, Reason};
-use crate::platform::http::{Context, Public, finish, observe, ok};
+use crate::platform::http::{Context, Public, RateGate, RateLimits, finish, limit, observe, ok};
 
 /// What the log keeps of a request: method, route, id and status; no address, no query, no words of a refusal, nothing personal.
 struct RequestSpan;
@@ -63,12 +64,12 @@ struct Description;
 pub fn context(db: Db, clocks: Clocks, keys: Arc<KeyRing>) -> Context {
     let authenticator = Arc::new(Authenticator::new(db.clone(), clocks.clone(), Arc::clone(&keys)));
     let attempts = Arc::new(Attempts::new(db.clone(), clocks.clone()));
-    Context { db, clocks, keys, calendar: Arc::new(WorkingCalendar::default()), authenticator, attempts }
+    Context { db, clocks, keys, calendar: SharedCalendar::default(), authenticator, attempts, rates: Arc::new(RateGate::new(RateLimits::default())) }
 }
 
 /// The routes of the API.
 fn api(config: &mut utoipa_actix_web::service_config::ServiceConfig) {
-    config.service(utoipa_actix_web::scope("/api/v1").configure(identity::routes::routes).configure(tenancy::routes::routes).configure(audit::routes::routes));
+    config.service(utoipa_actix_web::scope("/api/v1").configure(identity::routes::routes).configure(tenancy::routes::routes).configure(audit::routes::routes).configure(calendar::routes::routes));
 }
 
 /// The description of the API (OpenAPI 3.1).
@@ -119,6 +120,7 @@ pub fn serve(listener: std::net::TcpListener, context: Context, passwords: Passw
             .service(metrics)
             .service(SwaggerUi::new("/docs/{_:.*}").url("/openapi.json", description))
             .default_service(web::to(|| async { Err::<HttpResponse, _>(Problem::not_found()) }))
+            .wrap(from_fn(limit))
             .wrap(from_fn(observe))
             .wrap(from_fn(finish))
             .wrap(TracingLogger::<RequestSpan>::new())

@@ -12,8 +12,9 @@ use mingzhang::kernel::problem::Problem;
 use mingzhang::people::identity::Passwords;
 use mingzhang::people::identity::set_up::{FirstAdministrator, first_administrator};
 use mingzhang::platform::audit;
+use mingzhang::platform::calendar;
 use mingzhang::platform::db::{Db, DbSettings, Reason, Sql};
-use mingzhang::platform::http::Context;
+use mingzhang::platform::http::{Context, RateLimits};
 use mingzhang::settings::{LogFormat, MEANINGS, Settings};
 use mingzhang::{app, keys};
 use tracing_subscriber::EnvFilter;
@@ -175,7 +176,9 @@ async fn open(settings: &Settings) -> Result<Context, Failure> {
         return Err(Failure::Usage(format!("DATABASE_URL: 服务账号权限过大（{what}），请使用 mingzhang_app / the serving role is too strong ({what}): use mingzhang_app")));
     }
     let clocks = clocks(settings, &db).await?;
-    Ok(app::context(db, clocks, Arc::new(keys)))
+    let context = app::context(db, clocks, Arc::new(keys));
+    context.calendar.replace(calendar::load(&context.db).await?);
+    Ok(context)
 }
 
 #[derive(sea_orm::FromQueryResult)]
@@ -215,13 +218,16 @@ async fn serve(settings: &Settings) -> Result<(), Failure> {
         LogFormat::Json => subscriber.json().init(),
         LogFormat::Text => subscriber.init(),
     }
-    let context = open(settings).await?;
+    let limits = RateLimits { account: settings.rate_limit_per_minute, address: settings.rate_limit_anonymous_per_minute };
+    let context = open(settings).await?.with_rate_limits(limits);
     let sealing = tokio::spawn(audit::seal_forever(context.db.clone()));
+    let following = tokio::spawn(calendar::follow_forever(context.clone()));
     let listener = std::net::TcpListener::bind(&settings.bind).map_err(|error| Failure::Usage(format!("MINGZHANG_BIND {}: {error}", settings.bind)))?;
     eprintln!("http://{} · 文档 / documentation: http://{}/docs/", settings.bind, settings.bind);
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
     let server = app::serve(listener, context, Passwords::try_new()?, workers).map_err(Problem::internal)?;
     server.await.map_err(Problem::internal)?;
     sealing.abort();
+    following.abort();
     Ok(())
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use syn::visit::Visit;
 
 /// The floors, from the ground up. A folder uses those before it and itself.
-const FLOORS: [&str; 7] = ["kernel", "platform::db", "platform::http", "platform::audit", "people::tenancy", "people::identity", "top"];
+const FLOORS: [&str; 8] = ["kernel", "platform::db", "platform::http", "platform::audit", "platform::calendar", "people::tenancy", "people::identity", "top"];
 /// Used by nobody below them.
 const TOP: [&str; 5] = ["app", "keys", "settings", "main", "lib"];
 

@@ -2,8 +2,10 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
 mod audit;
+mod calendar;
 mod command_line;
 mod identity;
+mod limits;
 mod operations;
 mod permissions;
 mod scopes;
