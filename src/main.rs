@@ -38,6 +38,9 @@ enum Command {
     /// Users.
     #[command(subcommand)]
     User(User),
+    /// The audit trail.
+    #[command(subcommand)]
+    Audit(Audit),
     /// Keys.
     #[command(subcommand)]
     Keys(Keys),
@@ -70,6 +73,25 @@ struct CreateUser {
     /// The first password, to be changed at the first login.
     #[arg(long, env = "MINGZHANG_FIRST_PASSWORD", hide_env_values = true)]
     password: String,
+}
+
+#[derive(Subcommand)]
+enum Audit {
+    /// Recompute the chain of the audit trail; exit code 1 where it does not hold.
+    Verify {
+        /// How the result is told on stdout.
+        #[arg(long, value_enum, default_value_t = Output::Table)]
+        output: Output,
+    },
+}
+
+/// How a command tells its result.
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Output {
+    /// For people.
+    Table,
+    /// One JSON object, for programs.
+    Json,
 }
 
 #[derive(Subcommand)]
@@ -136,6 +158,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Health => health(&settings),
         Command::Migrate => migrate(&settings).await,
         Command::User(User::Create(new)) => create_user(&settings, new).await,
+        Command::Audit(Audit::Verify { output }) => verify_audit(&settings, output).await,
         Command::Serve => serve(&settings).await,
     }
 }
@@ -209,6 +232,20 @@ async fn create_user(settings: &Settings, new: CreateUser) -> Result<(), Failure
     tx.commit().await?;
     println!("{} {}", user.id, user.username);
     Ok(())
+}
+
+async fn verify_audit(settings: &Settings, output: Output) -> Result<(), Failure> {
+    let context = open(settings).await?;
+    let found = audit::verification(&context.db).await?;
+    if output == Output::Json {
+        println!("{}", serde_json::to_string(&found).map_err(Problem::internal)?);
+    } else {
+        println!("已封存 / sealed: {} · 待封存 / waiting: {} · 完整 / holds: {}", found.sealed, found.waiting, found.holds);
+    }
+    match found.first_fault {
+        None => Ok(()),
+        Some(fault) => Err(Failure::Refused(format!("审计记录在第 {0} 位不符：{1} / the audit trail does not hold at {0}: {1}", fault.position, fault.event_id))),
+    }
 }
 
 async fn serve(settings: &Settings) -> Result<(), Failure> {

@@ -7,6 +7,7 @@ mod command_line;
 mod identity;
 mod limits;
 mod operations;
+mod patch;
 mod permissions;
 mod scopes;
 mod support;

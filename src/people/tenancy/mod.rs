@@ -2,6 +2,7 @@
 
 pub mod entity;
 mod open;
+mod rename;
 pub mod routes;
 
 pub use entity::org_unit;

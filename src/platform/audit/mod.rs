@@ -5,7 +5,7 @@ pub mod entity;
 pub mod routes;
 mod seal;
 
-pub use seal::{Fault, seal, seal_forever, verify};
+pub use seal::{Fault, Verification, seal, seal_forever, verification, verify};
 
 use async_trait::async_trait;
 use chrono::{DateTime, DurationRound, TimeDelta};

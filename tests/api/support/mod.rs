@@ -179,7 +179,8 @@ impl TestApp {
             request = request.bearer_auth(token);
         }
         if let Some(body) = body {
-            request = request.header("Content-Type", "application/json").body(body);
+            let named = headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type"));
+            request = if named { request } else { request.header("Content-Type", "application/json") }.body(body);
         }
         for (name, value) in headers {
             request = request.header(*name, *value);
