@@ -22,7 +22,7 @@ use crate::people::tenancy;
 use crate::platform::audit::{self, Attempts};
 use crate::platform::calendar;
 use crate::platform::db::{Db, Reason};
-use crate::platform::http::{Context, Public, RateGate, RateLimits, finish, limit, observe, ok};
+use crate::platform::http::{Complete, Context, Public, RateGate, RateLimits, errors_page, finish, limit, observe, ok};
 
 /// What the log keeps of a request: method, route, id and status; no address, no query, no words of a refusal, nothing personal.
 struct RequestSpan;
@@ -75,7 +75,8 @@ fn api(config: &mut utoipa_actix_web::service_config::ServiceConfig) {
 /// The description of the API (OpenAPI 3.1).
 #[must_use]
 pub fn openapi() -> utoipa::openapi::OpenApi {
-    let (_, description) = App::new().into_utoipa_app().openapi(Description::openapi()).configure(api).split_for_parts();
+    let (_, mut description) = App::new().into_utoipa_app().openapi(Description::openapi()).configure(api).split_for_parts();
+    Complete.modify(&mut description);
     description
 }
 
@@ -92,6 +93,12 @@ async fn ready(_public: Public, context: web::Data<Context>) -> Result<HttpRespo
     tx.rollback().await?;
     let clock = context.clocks.is_set().then(|| context.clocks.business_now());
     Ok(ok(&serde_json::json!({"status": "ready", "business_clock_set_to": clock})))
+}
+
+/// Every refusal with its code: where `type` of a problem leads.
+#[get("/docs/errors")]
+async fn errors(_public: Public) -> HttpResponse {
+    HttpResponse::Ok().content_type("text/html; charset=utf-8").body(errors_page())
 }
 
 /// Prometheus metrics.
@@ -113,11 +120,13 @@ pub fn serve(listener: std::net::TcpListener, context: Context, passwords: Passw
     }
     let (context, passwords) = (web::Data::new(context), web::Data::new(passwords));
     let server = HttpServer::new(move || {
-        let (app, description) =
+        let (app, mut description) =
             App::new().app_data(context.clone()).app_data(passwords.clone()).app_data(handle.clone()).into_utoipa_app().openapi(Description::openapi()).configure(api).split_for_parts();
+        Complete.modify(&mut description);
         app.service(live)
             .service(ready)
             .service(metrics)
+            .service(errors)
             .service(SwaggerUi::new("/docs/{_:.*}").url("/openapi.json", description))
             .default_service(web::to(|| async { Err::<HttpResponse, _>(Problem::not_found()) }))
             .wrap(from_fn(limit))

@@ -4,6 +4,8 @@
 mod body;
 mod context;
 mod cursor;
+mod description;
+mod errors_page;
 mod export;
 mod extract;
 mod idempotency;
@@ -16,6 +18,8 @@ mod write;
 
 pub use body::{Body, Nothing, read_json};
 pub use context::{AttemptLog, Authenticate, Context};
+pub use description::Complete;
+pub use errors_page::{KnownRefusal, errors_page, known_refusals};
 pub use extract::Public;
 pub use limits::{RateGate, RateLimits, limit};
 pub use list::{ListPage, ListRequest, SortColumn};
