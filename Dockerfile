@@ -4,6 +4,7 @@ WORKDIR /build
 COPY Cargo.toml Cargo.lock ./
 COPY migration migration
 COPY src src
+COPY docs docs
 # Only the server is built; the manifests name the tests, so their places must exist.
 RUN mkdir -p tests/api && echo '//! none' | tee tests/api/main.rs tests/house.rs >/dev/null
 RUN cargo build --release --locked --bin mingzhang

@@ -15,15 +15,16 @@ use utoipa_swagger_ui::SwaggerUi;
 
 use crate::funds::{bank, budget, claim, closing, ledger, spending, stipend};
 use crate::kernel::access::Scope;
-use crate::kernel::calendar::WorkingCalendar;
+use crate::kernel::calendar::SharedCalendar;
 use crate::kernel::clock::Clocks;
 use crate::kernel::crypto::KeyRing;
 use crate::kernel::problem::{Problem, ProblemBody};
 use crate::people::identity::{self, Authenticator, Directory, Passwords};
 use crate::people::tenancy;
 use crate::platform::audit::{self, Attempts};
+use crate::platform::calendar;
 use crate::platform::db::{Db, Reason};
-use crate::platform::http::{Context, Public, finish, observe, ok};
+use crate::platform::http::{Complete, Context, Public, RateGate, RateLimits, errors_page, finish, limit, observe, ok};
 use crate::platform::jobs::{self, Registry};
 use crate::platform::notification;
 use crate::platform::tasks::{self, TaskSources};
@@ -70,7 +71,7 @@ pub fn context(db: Db, clocks: Clocks, keys: Arc<KeyRing>) -> Context {
     let authenticator = Arc::new(Authenticator::new(db.clone(), clocks.clone(), Arc::clone(&keys)));
     let attempts = Arc::new(Attempts::new(db.clone(), clocks.clone()));
     let recipients = Arc::new(Directory::new(db.clone(), clocks.clone()));
-    Context { db, clocks, keys, calendar: Arc::new(WorkingCalendar::default()), authenticator, attempts, recipients }
+    Context { db, clocks, keys, calendar: SharedCalendar::default(), authenticator, attempts, recipients, rates: Arc::new(RateGate::new(RateLimits::default())) }
 }
 
 /// The jobs of this deployment.
@@ -105,6 +106,7 @@ fn api(config: &mut utoipa_actix_web::service_config::ServiceConfig) {
             .configure(identity::routes::routes)
             .configure(tenancy::routes::routes)
             .configure(audit::routes::routes)
+            .configure(calendar::routes::routes)
             .configure(notification::routes::routes)
             .configure(tasks::routes::routes)
             .configure(plan::routes::routes)
@@ -126,7 +128,8 @@ fn api(config: &mut utoipa_actix_web::service_config::ServiceConfig) {
 /// The description of the API (OpenAPI 3.1).
 #[must_use]
 pub fn openapi() -> utoipa::openapi::OpenApi {
-    let (_, description) = App::new().into_utoipa_app().openapi(Description::openapi()).configure(api).split_for_parts();
+    let (_, mut description) = App::new().into_utoipa_app().openapi(Description::openapi()).configure(api).split_for_parts();
+    Complete.modify(&mut description);
     description
 }
 
@@ -143,6 +146,12 @@ async fn ready(_public: Public, context: web::Data<Context>) -> Result<HttpRespo
     tx.rollback().await?;
     let clock = context.clocks.is_set().then(|| context.clocks.business_now());
     Ok(ok(&serde_json::json!({"status": "ready", "business_clock_set_to": clock})))
+}
+
+/// Every refusal with its code: where `type` of a problem leads.
+#[get("/docs/errors")]
+async fn errors(_public: Public) -> HttpResponse {
+    HttpResponse::Ok().content_type("text/html; charset=utf-8").body(errors_page())
 }
 
 /// Prometheus metrics.
@@ -173,7 +182,7 @@ pub fn serve_jobs(listener: std::net::TcpListener, context: Context, passwords: 
     }
     let (context, passwords) = (web::Data::new(context), web::Data::new(passwords));
     let server = HttpServer::new(move || {
-        let (app, description) = App::new()
+        let (app, mut description) = App::new()
             .app_data(context.clone())
             .app_data(passwords.clone())
             .app_data(handle.clone())
@@ -183,11 +192,14 @@ pub fn serve_jobs(listener: std::net::TcpListener, context: Context, passwords: 
             .openapi(Description::openapi())
             .configure(api)
             .split_for_parts();
+        Complete.modify(&mut description);
         app.service(live)
             .service(ready)
             .service(metrics)
+            .service(errors)
             .service(SwaggerUi::new("/docs/{_:.*}").url("/openapi.json", description))
             .default_service(web::to(|| async { Err::<HttpResponse, _>(Problem::not_found()) }))
+            .wrap(from_fn(limit))
             .wrap(from_fn(observe))
             .wrap(from_fn(finish))
             .wrap(TracingLogger::<RequestSpan>::new())

@@ -12,8 +12,10 @@ use mingzhang::kernel::clock::Clocks;
 use mingzhang::kernel::problem::Problem;
 use mingzhang::people::identity::Passwords;
 use mingzhang::people::identity::set_up::{FirstAdministrator, first_administrator};
+use mingzhang::platform::audit;
+use mingzhang::platform::calendar;
 use mingzhang::platform::db::{Db, DbSettings, Reason, Sql};
-use mingzhang::platform::http::Context;
+use mingzhang::platform::http::{Context, RateLimits};
 use mingzhang::platform::jobs::{self, Registry};
 use mingzhang::settings::{LogFormat, MEANINGS, Settings};
 use mingzhang::{app, keys};
@@ -38,6 +40,9 @@ enum Command {
     /// Users.
     #[command(subcommand)]
     User(User),
+    /// The audit trail.
+    #[command(subcommand)]
+    Audit(Audit),
     /// Keys.
     #[command(subcommand)]
     Keys(Keys),
@@ -113,6 +118,16 @@ enum Output {
     Table,
     /// One JSON object.
     Json,
+}
+
+#[derive(Subcommand)]
+enum Audit {
+    /// Recompute the chain of the audit trail; exit code 1 where it does not hold.
+    Verify {
+        /// How the result is told on stdout.
+        #[arg(long, value_enum, default_value_t = Output::Table)]
+        output: Output,
+    },
 }
 
 #[derive(Subcommand)]
@@ -200,6 +215,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Ledger(Ledger::Verify(arguments)) => verify_ledger(&settings, arguments).await,
         Command::User(User::Create(new)) => create_user(&settings, new).await,
         Command::Job(JobCommand::Run(run)) => run_job(&settings, run).await,
+        Command::Audit(Audit::Verify { output }) => verify_audit(&settings, output).await,
         Command::Serve => serve(&settings).await,
     }
 }
@@ -240,7 +256,9 @@ async fn open(settings: &Settings) -> Result<Context, Failure> {
         return Err(Failure::Usage(format!("DATABASE_URL: 服务账号权限过大（{what}），请使用 mingzhang_app / the serving role is too strong ({what}): use mingzhang_app")));
     }
     let clocks = clocks(settings, &db).await?;
-    Ok(app::context(db, clocks, Arc::new(keys)))
+    let context = app::context(db, clocks, Arc::new(keys));
+    context.calendar.replace(calendar::load(&context.db).await?);
+    Ok(context)
 }
 
 #[derive(sea_orm::FromQueryResult)]
@@ -321,6 +339,20 @@ async fn create_user(settings: &Settings, new: CreateUser) -> Result<(), Failure
     Ok(())
 }
 
+async fn verify_audit(settings: &Settings, output: Output) -> Result<(), Failure> {
+    let context = open(settings).await?;
+    let found = audit::verification(&context.db).await?;
+    if output == Output::Json {
+        println!("{}", serde_json::to_string(&found).map_err(Problem::internal)?);
+    } else {
+        println!("已封存 / sealed: {} · 待封存 / waiting: {} · 完整 / holds: {}", found.sealed, found.waiting, found.holds);
+    }
+    match found.first_fault {
+        None => Ok(()),
+        Some(fault) => Err(Failure::Refused(format!("审计记录在第 {0} 位不符：{1} / the audit trail does not hold at {0}: {1}", fault.position, fault.event_id))),
+    }
+}
+
 async fn serve(settings: &Settings) -> Result<(), Failure> {
     let context = open(settings).await?;
     serve_context(settings, context).await
@@ -333,8 +365,11 @@ async fn serve_context(settings: &Settings, context: Context) -> Result<(), Fail
         LogFormat::Json => subscriber.json().init(),
         LogFormat::Text => subscriber.init(),
     }
+    let limits = RateLimits { account: settings.rate_limit_per_minute, address: settings.rate_limit_anonymous_per_minute };
+    let context = context.with_rate_limits(limits);
     let (stop, stopped) = jobs::stop_switch();
     let registry = app::registry().with_pay_hour(settings.pay_hour);
+    let following = tokio::spawn(calendar::follow_forever(context.clone()));
     let background = [
         tokio::spawn(jobs::seal_forever(context.clone(), stopped.clone())),
         tokio::spawn(jobs::deliver_forever(context.clone(), stopped.clone())),
@@ -345,6 +380,7 @@ async fn serve_context(settings: &Settings, context: Context) -> Result<(), Fail
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
     let server = app::serve_jobs(listener, context, Passwords::try_new()?, registry, workers).map_err(Problem::internal)?;
     server.await.map_err(Problem::internal)?;
+    following.abort();
     // Requests are finished; now the slots that are running.
     stop.send_replace(true);
     for work in background {

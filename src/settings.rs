@@ -27,6 +27,10 @@ pub struct Settings {
     pub time_zone: chrono_tz::Tz,
     /// When held slots are tried again each day, in the deployment's time zone: `09:00`.
     pub pay_hour: NaiveTime,
+    /// Requests a minute of one account; 0: no limit.
+    pub rate_limit_per_minute: u32,
+    /// Requests a minute of one address without a good token; 0: no limit.
+    pub rate_limit_anonymous_per_minute: u32,
     /// `text` or `json`.
     pub log_format: LogFormat,
     /// Which events are logged, as of `tracing-subscriber`'s filter.
@@ -53,6 +57,8 @@ impl Default for Settings {
             clock: None,
             time_zone: chrono_tz::Asia::Shanghai,
             pay_hour: NaiveTime::from_hms_opt(9, 0, 0).unwrap_or_default(),
+            rate_limit_per_minute: 1200,
+            rate_limit_anonymous_per_minute: 600,
             log_format: LogFormat::Text,
             log_filter: "info".to_owned(),
         }
@@ -60,7 +66,7 @@ impl Default for Settings {
 }
 
 /// Names that begin with `MINGZHANG_` and are not settings: keys, and switches of the tests.
-const NOT_SETTINGS: [&str; 8] = ["config", "write_permissions", "first_password", "jwt_keys", "encryption_keys", "lookup_key", "signing_keys", "require_postgres"];
+const NOT_SETTINGS: [&str; 9] = ["config", "write_permissions", "first_password", "write_errors", "jwt_keys", "encryption_keys", "lookup_key", "signing_keys", "require_postgres"];
 
 impl Settings {
     /// Reads the settings: defaults, then the file that `MINGZHANG_CONFIG` names, then the environment.
@@ -113,7 +119,7 @@ impl Settings {
 }
 
 /// Every setting with its meaning, for `mingzhang config`.
-pub const MEANINGS: [(&str, &str, &str); 9] = [
+pub const MEANINGS: [(&str, &str, &str); 11] = [
     ("DATABASE_URL", "PostgreSQL or SQLite", "SQLite at <data dir>/mingzhang.db"),
     ("MINGZHANG_MIGRATE_DATABASE_URL", "the owner's connection, PostgreSQL", "–"),
     ("MINGZHANG_DATA_DIR", "the folder of the embedded database and its keys", "data"),
@@ -121,6 +127,8 @@ pub const MEANINGS: [(&str, &str, &str); 9] = [
     ("MINGZHANG_CLOCK", "the business clock, on demo and test databases only (RFC 3339)", "the real time"),
     ("MINGZHANG_TIME_ZONE", "the deployment's time zone", "Asia/Shanghai"),
     ("MINGZHANG_PAY_HOUR", "when held job slots are tried again each day, hh:mm", "09:00"),
+    ("MINGZHANG_RATE_LIMIT_PER_MINUTE", "requests a minute of one account; 0: no limit", "1200"),
+    ("MINGZHANG_RATE_LIMIT_ANONYMOUS_PER_MINUTE", "requests a minute of one address that is not logged in (behind a proxy: of all such); 0: no limit", "600"),
     ("MINGZHANG_LOG_FORMAT", "text or json", "text"),
     ("MINGZHANG_LOG_FILTER", "which events are logged", "info"),
 ];

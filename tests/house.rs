@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 use syn::visit::Visit;
 
 /// The floors, from the ground up. A folder uses those before it and itself.
-const FLOORS: [&str; 19] = [
+const FLOORS: [&str; 20] = [
     "kernel",
     "platform::db",
     "platform::http",
     "platform::sheet",
     "platform::audit",
+    "platform::calendar",
     "platform::notification",
     "platform::jobs",
     "platform::tasks",

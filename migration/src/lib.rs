@@ -5,6 +5,7 @@ pub use sea_orm_migration::prelude::*;
 mod ddl;
 mod m20260101_000001_platform;
 mod m20260101_000002_people;
+mod m20260101_000003_calendar;
 mod m20260101_000004_plan_and_spending;
 mod m20260101_000005_ledger;
 mod m20260101_000006_budget;
@@ -25,6 +26,7 @@ impl MigratorTrait for Migrator {
         vec![
             Box::new(m20260101_000001_platform::Migration),
             Box::new(m20260101_000002_people::Migration),
+            Box::new(m20260101_000003_calendar::Migration),
             Box::new(m20260101_000004_plan_and_spending::Migration),
             Box::new(m20260101_000005_ledger::Migration),
             Box::new(m20260101_000006_budget::Migration),

@@ -1,22 +1,71 @@
 //! Working days by the State Council's notices, with make-up days. 2004 to 2026 come with the program; later years are data that the deployment adds, and they win.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use chinese_holiday::{Ymd, chinese_holiday};
 use chrono::{Datelike, Days, NaiveDate};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::problem::Problem;
 
 /// No notice is known for a year, so its working days are not known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("没有 {0} 年的工作日历，请先导入国务院办公厅的放假安排 (the working days of {0} are not known: add the State Council's notice of that year)")]
 pub struct UnknownYear(pub i32);
 
+impl From<UnknownYear> for Problem {
+    fn from(UnknownYear(year): UnknownYear) -> Self {
+        Self::new(422, "calendar_year_unknown", "没有该年的工作日历", "The working days of that year are not known").detail(
+            format!("没有 {year} 年的工作日历，不能推算工作日。请由区管理员录入国务院办公厅该年的放假安排（POST /api/v1/calendar-years）。"),
+            format!("The working days of {year} are not known. The district's administrator records the State Council's notice of that year (POST /api/v1/calendar-years)."),
+        )
+    }
+}
+
 /// What a day is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum DayKind {
     /// People work, also on a weekend that makes up for a holiday.
     Working,
     /// A rest day.
     Rest,
+}
+
+impl DayKind {
+    /// The identifier in the API and the database.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Working => "working",
+            Self::Rest => "rest",
+        }
+    }
+
+    /// The kind with this identifier; the database holds no third.
+    #[must_use]
+    pub fn of_code(code: &str) -> Self {
+        if code == "working" { Self::Working } else { Self::Rest }
+    }
+}
+
+/// The calendar that a running server counts by, replaced as a whole when a year is recorded. Cloning it shares it.
+#[derive(Clone, Debug, Default)]
+pub struct SharedCalendar(Arc<RwLock<Arc<WorkingCalendar>>>);
+
+impl SharedCalendar {
+    /// The calendar as it is now: one act counts by one calendar from its beginning to its end.
+    #[must_use]
+    pub fn now(&self) -> Arc<WorkingCalendar> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Puts another in its place.
+    pub fn replace(&self, calendar: WorkingCalendar) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(calendar);
+    }
 }
 
 /// The working days.
@@ -124,6 +173,13 @@ mod tests {
         assert_eq!(calendar.is_working_day(day("2003-12-31")), Err(UnknownYear(2003)));
         assert_eq!(calendar.is_working_day(day("2026-12-26")), Err(UnknownYear(2026)));
         assert_eq!(calendar.add_working_days(day("2026-12-24"), 3), Err(UnknownYear(2026)));
+    }
+
+    #[test]
+    fn an_unknown_year_is_told_as_a_problem_that_names_it() {
+        let problem = Problem::from(UnknownYear(2031));
+        assert_eq!((problem.status, problem.code), (422, "calendar_year_unknown"));
+        assert!(problem.detail.zh.contains("2031 年") && problem.detail.en.contains("2031"));
     }
 
     #[test]

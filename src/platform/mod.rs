@@ -1,6 +1,7 @@
 //! What any service needs: the database behind its scopes, HTTP, tables that people upload, the audit trail, notices, jobs, tasks. It knows no noun of the field.
 
 pub mod audit;
+pub mod calendar;
 pub mod db;
 pub mod http;
 pub mod jobs;

@@ -17,6 +17,8 @@ on_both_databases! {
         let db = &app.context.db;
         assert_eq!((audit::seal(db).await.unwrap(), audit::seal(db).await.unwrap()), (4, 0));
         assert_eq!(audit::verify(db).await.unwrap(), None);
+        let found = app.get(&token, "/audit-events/verification").await;
+        assert_eq!(found.body, json!({"sealed": 4, "waiting": 0, "holds": true, "first_fault": null}), "{}", found.text);
     }
 
     async fn who_may_not_read_the_trail_is_refused(app: TestApp) {
@@ -27,6 +29,18 @@ on_both_databases! {
         app.post(&first, "/role-assignments", json!({"user_id": user, "role": "street_admin", "unit_id": street})).await;
         assert_eq!(app.get(&token, "/audit-events").await.code(), (403, "forbidden"));
     }
+}
+
+#[actix_web::test]
+async fn an_event_written_past_the_chain_is_found() {
+    let app = TestApp::on_sqlite().await;
+    let token = app.administrator("硚口区", "first").await;
+    let tx = app.context.db.write_as_system(Reason::SetUp).await.unwrap();
+    tx.try_execute(Sql::both("DELETE FROM audit_queue WHERE event_id = (SELECT max(event_id) FROM audit_queue)"), Vec::new()).await.unwrap();
+    tx.commit().await.unwrap();
+    audit::seal(&app.context.db).await.unwrap();
+    let found = app.get(&token, "/audit-events/verification").await.body;
+    assert_eq!((&found["holds"], &found["first_fault"]["position"], &found["sealed"]), (&json!(false), &json!(4), &json!(3)));
 }
 
 #[actix_web::test]

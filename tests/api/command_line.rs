@@ -25,6 +25,20 @@ fn two_administrators_are_made_and_a_third_is_refused() {
     std::fs::remove_dir_all(folder).unwrap();
 }
 
+#[actix_web::test]
+async fn the_audit_trail_is_verified_from_the_command_line() {
+    let folder = std::env::temp_dir().join(format!("mingzhang-test-{}", uuid::Uuid::now_v7()));
+    mingzhang(&folder, &["user", "create", "--district", "硚口区", "--username", "first", "--name", "管理员"]);
+    let output = mingzhang(&folder, &["audit", "verify", "--output", "json"]);
+    let found: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((output.status.code(), found), (Some(0), serde_json::json!({"sealed": 0, "waiting": 3, "holds": true, "first_fault": null})));
+    let by_hand = sea_orm::Database::connect(format!("sqlite://{}", folder.join("mingzhang.db").display())).await.unwrap();
+    sea_orm::ConnectionTrait::execute_unprepared(&by_hand, "DELETE FROM audit_queue").await.unwrap();
+    by_hand.close().await.unwrap();
+    assert_eq!(mingzhang(&folder, &["audit", "verify"]).status.code(), Some(1), "an event that nobody will seal");
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
 #[test]
 fn an_unknown_job_is_refused_and_wrong_usage_is_told_apart() {
     let folder = std::env::temp_dir().join(format!("mingzhang-test-{}", uuid::Uuid::now_v7()));

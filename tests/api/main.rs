@@ -4,13 +4,16 @@
 mod audit;
 mod bank;
 mod books;
+mod calendar;
 mod claims;
 mod command_line;
 mod demo;
 mod identity;
 mod jobs;
+mod limits;
 mod notification;
 mod operations;
+mod patch;
 mod permissions;
 mod scopes;
 mod stipends;

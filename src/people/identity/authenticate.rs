@@ -120,4 +120,8 @@ impl Authenticate for Authenticator {
         let tx = self.db.read_as_system(Reason::Authenticate).await?;
         self.read(&tx, claims.sub, claims.sid).await
     }
+
+    fn account(&self, token: &str) -> Option<Uuid> {
+        self.keys.verify_token::<Claims>(token, ISSUER, AUDIENCE).ok().map(|claims| claims.sub)
+    }
 }

@@ -1,7 +1,7 @@
 //! `auth`, `me`, `users`, `role-assignments`.
 
 use actix_web::http::header::USER_AGENT;
-use actix_web::{HttpRequest, HttpResponse, get, post, web};
+use actix_web::{HttpRequest, HttpResponse, get, patch, post, web};
 use chrono::{DateTime, NaiveDate, Utc};
 use sea_orm::FromQueryResult;
 use sea_orm::QueryFilter;
@@ -41,6 +41,7 @@ impl Body for Login {}
 /// A refresh token.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"refresh_token": "R2V0IG9uZSBmcm9tIGF1dGgvbG9naW4"}))]
 pub struct Refresh {
     /// The refresh token, good for one use.
     pub refresh_token: String,
@@ -51,6 +52,7 @@ impl Body for Refresh {}
 /// A change of one's own password.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"old_password": "correct horse battery staple", "new_password": "a much longer secret phrase 2"}))]
 pub struct PasswordChange {
     /// The password until now.
     pub old_password: String,
@@ -87,17 +89,17 @@ async fn refresh(_public: Public, context: web::Data<Context>, request: HttpRequ
 /// Ends this login.
 #[utoipa::path(tag = "auth", responses((status = 204, description = "The login is ended"), Refusals))]
 #[post("/auth/logout")]
-async fn log_out(actor: Actor, context: web::Data<Context>) -> Result<HttpResponse, Problem> {
-    end_login(&context, &actor, actor.session_id, "logout").await?;
+async fn log_out(actor: Actor, context: web::Data<Context>, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    end_login(&context, &actor, actor.session_id, "logout", request_id(&request)).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
-async fn end_login(context: &Context, actor: &Actor, session: Uuid, reason: &'static str) -> Result<(), Problem> {
+async fn end_login(context: &Context, actor: &Actor, session: Uuid, reason: &'static str, request_id: String) -> Result<(), Problem> {
     let tx = context.db.write_as_system(Reason::Login).await?;
     if login::end_sessions(&tx, actor.user_id, Some(session), reason, context.clocks.wall()).await? == 0 {
         return Err(Problem::not_found());
     }
-    let act = context.act(crate::kernel::act::Performer::Person(actor.clone()), String::new(), None);
+    let act = context.act(crate::kernel::act::Performer::Person(actor.clone()), request_id, None);
     crate::platform::audit::record(&tx, &act, crate::platform::audit::Event::new("session.end", "session", session, actor.home)).await?;
     tx.commit().await
 }
@@ -114,6 +116,7 @@ async fn change_password(actor: Actor, context: web::Data<Context>, passwords: w
 /// One's password, to turn the second factor on.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(example = json!({"password": "correct horse battery staple"}))]
 pub struct TotpStart {
     /// One's password.
     pub password: String,
@@ -192,9 +195,9 @@ async fn list_sessions(actor: Actor, context: web::Data<Context>) -> Result<Http
 /// Ends one of one's own logins.
 #[utoipa::path(tag = "auth", responses((status = 204, description = "The login is ended"), Refusals))]
 #[post("/auth/sessions/{id}/end")]
-async fn end_session(actor: Actor, context: web::Data<Context>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
+async fn end_session(actor: Actor, context: web::Data<Context>, request: HttpRequest, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     let id = Uuid::parse_str(&id).map_err(|_form| Problem::not_found())?;
-    end_login(&context, &actor, id, "ended").await?;
+    end_login(&context, &actor, id, "ended", request_id(&request)).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -299,6 +302,28 @@ impl Body for NewUser {
     }
 }
 
+/// What of a user may be changed.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"display_name": "张三"}))]
+pub struct UserChange {
+    /// The name that colleagues see, at most 60 characters.
+    #[schema(required = false)]
+    pub display_name: String,
+}
+
+impl From<&user::Model> for UserChange {
+    fn from(row: &user::Model) -> Self {
+        Self { display_name: row.display_name.clone() }
+    }
+}
+
+impl Body for UserChange {
+    fn faults(&self, faults: &mut Faults) {
+        faults.text("/display_name", &self.display_name, 60);
+    }
+}
+
 const USER_COLUMNS: &[&str] = &["id", "username", "display_name", "unit_id", "disabled", "version"];
 
 /// Lists the users of one's units. Filters: `username`, `street_id`. Sort: `username`, `display_name`.
@@ -338,6 +363,24 @@ async fn create_user(actor: Actor, passwords: web::Data<Passwords>, write: Write
             let user = users::create(tx, act, &passwords, unit.place(), new).await?;
             Ok(Done::created(format!("/api/v1/users/{}", user.id), Some(user.version), User::from(user)))
         })
+        .await
+}
+
+/// Changes the name that colleagues see.
+#[utoipa::path(tag = "users", request_body(content = UserChange, content_type = "application/merge-patch+json"), responses((status = 200, body = User), Refusals))]
+#[patch("/users/{id}")]
+async fn change_user(actor: Actor, write: Write, id: web::Path<String>) -> Result<HttpResponse, Problem> {
+    write
+        .patch::<user::Entity, UserChange, _>(
+            &actor,
+            Capability::UserManage,
+            &id,
+            |row| row.version,
+            async |tx, act, row, change| {
+                let user = users::rename(tx, act, row, &change.display_name).await?;
+                Ok(Done::changed(user.version, User::from(user)))
+            },
+        )
         .await
 }
 
@@ -481,6 +524,6 @@ async fn end_role(actor: Actor, write: Write, id: web::Path<String>) -> Result<H
 pub fn routes(config: &mut ServiceConfig) {
     config.service(log_in).service(refresh).service(log_out).service(change_password).service(list_sessions).service(end_session).service(me);
     config.service(start_totp).service(confirm_totp).service(disable_totp);
-    config.service(list_users).service(get_user).service(create_user).service(disable_user);
+    config.service(list_users).service(get_user).service(create_user).service(change_user).service(disable_user);
     config.service(list_role_assignments).service(grant_role).service(confirm_role).service(end_role);
 }

@@ -75,6 +75,17 @@ pub async fn create(tx: &Tx, act: &Act, passwords: &Passwords, home: Place, new:
     Ok(user)
 }
 
+/// Gives a user another name for colleagues; the login name stays.
+///
+/// # Errors
+/// 500 where the database fails.
+pub async fn rename(tx: &Tx, act: &Act, user: Authorised<user::Model>, display_name: &str) -> Result<user::Model, Problem> {
+    let row = user::ActiveModel { id: Unchanged(user.id), display_name: Set(display_name.trim().to_owned()), version: Set(user.version.saturating_add(1)), ..Default::default() };
+    let after = tx.update::<user::Entity, _>(row).await?;
+    audit::record(tx, act, Event::new("user.rename", "user", after.id, after.place()).before(&trace(&user))?.after(&trace(&after))?).await?;
+    Ok(after)
+}
+
 /// Closes an account: its logins end with the same commit.
 ///
 /// # Errors

@@ -3,6 +3,7 @@
 pub mod entity;
 mod open;
 mod pick;
+mod rename;
 pub mod routes;
 
 pub use entity::org_unit;

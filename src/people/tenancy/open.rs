@@ -51,7 +51,8 @@ pub async fn open(tx: &Tx, act: &Act, parent: Authorised<org_unit::Model>, name:
     Ok(unit)
 }
 
-fn name_taken(name: &str) -> Problem {
+/// 409: another unit below the same parent has the name.
+pub(super) fn name_taken(name: &str) -> Problem {
     Problem::new(409, "name_taken", "名称已被使用", "The name is taken")
         .detail(format!("该上级单位下已有“{}”。请换一个名称。", name.trim()), format!("There is already a “{}” under this parent. Choose another name.", name.trim()))
 }

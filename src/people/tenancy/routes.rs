@@ -1,6 +1,6 @@
 //! `org-units`: the tree within one's reach.
 
-use actix_web::{HttpRequest, HttpResponse, get, post, web};
+use actix_web::{HttpRequest, HttpResponse, get, patch, post, web};
 use sea_orm::QueryFilter;
 use sea_orm::sea_query::Condition;
 use serde::{Deserialize, Serialize};
@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
-use super::{open, org_unit};
+use super::{open, org_unit, rename};
 use crate::kernel::access::{Actor, Capability};
 use crate::kernel::problem::{Faults, Problem};
 use crate::platform::http::{Body, Context, Done, ListPage, ListRequest, Refusals, Rules, Write, ok_versioned};
@@ -53,6 +53,28 @@ impl Body for NewOrgUnit {
     }
 }
 
+/// What of a unit may be changed.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"name": "古四社区"}))]
+pub struct OrgUnitChange {
+    /// Its name, at most 60 characters.
+    #[schema(required = false)]
+    pub name: String,
+}
+
+impl From<&org_unit::Model> for OrgUnitChange {
+    fn from(row: &org_unit::Model) -> Self {
+        Self { name: row.name.clone() }
+    }
+}
+
+impl Body for OrgUnitChange {
+    fn faults(&self, faults: &mut Faults) {
+        faults.text("/name", &self.name, 60);
+    }
+}
+
 /// Lists the units within reach. Filters: `level`, `parent_id`. Sort: `name`.
 #[utoipa::path(tag = "org-units", responses((status = 200, body = ListPage<OrgUnit>), Refusals))]
 #[get("/org-units")]
@@ -92,7 +114,29 @@ async fn open_org_unit(actor: Actor, write: Write) -> Result<HttpResponse, Probl
         .await
 }
 
+/// Renames a community; a street or the district is renamed by the district's administrator.
+#[utoipa::path(tag = "org-units", request_body(content = OrgUnitChange, content_type = "application/merge-patch+json"), responses((status = 200, body = OrgUnit), Refusals))]
+#[patch("/org-units/{id}")]
+async fn change_org_unit(actor: Actor, write: Write, id: web::Path<String>) -> Result<HttpResponse, Problem> {
+    write
+        .patch::<org_unit::Entity, OrgUnitChange, _>(
+            &actor,
+            Capability::CommunityOpen,
+            &id,
+            |row| row.version,
+            async |tx, act, row, change| {
+                if row.level != "community" {
+                    // A street's own administrator keeps its communities, not the street's name.
+                    actor.require_at(Capability::StreetOpen, &row.place())?;
+                }
+                let unit = rename::rename(tx, act, row, &change.name).await?;
+                Ok(Done::changed(unit.version, OrgUnit::from(unit)))
+            },
+        )
+        .await
+}
+
 /// Adds the routes of this folder.
 pub fn routes(config: &mut ServiceConfig) {
-    config.service(list_org_units).service(get_org_unit).service(open_org_unit);
+    config.service(list_org_units).service(get_org_unit).service(open_org_unit).service(change_org_unit);
 }

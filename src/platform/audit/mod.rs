@@ -5,7 +5,7 @@ pub mod entity;
 pub mod routes;
 mod seal;
 
-pub use seal::{Fault, seal, verify};
+pub use seal::{Fault, Verification, seal, verification, verify};
 
 use async_trait::async_trait;
 use chrono::{DateTime, DurationRound, TimeDelta};

@@ -10,9 +10,10 @@ use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use super::entity::audit_event;
+use super::{Verification, verification};
 use crate::kernel::access::{Actor, Capability};
 use crate::kernel::problem::Problem;
-use crate::platform::http::{Context, ListPage, ListRequest, Refusals};
+use crate::platform::http::{Context, ListPage, ListRequest, Refusals, ok};
 
 /// An event as shown.
 #[derive(Debug, Serialize, ToSchema)]
@@ -85,7 +86,15 @@ async fn list_audit_events(actor: Actor, context: web::Data<Context>, request: H
     list.answer(&context, tx, select, &[("at", audit_event::Column::At)], COLUMNS, async |_, rows| Ok(rows.into_iter().map(AuditEvent::from).collect())).await
 }
 
+/// Recomputes the chain of the whole audit trail and says whether it holds; of the deployment, not of one unit.
+#[utoipa::path(tag = "audit", responses((status = 200, body = Verification), Refusals))]
+#[get("/audit-events/verification")]
+async fn verify_audit_events(actor: Actor, context: web::Data<Context>) -> Result<HttpResponse, Problem> {
+    actor.require_anywhere(Capability::AuditRead)?;
+    Ok(ok(&verification(&context.db).await?))
+}
+
 /// Adds the routes of this folder.
 pub fn routes(config: &mut ServiceConfig) {
-    config.service(list_audit_events);
+    config.service(verify_audit_events).service(list_audit_events);
 }

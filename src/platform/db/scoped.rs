@@ -156,6 +156,11 @@ impl<M> Loaded<M> {
         Ok(Authorised { model: self.model, place: self.place, capability })
     }
 
+    /// A look at the row before it is authorised.
+    pub const fn peek(&self) -> &M {
+        &self.model
+    }
+
     /// The row, to be read only.
     pub fn into_read(self) -> M {
         self.model

@@ -212,6 +212,19 @@ impl Tx {
         E::Model: IntoActiveModel<A>,
         A: ActiveModelTrait<Entity = E> + ActiveModelBehavior + Send,
     {
+        Ok(self.try_update::<E, A>(row).await?)
+    }
+
+    /// As [`Tx::update`], with the driver's error left to the caller, who may know what a unique key means.
+    ///
+    /// # Errors
+    /// The driver's error; `Custom` where the row lies outside the scope.
+    pub async fn try_update<E, A>(&self, row: A) -> Result<E::Model, DbErr>
+    where
+        E: Scoped,
+        E::Model: IntoActiveModel<A>,
+        A: ActiveModelTrait<Entity = E> + ActiveModelBehavior + Send,
+    {
         let model = row.update(&self.inner).await?;
         self.within::<E>(&model)?;
         Ok(model)

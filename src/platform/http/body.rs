@@ -3,9 +3,10 @@
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::{HttpRequest, web};
 use futures_util::StreamExt;
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::error::Category;
+use serde_json::{Map, Value};
 use serde_path_to_error::{Path, Segment};
 use utoipa::ToSchema;
 
@@ -71,6 +72,16 @@ impl RawBody {
         Ok((self.content_type, self.bytes.ok_or_else(too_large)?))
     }
 
+    /// What stands now with the body merged into it (RFC 7396), judged as [`RawBody::parse`] judges a body.
+    pub(super) fn parse_merged<B: Body + Serialize>(&self, now: &B) -> Result<B, Problem> {
+        let patch = self.parse::<Anything>()?.0;
+        let mut document = serde_json::to_value(now).map_err(Problem::internal)?;
+        merge(&mut document, patch);
+        // Text and back, so that a fault is told with its pointer by the same code as for every body.
+        let bytes = serde_json::to_vec(&document).map_err(Problem::internal)?;
+        Self { content_type: self.content_type.clone().or_else(|| Some("application/json".to_owned())), bytes: Some(bytes) }.parse()
+    }
+
     /// The body as its type: 413, 415, 400, then 422 for the first wrong type or unknown field, then 422 with all wrong values.
     pub(super) fn parse<B: Body>(&self) -> Result<B, Problem> {
         let bytes = self.bytes.as_deref().ok_or_else(too_large)?;
@@ -90,6 +101,32 @@ impl RawBody {
         })?;
         deserializer.end().map_err(|error| malformed(&error.to_string()))?;
         finish(body)
+    }
+}
+
+/// Any JSON at all.
+#[derive(Deserialize)]
+struct Anything(Value);
+
+impl Body for Anything {}
+
+/// `MergePatch` of RFC 7396 section 2.
+fn merge(target: &mut Value, patch: Value) {
+    let Value::Object(changes) = patch else {
+        *target = patch;
+        return;
+    };
+    if !target.is_object() {
+        *target = Value::Object(Map::new());
+    }
+    if let Some(fields) = target.as_object_mut() {
+        for (name, change) in changes {
+            if change.is_null() {
+                fields.shift_remove(&name);
+            } else {
+                merge(fields.entry(name).or_insert(Value::Null), change);
+            }
+        }
     }
 }
 
@@ -122,24 +159,26 @@ fn malformed(what: &str) -> Problem {
 }
 
 fn data_fault(pointer: &str, what: &str) -> Problem {
-    let code = if what.contains("unknown field") {
-        "unknown_field"
-    } else if what.contains("missing field") {
-        "missing_field"
-    } else {
-        "wrong_type"
-    };
-    let pointer = match (code, what.split('`').nth(1)) {
-        ("missing_field", Some(name)) => format!("{pointer}/{name}"),
-        ("unknown_field", Some(name)) if !pointer.ends_with(&format!("/{name}")) => format!("{pointer}/{name}"),
-        _ => pointer.to_owned(),
-    };
-    Problem::new(422, code, "内容不符合格式", "The content has the wrong form").detail(format!("字段 {pointer} 不符合格式：{what}"), format!("The field {pointer} has the wrong form: {what}")).field(
-        &pointer,
-        code,
-        format!("格式不符：{what}"),
-        what,
-    )
+    let field = what.split('`').nth(1).unwrap_or_default();
+    let below = format!("{pointer}/{field}");
+    if what.contains("unknown field") {
+        // The path ends at the unknown field already where the parser got that far.
+        let pointer = if pointer.ends_with(&format!("/{field}")) { pointer } else { &below };
+        return Problem::new(422, "unknown_field", "内容有未知字段", "The content has an unknown field")
+            .detail(format!("字段 {pointer} 未知：{what}"), format!("The field {pointer} is unknown: {what}"))
+            .field(pointer, "unknown_field", format!("未知字段：{what}"), what);
+    }
+    if what.contains("missing field") {
+        return Problem::new(422, "missing_field", "内容缺少字段", "The content lacks a field").detail(format!("缺少字段 {below}"), format!("The field {below} is missing")).field(
+            &below,
+            "missing_field",
+            "缺少该字段",
+            what,
+        );
+    }
+    Problem::new(422, "wrong_type", "内容不符合格式", "The content has the wrong form")
+        .detail(format!("字段 {pointer} 不符合格式：{what}"), format!("The field {pointer} has the wrong form: {what}"))
+        .field(pointer, "wrong_type", format!("格式不符：{what}"), what)
 }
 
 /// The JSON pointer (RFC 6901) of a path.
@@ -179,6 +218,32 @@ mod tests {
         match raw.parse::<Sample>() {
             Ok(_) => (200, "ok", String::new()),
             Err(problem) => (problem.status, problem.code, problem.errors.first().map(|e| e.pointer.clone()).unwrap_or_default()),
+        }
+    }
+
+    #[test]
+    fn the_examples_of_rfc_7396_appendix_a_hold() {
+        let cases = [
+            (r#"{"a":"b"}"#, r#"{"a":"c"}"#, r#"{"a":"c"}"#),
+            (r#"{"a":"b"}"#, r#"{"b":"c"}"#, r#"{"a":"b","b":"c"}"#),
+            (r#"{"a":"b"}"#, r#"{"a":null}"#, "{}"),
+            (r#"{"a":"b","b":"c"}"#, r#"{"a":null}"#, r#"{"b":"c"}"#),
+            (r#"{"a":["b"]}"#, r#"{"a":"c"}"#, r#"{"a":"c"}"#),
+            (r#"{"a":"c"}"#, r#"{"a":["b"]}"#, r#"{"a":["b"]}"#),
+            (r#"{"a":{"b":"c"}}"#, r#"{"a":{"b":"d","c":null}}"#, r#"{"a":{"b":"d"}}"#),
+            (r#"{"a":[{"b":"c"}]}"#, r#"{"a":[1]}"#, r#"{"a":[1]}"#),
+            (r#"["a","b"]"#, r#"["c","d"]"#, r#"["c","d"]"#),
+            (r#"{"a":"b"}"#, r#"["c"]"#, r#"["c"]"#),
+            (r#"{"a":"foo"}"#, "null", "null"),
+            (r#"{"a":"foo"}"#, r#""bar""#, r#""bar""#),
+            (r#"{"e":null}"#, r#"{"a":1}"#, r#"{"e":null,"a":1}"#),
+            ("[1,2]", r#"{"a":"b","c":null}"#, r#"{"a":"b"}"#),
+            ("{}", r#"{"a":{"bb":{"ccc":null}}}"#, r#"{"a":{"bb":{}}}"#),
+        ];
+        for (target, patch, result) in cases {
+            let mut document: Value = serde_json::from_str(target).unwrap();
+            merge(&mut document, serde_json::from_str(patch).unwrap());
+            assert_eq!(document, serde_json::from_str::<Value>(result).unwrap(), "{target} {patch}");
         }
     }
 

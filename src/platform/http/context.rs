@@ -5,9 +5,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use uuid::Uuid;
 
+use super::limits::{RateGate, RateLimits};
 use crate::kernel::access::{Actor, Capability, Place, Role, Scope};
 use crate::kernel::act::{Act, Performer};
-use crate::kernel::calendar::WorkingCalendar;
+use crate::kernel::calendar::SharedCalendar;
 use crate::kernel::clock::Clocks;
 use crate::kernel::crypto::KeyRing;
 use crate::kernel::problem::Problem;
@@ -21,6 +22,9 @@ pub trait Authenticate: Send + Sync {
     /// # Errors
     /// 401 for every token that is not good.
     async fn actor(&self, token: &str) -> Result<Actor, Problem>;
+
+    /// Whose token it is by its signature alone, without asking whether the account is still open: to count requests.
+    fn account(&self, token: &str) -> Option<Uuid>;
 }
 
 /// Keeps attempts that were refused. Implemented by `platform::audit`.
@@ -61,16 +65,25 @@ pub struct Context {
     /// The keys.
     pub keys: Arc<KeyRing>,
     /// The working days.
-    pub calendar: Arc<WorkingCalendar>,
+    pub calendar: SharedCalendar,
     /// Who a token belongs to.
     pub authenticator: Arc<dyn Authenticate>,
     /// Where refused attempts are kept.
     pub attempts: Arc<dyn AttemptLog>,
     /// Who holds a capability at a unit.
     pub recipients: Arc<dyn Recipients>,
+    /// How often one may ask.
+    pub rates: Arc<RateGate>,
 }
 
 impl Context {
+    /// The same with these limits on requests; without it there are none.
+    #[must_use]
+    pub fn with_rate_limits(mut self, limits: RateLimits) -> Self {
+        self.rates = Arc::new(RateGate::new(limits));
+        self
+    }
+
     /// A transaction that reads what the actor may see.
     ///
     /// # Errors
@@ -98,7 +111,7 @@ impl Context {
             request_id,
             address,
             keys: Arc::clone(&self.keys),
-            calendar: Arc::clone(&self.calendar),
+            calendar: self.calendar.now(),
         }
     }
 }

@@ -46,8 +46,13 @@ pub struct ListRequest {
     filters: BTreeMap<String, String>,
 }
 
-fn bad_query(code: &'static str, name: &str, zh: &str, en: &str) -> Problem {
-    Problem::new(400, code, "查询参数有误", "A query parameter is wrong").detail(format!("参数 {name}：{zh}"), format!("Parameter {name}: {en}"))
+fn invalid_parameter(name: &str, zh: &str, en: &str) -> Problem {
+    Problem::new(400, "invalid_parameter", "查询参数有误", "A query parameter is wrong").detail(format!("参数 {name}：{zh}"), format!("Parameter {name}: {en}"))
+}
+
+fn unknown_parameter(name: &str, known: &str) -> Problem {
+    Problem::new(400, "unknown_parameter", "未知的查询参数", "Unknown query parameter")
+        .detail(format!("参数 {name} 未知。可用的筛选：{known}"), format!("The parameter {name} is unknown. Filters here: {known}"))
 }
 
 impl ListRequest {
@@ -56,18 +61,17 @@ impl ListRequest {
     /// # Errors
     /// 400 `unknown_parameter` or `invalid_parameter`.
     pub fn parse(request: &HttpRequest, filters: &[&str]) -> Result<Self, Problem> {
-        let pairs: Vec<(String, String)> = serde_urlencoded::from_str(request.query_string()).map_err(|error| bad_query("invalid_parameter", "?", &error.to_string(), &error.to_string()))?;
+        let pairs: Vec<(String, String)> = serde_urlencoded::from_str(request.query_string()).map_err(|error| invalid_parameter("?", &error.to_string(), &error.to_string()))?;
         let mut given = BTreeMap::new();
         for (name, text) in pairs {
             if !COMMON.contains(&name.as_str()) && !filters.contains(&name.as_str()) {
-                let known = filters.join(", ");
-                return Err(bad_query("unknown_parameter", &name, &format!("未知。可用的筛选：{known}"), &format!("unknown. Filters here: {known}")));
+                return Err(unknown_parameter(&name, &filters.join(", ")));
             }
             given.insert(name, text);
         }
         let limit = match given.remove("limit") {
             None => DEFAULT_LIMIT,
-            Some(text) => text.parse().ok().filter(|limit| (1..=MOST_LIMIT).contains(limit)).ok_or_else(|| bad_query("invalid_parameter", "limit", "须为 1 至 200", "must be 1 to 200"))?,
+            Some(text) => text.parse().ok().filter(|limit| (1..=MOST_LIMIT).contains(limit)).ok_or_else(|| invalid_parameter("limit", "须为 1 至 200", "must be 1 to 200"))?,
         };
         Ok(Self {
             path: request.path().to_owned(),
@@ -85,7 +89,7 @@ impl ListRequest {
     /// # Errors
     /// 400 `invalid_parameter` where it is none.
     pub fn filter<T: FromStr>(&self, name: &'static str) -> Result<Option<T>, Problem> {
-        self.filters.get(name).map(|text| text.parse::<T>().map_err(|_not_one| bad_query("invalid_parameter", name, &format!("“{text}”格式不对"), &format!("“{text}” has the wrong form")))).transpose()
+        self.filters.get(name).map(|text| text.parse::<T>().map_err(|_not_one| invalid_parameter(name, &format!("“{text}”格式不对"), &format!("“{text}” has the wrong form")))).transpose()
     }
 
     /// A column equals a filter's value, where it was given.
@@ -108,7 +112,7 @@ impl ListRequest {
             let (name, direction) = part.strip_prefix('-').map_or((part, Order::Asc), |name| (name, Order::Desc));
             let column = sorts.iter().find(|(known, _)| *known == name).ok_or_else(|| {
                 let known = sorts.iter().map(|(known, _)| *known).collect::<Vec<_>>().join(", ");
-                bad_query("invalid_parameter", "sort", &format!("不能按“{name}”排序，可用：{known}"), &format!("cannot sort by “{name}”; known: {known}"))
+                invalid_parameter("sort", &format!("不能按“{name}”排序，可用：{known}"), &format!("cannot sort by “{name}”; known: {known}"))
             })?;
             order.push((column.1, direction));
         }
@@ -135,7 +139,7 @@ impl ListRequest {
         key: impl Fn(&V) -> Vec<sea_orm::Value>,
     ) -> Result<HttpResponse, Problem> {
         if self.sort.is_some() {
-            return Err(bad_query("invalid_parameter", "sort", "此列表只有一种顺序", "this list has one order only"));
+            return Err(invalid_parameter("sort", "此列表只有一种顺序", "this list has one order only"));
         }
         let chosen = export::columns(columns, self.columns.as_deref())?;
         if let Some(format) = export::Format::of_accept(&self.accept) {

@@ -4,9 +4,12 @@
 mod body;
 mod context;
 mod cursor;
+mod description;
+mod errors_page;
 mod export;
 mod extract;
 mod idempotency;
+mod limits;
 mod list;
 mod middleware;
 mod refusals;
@@ -16,7 +19,10 @@ mod write;
 
 pub use body::{Body, Nothing, read_json};
 pub use context::{AttemptLog, Authenticate, Context, Holder, Recipients};
+pub use description::Complete;
+pub use errors_page::{KnownRefusal, errors_page, known_refusals};
 pub use extract::Public;
+pub use limits::{RateGate, RateLimits, limit};
 pub use list::{ListPage, ListRequest, SortColumn};
 pub use middleware::{finish, observe};
 pub use refusals::Refusals;

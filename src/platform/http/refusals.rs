@@ -2,38 +2,38 @@
 
 use std::collections::BTreeMap;
 
-use utoipa::openapi::response::{Response, ResponseBuilder};
-use utoipa::openapi::{ContentBuilder, Ref, RefOr};
-use utoipa::{IntoResponses, ToSchema};
-
-use crate::kernel::problem::ProblemBody;
+use utoipa::IntoResponses;
+use utoipa::openapi::response::Response;
+use utoipa::openapi::{Ref, RefOr};
 
 /// The refusals that belong to the order of refusals: an operation lists them beside its answers.
 #[derive(Debug)]
 pub struct Refusals;
 
-const STATUSES: [(&str, &str); 13] = [
-    ("400", "The request, a query parameter or the JSON is malformed, or Idempotency-Key is missing"),
-    ("401", "No valid access token"),
-    ("403", "The capability is not held, or duties must be separated"),
-    ("404", "No such row within reach"),
-    ("409", "The state or another request stands against it"),
-    ("412", "The row has changed since it was read"),
-    ("413", "The body is too large"),
-    ("415", "The body has a media type that is not taken"),
-    ("422", "The content breaks rules; all faults at once"),
-    ("428", "If-Match is missing"),
-    ("429", "Too many requests; see Retry-After"),
-    ("500", "A fault of the server"),
-    ("503", "Busy; see Retry-After"),
+/// Status, meaning, and the code of the example.
+pub(super) const STATUSES: [(&str, &str, &str); 13] = [
+    ("400", "The request, a query parameter or the JSON is malformed, or Idempotency-Key is missing", "invalid_parameter"),
+    ("401", "No valid access token", "unauthenticated"),
+    ("403", "The capability is not held, or duties must be separated", "forbidden"),
+    ("404", "No such row within reach", "not_found"),
+    ("409", "The state or another request stands against it", "invalid_transition"),
+    ("412", "The row has changed since it was read", "precondition_failed"),
+    ("413", "The body is too large", "body_too_large"),
+    ("415", "The body has a media type that is not taken", "unsupported_media_type"),
+    ("422", "The content breaks rules; all faults at once", "validation_failed"),
+    ("428", "If-Match is missing", "precondition_required"),
+    ("429", "Too many requests; see Retry-After", "rate_limited"),
+    ("500", "A fault of the server", "internal_error"),
+    ("503", "Busy; see Retry-After", "busy"),
 ];
+
+/// The name of a status' answer among the components.
+pub(super) fn component(status: &str) -> String {
+    format!("Refused{status}")
+}
 
 impl IntoResponses for Refusals {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
-        let answer = |description: &str| {
-            let content = ContentBuilder::new().schema(Some(Ref::from_schema_name(ProblemBody::name()))).build();
-            ResponseBuilder::new().description(description).content("application/problem+json", content).build()
-        };
-        STATUSES.iter().map(|(status, description)| ((*status).to_owned(), RefOr::T(answer(description)))).collect()
+        STATUSES.iter().map(|(status, ..)| ((*status).to_owned(), RefOr::Ref(Ref::from_response_name(component(status))))).collect()
     }
 }

@@ -263,6 +263,43 @@ impl Write {
         idempotency::fingerprint(&[self.request.method().as_str().as_bytes(), self.request.uri().to_string().as_bytes(), self.if_match.as_deref().unwrap_or_default().as_bytes(), content.as_bytes()])
     }
 
+    /// Changes fields of a row by JSON Merge Patch (RFC 7396): what the client sends is merged into the fields as they are, and the whole is judged as a body.
+    /// `Merge` has exactly the fields that may be changed; a null takes an optional one away.
+    ///
+    /// # Errors
+    /// Every refusal, in the order of refusals.
+    pub async fn patch<E: Scoped, Merge, R>(
+        mut self,
+        actor: &Actor,
+        capability: Capability,
+        id: &str,
+        version: fn(&E::Model) -> i64,
+        work: impl AsyncFnOnce(&Tx, &Act, Authorised<E::Model>, Merge) -> Result<Done<R>, Problem>,
+    ) -> Result<HttpResponse, Problem>
+    where
+        E::Model: Sync,
+        Merge: Body + Serialize + for<'row> From<&'row E::Model>,
+        R: Serialize,
+    {
+        let raw = std::mem::take(&mut self.body);
+        let result = async {
+            actor.require_anywhere(capability)?;
+            let tx = self.context.write(actor.scope()).await?;
+            let row = tx.load_locked::<E>(Uuid::parse_str(id).map_err(|_bad| Problem::not_found())?).await?;
+            self.require_headers(false, true)?;
+            let content = idempotency::fingerprint(&[raw.bytes()]);
+            let body = raw.parse_merged(&Merge::from(row.peek()))?;
+            let row = row.authorise(actor, capability)?;
+            self.finish(tx, actor, &content, async |tx, act| {
+                self.require_version(version(&row))?;
+                work(tx, act, row, body).await
+            })
+            .await
+        }
+        .await;
+        self.keep_refusal(actor, Some(id.to_owned()), result).await
+    }
+
     fn require_headers(&self, money: bool, version: bool) -> Result<(), Problem> {
         match &self.key {
             None if money => {

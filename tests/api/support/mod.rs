@@ -13,7 +13,7 @@ use mingzhang::kernel::crypto::KeyRing;
 use mingzhang::people::identity::Passwords;
 use mingzhang::people::identity::set_up::{FirstAdministrator, first_administrator};
 use mingzhang::platform::db::{Db, DbSettings, Reason};
-use mingzhang::platform::http::Context;
+use mingzhang::platform::http::{Context, RateLimits};
 use mingzhang::platform::jobs::Registry;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
@@ -68,6 +68,7 @@ pub struct Answer {
     pub status: StatusCode,
     pub etag: Option<String>,
     pub replayed: bool,
+    pub headers: reqwest::header::HeaderMap,
     pub text: String,
     pub body: Value,
 }
@@ -75,6 +76,10 @@ pub struct Answer {
 impl Answer {
     pub fn code(&self) -> (u16, &str) {
         (self.status.as_u16(), self.body["code"].as_str().unwrap_or_default())
+    }
+
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
     }
 
     pub fn id(&self) -> String {
@@ -98,10 +103,18 @@ impl TestApp {
         Some(Self::start(&url, None).await)
     }
 
+    /// The same database behind limits on requests; without it a test is never limited.
+    pub async fn limited(&self, limits: RateLimits) -> Self {
+        Self::serve(self.context.clone().with_rate_limits(limits), None)
+    }
+
     async fn start(url: &str, folder: Option<Folder>) -> Self {
         let db = Db::connect(&DbSettings { url: url.to_owned(), write_connections: if url.starts_with("sqlite") { 1 } else { 4 }, read_connections: 4 }).await.unwrap();
         let clocks = Clocks::manual("2017-01-03T01:00:00Z".parse().unwrap(), chrono_tz::Asia::Shanghai);
-        let context = app::context(db, clocks, Arc::new(KeyRing::random()));
+        Self::serve(app::context(db, clocks, Arc::new(KeyRing::random())), folder)
+    }
+
+    fn serve(context: Context, folder: Option<Folder>) -> Self {
         let passwords = Passwords::try_new().unwrap();
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
@@ -176,22 +189,23 @@ impl TestApp {
     }
 
     pub async fn send_text(&self, method: Method, path: &str, token: &str, body: Option<String>, headers: &[(&str, &str)]) -> Answer {
-        let base = if path.starts_with("/openapi") || path.starts_with("/health") || path.starts_with("/docs") { "" } else { "/api/v1" };
+        let base = if path.starts_with("/openapi") || path.starts_with("/health") || path == "/metrics" || path.starts_with("/docs") { "" } else { "/api/v1" };
         let mut request = self.client.request(method, format!("{}{base}{path}", self.address)).header("Accept-Language", "en");
         if !token.is_empty() {
             request = request.bearer_auth(token);
         }
         if let Some(body) = body {
-            request = request.header("Content-Type", "application/json").body(body);
+            let named = headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type"));
+            request = if named { request } else { request.header("Content-Type", "application/json") }.body(body);
         }
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
         let response = request.send().await.unwrap();
-        let status = response.status();
+        let (status, headers) = (response.status(), response.headers().clone());
         let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
         let (etag, replayed) = (header("etag"), header("idempotent-replayed").is_some());
         let text = response.text().await.unwrap();
-        Answer { status, etag, replayed, body: serde_json::from_str(&text).unwrap_or(Value::Null), text }
+        Answer { status, etag, replayed, headers, body: serde_json::from_str(&text).unwrap_or(Value::Null), text }
     }
 }

@@ -1,0 +1,159 @@
+//! What every operation of the API's description has in common, said once: headers, list parameters, formats, refusals.
+
+use serde_json::json;
+use utoipa::openapi::header::HeaderBuilder;
+use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn};
+use utoipa::openapi::response::Response;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
+use utoipa::openapi::{ContentBuilder, OpenApi, Ref, RefOr, Required, ResponseBuilder};
+use utoipa::{Modify, ToSchema};
+
+use super::errors_page::known_refusals;
+use super::refusals::{STATUSES, component};
+use crate::kernel::problem::ProblemBody;
+
+/// Completes the description, after all routes are known.
+#[derive(Clone, Copy, Debug)]
+pub struct Complete;
+
+impl Modify for Complete {
+    fn modify(&self, openapi: &mut OpenApi) {
+        let components = openapi.components.get_or_insert_default();
+        for (status, description, code) in STATUSES {
+            components.responses.insert(component(status), RefOr::T(refusal(status, description, code)));
+        }
+        if let Some(RefOr::T(Schema::Object(problem))) = components.schemas.get_mut(ProblemBody::name().as_ref())
+            && let Some(RefOr::T(Schema::Object(code))) = problem.properties.get_mut("code")
+        {
+            code.enum_values = Some(known_refusals().map(|refusal| refusal.code.into()).collect());
+        }
+        for (path, item) in &mut openapi.paths.paths {
+            let operations = [("get", &mut item.get), ("post", &mut item.post), ("put", &mut item.put), ("patch", &mut item.patch), ("delete", &mut item.delete)];
+            for (method, operation) in operations {
+                if let Some(operation) = operation {
+                    complete(method, path, operation);
+                }
+            }
+        }
+    }
+}
+
+/// An answer that refuses, with an example.
+fn refusal(status: &str, description: &str, code: &str) -> Response {
+    let known = known_refusals().find(|known| known.code == code);
+    let (zh, number) = (known.map_or(code, |known| known.zh), status.parse::<u16>().unwrap_or_default());
+    let example = json!({
+        "type": format!("/docs/errors#{code}"), "title": zh, "status": number, "detail": zh, "instance": "/api/v1/org-units", "code": code,
+        "request_id": "0190a0b0-0000-7000-8000-00000000000f", "errors": [],
+    });
+    let content = ContentBuilder::new().schema(Some(Ref::from_schema_name(ProblemBody::name()))).example(Some(example)).build();
+    let response = ResponseBuilder::new().description(description).content("application/problem+json", content);
+    let whole = |text: &str| HeaderBuilder::new().schema(Some(ObjectBuilder::new().schema_type(Type::Integer).build())).description(Some(text)).build();
+    match status {
+        "429" => response
+            .header("Retry-After", whole("Seconds"))
+            .header("RateLimit-Limit", whole("Requests a minute"))
+            .header("RateLimit-Remaining", whole("What is left of them"))
+            .header("RateLimit-Reset", whole("Seconds"))
+            .build(),
+        "503" => response.header("Retry-After", whole("Seconds")).build(),
+        _ => response.build(),
+    }
+}
+
+fn complete(method: &str, path: &str, operation: &mut Operation) {
+    let on_row = path.contains("/{id}");
+    let writes = method != "get";
+    let by_write = writes && !path.starts_with("/api/v1/auth/") && !path.starts_with("/api/v1/public/");
+    for parameter in operation.parameters.iter_mut().flatten() {
+        if let RefOr::T(parameter) = parameter
+            && parameter.name == "id"
+        {
+            parameter.description.get_or_insert_with(|| "The row's id; one out of reach answers as one that never was".to_owned());
+        }
+    }
+    if by_write {
+        add(operation, ParameterIn::Query, "dry_run", Type::Boolean, "Go all the way and roll back: the same refusals, or 200 with the effects", Required::False);
+        if method == "post" {
+            add(operation, ParameterIn::Header, "Idempotency-Key", Type::String, "A new value for each new request; required where money moves", Required::False);
+        }
+        if on_row {
+            let required = if method == "patch" { Required::True } else { Required::False };
+            add(operation, ParameterIn::Header, "If-Match", Type::String, "The ETag that was read; required where a row is moved, approved, signed or changed", required);
+        }
+    }
+    if is_list(operation) {
+        complete_list(operation);
+    }
+    let responses = &mut operation.responses.responses;
+    if !writes {
+        for status in ["409", "412", "413", "415", "428"] {
+            responses.remove(status);
+        }
+    } else if !on_row {
+        for status in ["412", "428"] {
+            responses.remove(status);
+        }
+    }
+}
+
+fn add(operation: &mut Operation, place: ParameterIn, name: &str, kind: Type, description: &str, required: Required) {
+    let parameters = operation.parameters.get_or_insert_default();
+    let known = parameters.iter().any(|parameter| matches!(parameter, RefOr::T(Parameter { name: known, .. }) if known == name));
+    if !known {
+        let parameter = ParameterBuilder::new().name(name).parameter_in(place).required(required).description(Some(description)).schema(Some(ObjectBuilder::new().schema_type(kind).build())).build();
+        parameters.push(RefOr::T(parameter));
+    }
+}
+
+fn is_list(operation: &Operation) -> bool {
+    let Some(RefOr::T(response)) = operation.responses.responses.get("200") else {
+        return false;
+    };
+    let schema = response.content.get("application/json").and_then(|content| if let RefOr::T(content) = content { content.schema.as_ref() } else { None });
+    matches!(schema, Some(RefOr::Ref(reference)) if reference.ref_location.starts_with("#/components/schemas/ListPage_"))
+}
+
+/// The names in backticks after `word` in a handler's text: "Filters: `level`, `parent_id`. Sort: `name`."
+fn named_after(text: &str, word: &str) -> Vec<String> {
+    let sentence = text.split_once(word).map(|(_, rest)| rest.split('.').next().unwrap_or_default()).unwrap_or_default();
+    sentence.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+}
+
+fn complete_list(operation: &mut Operation) {
+    let text = format!("{} {}", operation.summary.as_deref().unwrap_or_default(), operation.description.as_deref().unwrap_or_default());
+    for filter in named_after(&text, "Filters:") {
+        add(operation, ParameterIn::Query, &filter, Type::String, "Only rows with this value", Required::False);
+    }
+    let sorts = named_after(&text, "Sort:").join(", ");
+    let sort = if sorts.is_empty() { "`field` or `-field`; the newest first unless said".to_owned() } else { format!("`field` or `-field`, several separated by commas, of: {sorts}") };
+    add(operation, ParameterIn::Query, "limit", Type::Integer, "Rows of a page: 1 to 200, 50 unless said", Required::False);
+    add(operation, ParameterIn::Query, "cursor", Type::String, "`next_cursor` of the page before, with the same filters and sort", Required::False);
+    add(operation, ParameterIn::Query, "sort", Type::String, &sort, Required::False);
+    add(operation, ParameterIn::Query, "columns", Type::String, "For CSV and XLSX: these columns only, separated by commas", Required::False);
+    if let Some(RefOr::T(response)) = operation.responses.responses.get_mut("200") {
+        let file = || RefOr::T(ContentBuilder::new().schema(Some(ObjectBuilder::new().schema_type(Type::String).build())).build());
+        response.content.insert("text/csv".to_owned(), file());
+        response.content.insert("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet".to_owned(), file());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn filters_and_sorts_are_read_from_the_handlers_text() {
+        let text = "Lists things. Filters: `level`, `parent_id`. Sort: `name`.";
+        assert_eq!((named_after(text, "Filters:"), named_after(text, "Sort:")), (vec!["level".to_owned(), "parent_id".to_owned()], vec!["name".to_owned()]));
+        assert!(named_after("Lists `things`.", "Filters:").is_empty());
+    }
+
+    #[test]
+    fn the_example_of_every_refusal_has_a_code_that_exists() {
+        for (status, _, code) in STATUSES {
+            let known = known_refusals().find(|known| known.code == code);
+            assert!(known.is_some_and(|known| known.status.contains(status)), "{status} {code}");
+        }
+    }
+}
