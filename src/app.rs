@@ -13,7 +13,7 @@ use utoipa::{Modify, OpenApi};
 use utoipa_actix_web::AppExt;
 use utoipa_swagger_ui::SwaggerUi;
 
-use crate::funds::{bank, budget, claim, closing, ledger, spending, stipend};
+use crate::funds::{bank, budget, claim, closing, donation, ledger, spending, stipend};
 use crate::kernel::access::Scope;
 use crate::kernel::calendar::SharedCalendar;
 use crate::kernel::clock::Clocks;
@@ -83,7 +83,7 @@ pub fn registry() -> Registry {
 /// The views of open documents.
 #[must_use]
 pub fn task_sources() -> TaskSources {
-    TaskSources::new([identity::TASKS].into_iter().chain(budget::TASKS).chain(claim::TASKS).chain(stipend::TASKS).collect())
+    TaskSources::new([identity::TASKS].into_iter().chain(budget::TASKS).chain(claim::TASKS).chain(donation::TASKS).chain(stipend::TASKS).collect())
 }
 
 /// Verifies the books of every street, each under its own scope.
@@ -117,6 +117,7 @@ fn api(config: &mut utoipa_actix_web::service_config::ServiceConfig) {
             .configure(budget::routes_money::routes)
             .configure(claim::routes::routes)
             .configure(claim::routes_pay::routes)
+            .configure(donation::routes::routes)
             .configure(stipend::routes_scheme::routes)
             .configure(stipend::routes_people::routes)
             .configure(stipend::routes_run::routes)

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use syn::visit::Visit;
 
 /// The floors, from the ground up. A folder uses those before it and itself.
-const FLOORS: [&str; 20] = [
+const FLOORS: [&str; 21] = [
     "kernel",
     "platform::db",
     "platform::http",
@@ -24,6 +24,7 @@ const FLOORS: [&str; 20] = [
     "funds::budget",
     "funds::bank",
     "funds::claim",
+    "funds::donation",
     "funds::stipend",
     "funds::closing",
     "top",

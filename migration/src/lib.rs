@@ -13,6 +13,7 @@ mod m20260101_000007_bank;
 mod m20260101_000008_operations;
 mod m20260101_000009_stipend;
 mod m20260101_000010_tasks;
+mod m20260101_000013_donations;
 mod m20260101_000019_claims;
 mod m20260101_000021_final_accounts;
 
@@ -34,6 +35,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20260101_000008_operations::Migration),
             Box::new(m20260101_000009_stipend::Migration),
             Box::new(m20260101_000010_tasks::Migration),
+            Box::new(m20260101_000013_donations::Migration),
             Box::new(m20260101_000019_claims::Migration),
             Box::new(m20260101_000021_final_accounts::Migration),
         ]

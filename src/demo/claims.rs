@@ -236,6 +236,26 @@ pub(super) async fn mishaps(player: &Player, year: &Year) -> Result<(), Problem>
     Ok(())
 }
 
+/// 红色基金: what the communities raised, 35,000.00 in all, on the days they raised it; some of it used.
+///
+/// # Errors
+/// 500 where a step is refused.
+pub(super) async fn donate(player: &Player, year: &Year, number: usize, day: &str, amount: i64) -> Result<(), Problem> {
+    player.day(day)?;
+    let body =
+        json!({"street_id": year.street, "community_id": year.communities.get(number), "date": day, "amount": Fen(amount), "purpose": "红色基金", "donor_name": format!("示例企业{}", number + 1)});
+    player.step(&format!("donation:{number}"), ACCOUNTANT, "/donations", body).await?;
+    if number != 1 {
+        return Ok(());
+    }
+    let made = player.step("donation-use", OFFICE, "/donation-uses", json!({"title": "慰问困难党员", "payee_name": "示例超市", "amount": "8000.00"})).await?;
+    let path = format!("/donation-uses/{}", made.id());
+    let reviewed = player.step_on("donation-use:review", ACCOUNTANT, &format!("{path}/review"), &made.etag, json!({})).await?;
+    let approved = player.step_on("donation-use:approve", LEADER, &format!("{path}/approve"), &reviewed.etag, json!({})).await?;
+    player.step_on("donation-use:pay", CASHIER, &format!("{path}/pay"), &approved.etag, json!({})).await?;
+    Ok(())
+}
+
 /// January to November are closed in order, then the year, whose final accounts are what was spent.
 ///
 /// # Errors

@@ -51,7 +51,7 @@ pub(super) fn card_number(number: u32) -> String {
 
 /// What later steps of the year refer to.
 pub(super) struct Year {
-    street: String,
+    pub(super) street: String,
     pub(super) communities: Vec<String>,
     categories: Vec<(String, String, Fen)>,
     items: Vec<(String, String)>,
@@ -118,6 +118,7 @@ pub(super) async fn play(player: &mut Player, passwords: &Passwords, source: &So
     supplementary(player, &allowance).await?;
     claims::month(player, &year, 4).await?;
     claims::month(player, &year, 5).await?;
+    claims::donate(player, &year, 0, "2017-05-17", 1_200_000).await?;
     claims::mishaps(player, &year).await?;
     claims::month(player, &year, 6).await?;
     pay_day(player, "2017-06-20", "2017-06-22", &[&bereaved, &allowance], "2017Q2").await?;
@@ -129,9 +130,11 @@ pub(super) async fn play(player: &mut Player, passwords: &Passwords, source: &So
     pay_day(player, "2017-09-20", "2017-09-22", &[&bereaved, &allowance], "2017Q3").await?;
     player.day("2017-10-13")?;
     player.step("tax", ACCOUNTANT, "/tax-payments", json!({"amount": "80.00", "document_number": "税票2017-0001"})).await?;
-    for month in 10..=12 {
-        claims::month(player, &year, month).await?;
-    }
+    claims::month(player, &year, 10).await?;
+    claims::donate(player, &year, 1, "2017-10-23", 1_500_000).await?;
+    claims::month(player, &year, 11).await?;
+    claims::donate(player, &year, 2, "2017-11-20", 800_000).await?;
+    claims::month(player, &year, 12).await?;
     pay_day(player, "2017-12-20", "2017-12-22", &[&bereaved, &allowance], "2017Q4").await?;
     next_year(player, source, &year).await?;
     claims::close(player, source.fiscal_year).await

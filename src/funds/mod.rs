@@ -4,6 +4,7 @@ pub mod bank;
 pub mod budget;
 pub mod claim;
 pub mod closing;
+pub mod donation;
 pub mod ledger;
 pub mod spending;
 pub mod stipend;

@@ -369,4 +369,48 @@ on_both_databases! {
         body["street_id"] = json!(other.id);
         assert_eq!(app.post(&claims.street.party_office, "/claims", body).await.code(), (422, "unknown_reference"));
     }
+
+    async fn what_was_not_received_is_not_paid(app: TestApp) {
+        let claims = Claims::open(app).await;
+        let id = claims.approved(app, false, "500.00").await;
+        let line = claims.line(app, false).await;
+        let back = json!({"document_number": "收回1号", "amount": "30800.00", "lines": [{"category_id": line["category_id"], "amount": "30800.00"}]});
+        ok(app.money(&claims.street.accountant, "/treasury-returns", back, "back").await, 201);
+        assert_eq!(claims.money(app, &claims.street.cashier, &id, "pay", json!({}), "p").await.code(), (409, "funds_not_received"));
+        let other = claims.approved(app, false, "150.00").await;
+        let quota = ok(app.get(&claims.street.accountant, &format!("/claims/{other}")).await, 200);
+        assert_eq!(quota["paid_from"], json!("cash"));
+        let mut body = claims.body(false, "100.00");
+        body["paid_from"] = json!("quota");
+        let by_quota = ok(app.post(&claims.street.party_office, "/claims", body).await, 201)["id"].as_str().unwrap().to_owned();
+        claims.step(app, &claims.street.accountant, &by_quota, "review").await;
+        claims.step(app, &claims.street.leader, &by_quota, "approve").await;
+        assert_eq!(claims.money(app, &claims.street.cashier, &by_quota, "pay", json!({}), "q").await.code(), (409, "fund_short"));
+        claims.books_hold(app).await;
+    }
+
+    async fn a_year_with_open_claims_does_not_close_and_takes_no_payment_of_the_next(app: TestApp) {
+        let claims = Claims::open(app).await;
+        let id = claims.approved(app, false, "500.00").await;
+        app.context.clocks.set("2018-01-02T01:00:00Z".parse().unwrap());
+        let (accountant, cashier, office) = (app.log_in("c-accountant", crate::support::PASSWORD).await, app.log_in("c-cashier", crate::support::PASSWORD).await, app.log_in("c-office", crate::support::PASSWORD).await);
+        let etag = app.get(&accountant, &format!("/claims/{id}")).await.etag.unwrap();
+        let paid = app.send(reqwest::Method::POST, &format!("/claims/{id}/pay"), &cashier, Some(json!({})), &[("If-Match", &etag), ("Idempotency-Key", "p")]).await;
+        assert_eq!(paid.code(), (409, "paid_in_another_year"));
+        assert_eq!(app.post(&office, "/claims", claims.body(false, "1.00")).await.code(), (409, "line_not_open"));
+        let periods = ok(app.get(&accountant, "/ledger/periods?sort=month").await, 200)["data"].clone();
+        for period in periods.as_array().unwrap().iter().take(11) {
+            ok(app.act(&accountant, &format!("/ledger/periods/{}/close", period["id"].as_str().unwrap()), "\"v1\"").await, 200);
+        }
+        ok(app.post(&accountant, "/fiscal-years", json!({"year": 2018})).await, 201);
+        let year = app.get(&accountant, "/fiscal-years?year=2017").await.body["data"][0].clone();
+        let (path, etag) = (format!("/fiscal-years/{}/close", year["id"].as_str().unwrap()), format!("\"v{}\"", year["version"]));
+        let close = async |key: &str| app.send(reqwest::Method::POST, &path, &accountant, Some(json!({})), &[("If-Match", &etag), ("Idempotency-Key", key)]).await;
+        assert_eq!(close("y1").await.code(), (409, "claims_open"));
+        mingzhang::platform::jobs::sweep(&app.context, &mingzhang::app::registry()).await.unwrap();
+        assert_eq!(ok(app.get(&accountant, &format!("/claims/{id}")).await, 200)["state"], json!("draft"), "unpaid claims of a past year go back");
+        ok(close("y2").await, 200);
+        let finals = ok(app.get(&accountant, &format!("/fiscal-years/{}/final-accounts", year["id"].as_str().unwrap())).await, 200);
+        assert_eq!((finals["data"][0]["budget"].as_str(), finals["data"][0]["spent"].as_str(), finals["data"][0]["carried_over"].as_str()), (Some("31000.00"), Some("0.00"), Some("31000.00")));
+    }
 }
