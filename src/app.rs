@@ -119,6 +119,7 @@ fn api(config: &mut utoipa_actix_web::service_config::ServiceConfig) {
             .configure(claim::routes_pay::routes)
             .configure(donation::routes::routes)
             .configure(stipend::routes_scheme::routes)
+            .configure(stipend::routes_import::routes)
             .configure(stipend::routes_people::routes)
             .configure(stipend::routes_run::routes)
             .configure(jobs::routes::routes)

@@ -10,6 +10,7 @@ mod command_line;
 mod demo;
 mod donations;
 mod identity;
+mod imports;
 mod jobs;
 mod limits;
 mod notification;

@@ -3,12 +3,14 @@
 
 mod compute;
 pub mod entity;
+mod import;
 pub mod job;
 pub mod model;
 pub mod pay;
 mod people;
 mod refusals;
 mod roster;
+pub mod routes_import;
 pub mod routes_people;
 pub mod routes_run;
 pub mod routes_scheme;

@@ -48,6 +48,7 @@ impl<M> Rules<M> {
 /// What a use case gives back to the client.
 pub struct Done<R> {
     created_at: Option<String>,
+    accepted: bool,
     version: Option<i64>,
     body: R,
     stored: Option<serde_json::Value>,
@@ -56,17 +57,22 @@ pub struct Done<R> {
 impl<R: Serialize> Done<R> {
     /// 201 with the path of the new row.
     pub fn created(location: String, version: Option<i64>, body: R) -> Self {
-        Self { created_at: Some(location), version, body, stored: None }
+        Self { created_at: Some(location), accepted: false, version, body, stored: None }
+    }
+
+    /// 202 with the run of long work, and its path.
+    pub fn accepted(location: String, body: R) -> Self {
+        Self { created_at: Some(location), accepted: true, version: None, body, stored: None }
     }
 
     /// 200 with the row as it is now.
     pub fn changed(version: i64, body: R) -> Self {
-        Self { created_at: None, version: Some(version), body, stored: None }
+        Self { created_at: None, accepted: false, version: Some(version), body, stored: None }
     }
 
     /// 200 with a result that has no version.
     pub fn result(body: R) -> Self {
-        Self { created_at: None, version: None, body, stored: None }
+        Self { created_at: None, accepted: false, version: None, body, stored: None }
     }
 
     /// Keeps another body for a replay: one without the secret that is shown once.
@@ -344,7 +350,16 @@ impl Write {
         }
         let done = work(&tx, &act).await?;
         let answer = Answer {
-            status: if done.created_at.is_some() && !self.dry_run { 201 } else { 200 },
+            status: match &done.created_at {
+                Some(_) if !self.dry_run => {
+                    if done.accepted {
+                        202
+                    } else {
+                        201
+                    }
+                }
+                _ => 200,
+            },
             location: done.created_at,
             etag: done.version.map(etag),
             body: serde_json::to_value(&done.body).map_err(Problem::internal)?,

@@ -26,7 +26,7 @@ use crate::kernel::money::Fen;
 use crate::kernel::problem::{Problem, Words};
 use crate::platform::http::Context;
 
-pub use ad_hoc::{AdHoc, start_ad_hoc};
+pub use ad_hoc::{AdHoc, record_done, start_ad_hoc};
 pub use continuous::{continuous, deliver_forever, seal_forever};
 pub use progress::Progress;
 pub use report::SlotReport;

@@ -1,0 +1,182 @@
+//! Importing beneficiaries and enrolments from a table: every fault is told by row and column, and all rows are taken or none.
+//! What a person enters one by one waits for a second person; so does what is imported.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use sea_orm::{ColumnTrait, QueryFilter};
+use uuid::Uuid;
+
+use super::routes_people::{HolderRelation, NewAccount, NewBeneficiary, NewEnrolment};
+use super::{beneficiary, enrolment, people, stipend_scheme};
+use crate::kernel::access::{Actor, Capability};
+use crate::kernel::act::Act;
+use crate::kernel::identity_number::IdentityNumber;
+use crate::kernel::period::Period;
+use crate::kernel::problem::Problem;
+use crate::people::tenancy::org_unit;
+use crate::platform::db::{Authorised, Tx};
+use crate::platform::sheet::{Column, Kind, Row, RowFault, RowFaults, read};
+
+const fn column(key: &'static str, title: &'static str, required: bool, kind: Kind) -> Column {
+    Column { key, title, required, kind }
+}
+
+/// The columns of a table of beneficiaries.
+pub const BENEFICIARIES: [Column; 7] = [
+    column("name", "姓名", true, Kind::Text),
+    column("id_number", "身份证号", true, Kind::Identifier),
+    column("community", "社区", false, Kind::Text),
+    column("on_payroll", "财政供养", false, Kind::Text),
+    column("account_number", "银行账号", false, Kind::Identifier),
+    column("bank_name", "开户银行", false, Kind::Text),
+    column("guardian_name", "监护人姓名", false, Kind::Text),
+];
+/// An example row of it: its person does not exist.
+pub const BENEFICIARY_EXAMPLE: [&str; 7] = ["张示例", "420104199001010015", "古四社区", "否", "6222021234567890128", "武汉农村商业银行", ""];
+
+/// The columns of a table of enrolments.
+pub const ENROLMENTS: [Column; 6] = [
+    column("id_number", "身份证号", true, Kind::Identifier),
+    column("scheme", "补贴方案", true, Kind::Text),
+    column("from_date", "开始日期", true, Kind::Date),
+    column("to_date", "结束日期", false, Kind::Date),
+    column("paid_through", "已发至", true, Kind::Text),
+    column("own_rate", "个人标准", false, Kind::Amount),
+];
+/// An example row of it.
+pub const ENROLMENT_EXAMPLE: [&str; 6] = ["420104199001010015", "遗属补助", "2016-05-01", "", "2016Q4", ""];
+
+fn id_number(act: &Act, row: &Row) -> Result<String, RowFault> {
+    let number =
+        IdentityNumber::parse(row.text("id_number")).map_err(|_fault| row.fault("id_number", "id_number_invalid", "身份证号码或校验码不对", "the ID number or its check character is wrong"))?;
+    Ok(act.keys.lookup_hash("person", number.as_str()))
+}
+
+/// The persons of a street's beneficiaries, by keyed hash.
+async fn known(tx: &Tx, street: Uuid) -> Result<BTreeMap<String, beneficiary::Model>, Problem> {
+    let rows = tx.all(tx.select::<beneficiary::Entity>().filter(beneficiary::Column::StreetId.eq(street))).await?;
+    Ok(rows.into_iter().map(|row| (row.person_key.clone(), row)).collect())
+}
+
+/// The account of a row; none where it names none.
+fn account_of(row: &Row) -> Result<Option<NewAccount>, RowFault> {
+    let Some(number) = row.filled("account_number") else {
+        return match row.filled("bank_name") {
+            Some(_) => Err(row.fault("account_number", "required", "填写了开户银行，账号不能为空", "a bank is named, so the account must be")),
+            None => Ok(None),
+        };
+    };
+    let digits: String = number.chars().filter(|character| !character.is_whitespace()).collect();
+    if !(8..=30).contains(&digits.len()) || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(row.fault("account_number", "account_number_invalid", "账号须为 8 至 30 位数字", "must be 8 to 30 digits"));
+    }
+    let bank_name = row.filled("bank_name").ok_or_else(|| row.fault("bank_name", "required", "不能为空", "Must not be empty"))?.to_owned();
+    let holder_name = row.filled("guardian_name").map(str::to_owned);
+    let holder_relation = if holder_name.is_some() { HolderRelation::Guardian } else { HolderRelation::OwnAccount };
+    Ok(Some(NewAccount { number: digits, bank_name, holder_name, holder_relation }))
+}
+
+fn yes_or_no(row: &Row, key: &str) -> Result<bool, RowFault> {
+    match row.text(key) {
+        "" | "否" | "no" => Ok(false),
+        "是" | "yes" => Ok(true),
+        other => Err(row.fault(key, "invalid_value", format!("“{other}”须为 是 或 否"), format!("“{other}” must be 是 (yes) or 否 (no)"))),
+    }
+}
+
+/// Imports beneficiaries of a street; gives how many.
+///
+/// # Errors
+/// 422 `import_refused` with every fault; as the reading of tables.
+pub async fn beneficiaries(tx: &Tx, act: &Act, actor: &Actor, street: &Authorised<org_unit::Model>, bytes: &[u8]) -> Result<usize, Problem> {
+    let table = read(bytes, &BENEFICIARIES)?;
+    let known = known(tx, street.id).await?;
+    let communities = tx.all(tx.select::<org_unit::Entity>().filter(org_unit::Column::StreetId.eq(street.id)).filter(org_unit::Column::CommunityId.is_not_null())).await?;
+    let communities: BTreeMap<String, Uuid> = communities.into_iter().map(|unit| (unit.name, unit.id)).collect();
+    let (mut faults, mut seen, mut new) = (RowFaults::none(), BTreeSet::new(), Vec::with_capacity(table.rows.len()));
+    for row in &table.rows {
+        if let Some(person) = faults.keep(id_number(act, row)) {
+            if known.contains_key(&person) {
+                faults.add(row.fault("id_number", "already_exists", "本街道已有该身份证号码的领取人", "the street has a beneficiary with this ID number"));
+            }
+            if !seen.insert(person) {
+                faults.add(row.fault("id_number", "duplicate", "该身份证号码在表中出现过", "the ID number stands in the table already"));
+            }
+        }
+        if row.text("name").chars().count() > 60 {
+            faults.add(row.fault("name", "too_long", "最多 60 个字", "at most 60 characters"));
+        }
+        let community = row
+            .filled("community")
+            .map(|name| communities.get(name).copied().ok_or_else(|| row.fault("community", "unknown_reference", format!("本街道没有“{name}”"), format!("the street has no “{name}”"))));
+        let community_id = community.and_then(|found| faults.keep(found));
+        let (account, on_payroll) = (faults.keep(account_of(row)), faults.keep(yes_or_no(row, "on_payroll")));
+        if let (Some(account), Some(on_payroll)) = (account, on_payroll) {
+            new.push(NewBeneficiary { street_id: Some(street.id), community_id, name: row.text("name").to_owned(), id_number: row.text("id_number").to_owned(), on_payroll, account });
+        }
+    }
+    faults.into_result()?;
+    let count = new.len();
+    for new in new {
+        let unit = new.community_id.unwrap_or(street.id);
+        let unit = tx.load::<org_unit::Entity>(unit).await?.authorise(actor, Capability::StipendPrepare)?;
+        people::add(tx, act, &unit, new).await?;
+    }
+    Ok(count)
+}
+
+/// What a row says of an enrolment, without whose and of which scheme.
+fn terms(row: &Row) -> Result<NewEnrolment, RowFault> {
+    let paid_through: Period = row.text("paid_through").parse().map_err(|_form| row.fault("paid_through", "not_a_period", "须写作 2016-12、2016Q4 或 2016", "write it as 2016-12, 2016Q4 or 2016"))?;
+    let from_date = row.date("from_date")?.ok_or_else(|| row.fault("from_date", "required", "不能为空", "Must not be empty"))?;
+    let to_date = row.date("to_date")?;
+    if to_date.is_some_and(|to| to < from_date) {
+        return Err(row.fault("to_date", "date_before_start", "不得早于开始日期", "must not lie before the start"));
+    }
+    let own_rate = row.amount("own_rate")?;
+    if own_rate.is_some_and(|rate| rate.is_negative() || rate > super::model::RATE_MAX) {
+        return Err(row.fault("own_rate", "rate_out_of_bound", "超出标准上限", "is beyond the bound of a rate"));
+    }
+    Ok(NewEnrolment { scheme_id: Uuid::nil(), beneficiary_id: Uuid::nil(), from_date, to_date, paid_through: Some(paid_through), own_rate, own_rate_from: None })
+}
+
+/// Imports enrolments of a street; gives how many. Each waits for a second person's confirmation.
+///
+/// # Errors
+/// As [`beneficiaries`].
+pub async fn enrolments(tx: &Tx, act: &Act, actor: &Actor, street: &Authorised<org_unit::Model>, bytes: &[u8]) -> Result<usize, Problem> {
+    let table = read(bytes, &ENROLMENTS)?;
+    let known = known(tx, street.id).await?;
+    let schemes = tx.all(tx.select::<stipend_scheme::Entity>().filter(stipend_scheme::Column::StreetId.eq(street.id))).await?;
+    let enrolled = tx.all(tx.select::<enrolment::Entity>().filter(enrolment::Column::StreetId.eq(street.id))).await?;
+    let mut taken: BTreeSet<(Uuid, Uuid)> = enrolled.into_iter().map(|row| (row.scheme_id, row.beneficiary_id)).collect();
+    let (mut faults, mut new) = (RowFaults::none(), Vec::with_capacity(table.rows.len()));
+    for row in &table.rows {
+        let person = faults.keep(id_number(act, row)).and_then(|key| {
+            let found =
+                known.get(&key).ok_or_else(|| row.fault("id_number", "unknown_reference", "本街道没有该领取人，请先导入领取人", "the street has no such beneficiary; import the beneficiaries first"));
+            faults.keep(found)
+        });
+        let name = row.text("scheme");
+        let scheme =
+            schemes.iter().find(|scheme| scheme.name == name).ok_or_else(|| row.fault("scheme", "unknown_reference", format!("本街道没有方案“{name}”"), format!("the street has no scheme “{name}”")));
+        let (scheme, terms) = (faults.keep(scheme), faults.keep(terms(row)));
+        let (Some(person), Some(scheme), Some(terms)) = (person, scheme, terms) else {
+            continue;
+        };
+        if terms.paid_through.is_some_and(|period| period.frequency() != scheme.first_period.frequency()) {
+            faults.add(row.fault("paid_through", "period_not_of_scheme", "与方案的发放频率不符", "has another frequency than the scheme"));
+        }
+        if !taken.insert((scheme.id, person.id)) {
+            faults.add(row.fault("id_number", "already_exists", "该领取人已登记此方案，或在表中出现过", "is enrolled in the scheme already, or stands in the table twice"));
+        }
+        new.push(NewEnrolment { scheme_id: scheme.id, beneficiary_id: person.id, ..terms });
+    }
+    faults.into_result()?;
+    let count = new.len();
+    for new in new {
+        let scheme = tx.load::<stipend_scheme::Entity>(new.scheme_id).await?.authorise(actor, Capability::StipendPrepare)?;
+        people::enrol(tx, act, &scheme, new).await?;
+    }
+    Ok(count)
+}
