@@ -373,6 +373,7 @@ async fn serve_context(settings: &Settings, context: Context) -> Result<(), Fail
     let background = [
         tokio::spawn(jobs::seal_forever(context.clone(), stopped.clone())),
         tokio::spawn(jobs::deliver_forever(context.clone(), stopped.clone())),
+        tokio::spawn(jobs::drop_keys_forever(context.clone(), stopped.clone())),
         tokio::spawn(schedule(context.clone(), registry.clone(), stopped)),
     ];
     let listener = std::net::TcpListener::bind(&settings.bind).map_err(|error| Failure::Usage(format!("MINGZHANG_BIND {}: {error}", settings.bind)))?;

@@ -284,3 +284,16 @@ on_both_databases! {
         assert_eq!(effects(app).await, 1, "the slot that ran was finished");
     }
 }
+
+on_both_databases! {
+    async fn keys_that_are_kept_no_longer_are_dropped(app: TestApp) {
+        let first = app.administrator("硚口区", "first").await;
+        let item = json!({"code": "F1", "name": "资料费"});
+        assert_eq!(app.money(&first, "/expense-items", item.clone(), "k").await.status, 201);
+        assert!(app.money(&first, "/expense-items", item, "k").await.replayed);
+        let now = app.context.clocks.wall();
+        let drop = async |at| mingzhang::platform::http::drop_expired(&app.context.db, at).await.unwrap();
+        assert_eq!(drop(now + chrono::TimeDelta::hours(71)).await, 0);
+        assert_eq!(drop(now + chrono::TimeDelta::hours(73)).await, 1);
+    }
+}

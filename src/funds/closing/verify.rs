@@ -7,6 +7,7 @@ use uuid::Uuid;
 use crate::funds::budget::lines;
 use crate::funds::claim;
 use crate::funds::ledger::verify::{self as ledger, Fault, KeptCheckpoint};
+use crate::funds::stipend;
 use crate::kernel::crypto::KeyRing;
 use crate::kernel::problem::Problem;
 use crate::platform::db::Tx;
@@ -49,7 +50,10 @@ pub async fn street(tx: &Tx, keys: &KeyRing, street: (Uuid, &str), kept: &[KeptC
             Some(what) => Some((None, what)),
             None => match lines::check(tx, street.0).await? {
                 Some(what) => Some((None, what)),
-                None => claim::reservations(tx, street.0).await?.map(|what| (None, what)),
+                None => match claim::reservations(tx, street.0).await? {
+                    Some(what) => Some((None, what)),
+                    None => stipend::payable(tx, street.0).await?.map(|what| (None, what)),
+                },
             },
         },
     };

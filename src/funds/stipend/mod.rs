@@ -34,3 +34,18 @@ pub async fn open_runs(tx: &crate::platform::db::Tx, street: uuid::Uuid, year: i
     let select = tx.select::<payout_run::Entity>().filter(payout_run::Column::StreetId.eq(street)).filter(payout_run::Column::FiscalYear.eq(year));
     tx.count(select.filter(payout_run::Column::State.is_in(["calculated", "held", "approved"]))).await
 }
+
+/// What is wrong with stipends payable: its balance is not what posted and exported items still wait for.
+///
+/// # Errors
+/// 500 where the database fails.
+pub async fn payable(tx: &crate::platform::db::Tx, street: uuid::Uuid) -> Result<Option<String>, crate::kernel::problem::Problem> {
+    #[derive(sea_orm::FromQueryResult)]
+    struct Waiting {
+        net: crate::kernel::money::Fen,
+    }
+    let waiting = crate::platform::db::Sql::both("SELECT CAST(COALESCE(SUM(net), 0) AS bigint) AS net FROM payout_items WHERE street_id = $1 AND state IN ('posted', 'exported')");
+    let waiting = tx.query_one::<Waiting>(waiting, vec![street.into()]).await?.map_or(crate::kernel::money::Fen::ZERO, |row| row.net);
+    let balance = crate::funds::ledger::balance_of(tx, street, crate::funds::ledger::Account::StipendsPayable).await?;
+    Ok((waiting != balance).then(|| format!("account 2302 says {balance}, posted and exported items wait for {waiting}")))
+}

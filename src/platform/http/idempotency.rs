@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::kernel::ids::new_id;
 use crate::kernel::problem::Problem;
-use crate::platform::db::{Sql, Tx};
+use crate::platform::db::{Db, Reason, Sql, Tx};
 
 /// Answers are kept for 72 hours.
 const KEPT: TimeDelta = TimeDelta::hours(72);
@@ -105,4 +105,16 @@ pub(super) async fn store(tx: &Tx, user: Uuid, key: &str, fingerprint: String, n
         Sql::both("INSERT INTO idempotency_keys (id, user_id, idempotency_key, fingerprint, status, location, etag, body, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)");
     tx.execute(sql, values).await?;
     Ok(())
+}
+
+/// Drops keys that are kept no longer (72 hours); gives how many. Background work calls it, a bounded number at a time.
+///
+/// # Errors
+/// 500 where the database fails.
+pub async fn drop_expired(db: &Db, now: DateTime<Utc>) -> Result<usize, Problem> {
+    let tx = db.write_as_system(Reason::Background).await?;
+    let drop = Sql::both("DELETE FROM idempotency_keys WHERE id IN (SELECT id FROM idempotency_keys WHERE expires_at <= $1 ORDER BY expires_at LIMIT 1000)");
+    let dropped = tx.execute(drop, vec![now.into()]).await?;
+    tx.commit().await?;
+    usize::try_from(dropped).map_err(Problem::internal)
 }

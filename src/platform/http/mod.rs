@@ -22,6 +22,7 @@ pub use context::{AttemptLog, Authenticate, Context, Holder, Recipients};
 pub use description::Complete;
 pub use errors_page::{KnownRefusal, errors_page, known_refusals};
 pub use extract::Public;
+pub use idempotency::drop_expired;
 pub use limits::{RateGate, RateLimits, limit};
 pub use list::{ListPage, ListRequest, SortColumn};
 pub use middleware::{finish, observe};

@@ -9,7 +9,7 @@ use super::{HEARTBEAT, LEASE};
 use crate::kernel::problem::Problem;
 use crate::platform::audit;
 use crate::platform::db::{Db, Reason, Sql};
-use crate::platform::http::Context;
+use crate::platform::http::{Context, drop_expired};
 use crate::platform::notification;
 
 /// How long the work waits when there is nothing to do.
@@ -73,4 +73,9 @@ pub async fn seal_forever(context: Context, stop: Stop) {
 /// Delivers notices while the server runs.
 pub async fn deliver_forever(context: Context, stop: Stop) {
     continuous(context, "notification.deliver", stop, async |context: &Context| notification::deliver_once(context).await).await;
+}
+
+/// Drops idempotency keys that are kept no longer, while the server runs.
+pub async fn drop_keys_forever(context: Context, stop: Stop) {
+    continuous(context, "idempotency.drop", stop, async |context: &Context| drop_expired(&context.db, context.clocks.wall()).await).await;
 }

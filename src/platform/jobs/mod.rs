@@ -27,7 +27,7 @@ use crate::kernel::problem::{Problem, Words};
 use crate::platform::http::Context;
 
 pub use ad_hoc::{AdHoc, record_done, start_ad_hoc};
-pub use continuous::{continuous, deliver_forever, seal_forever};
+pub use continuous::{continuous, deliver_forever, drop_keys_forever, seal_forever};
 pub use progress::Progress;
 pub use report::SlotReport;
 pub use schedule::{Stop, forever, stop_switch};
