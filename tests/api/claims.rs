@@ -413,4 +413,59 @@ on_both_databases! {
         let finals = ok(app.get(&accountant, &format!("/fiscal-years/{}/final-accounts", year["id"].as_str().unwrap())).await, 200);
         assert_eq!((finals["data"][0]["budget"].as_str(), finals["data"][0]["spent"].as_str(), finals["data"][0]["carried_over"].as_str()), (Some("31000.00"), Some("0.00"), Some("31000.00")));
     }
+
+    async fn random_actions_by_random_people_at_once_leave_every_invariant_holding(app: TestApp) {
+        let claims = Claims::open(app).await;
+        let mut ids = Vec::new();
+        for index in 0..8 {
+            ids.push(claims.submitted(app, index % 2 == 0, if index % 2 == 0 { "120.00" } else { "2500.00" }).await);
+        }
+        let people = [&claims.street.staff, &claims.secretary, &claims.street.party_office, &claims.street.accountant, &claims.street.leader, &claims.street.cashier];
+        let actions = ["submit", "endorse", "review", "approve", "pay", "return", "reject", "withdraw", "request-info", "provide-info", "refunds", "reverse", "copy"];
+        let claims = &claims;
+        // A generator of its own, so that a failure can be played again.
+        let mut seed = 20_170_103_u64;
+        let mut next = |most: usize| {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            usize::try_from(seed >> 33).unwrap() % most
+        };
+        let mut outcomes = std::collections::BTreeMap::new();
+        for _ in 0..40 {
+            let mut round = Vec::new();
+            for _ in 0..6 {
+                let (id, action) = (ids[next(ids.len())].clone(), actions[next(actions.len())]);
+                // Half of the time by somebody whose action it is, so that claims get somewhere.
+                let who = match (next(2), action) {
+                    (0, "review" | "refunds" | "reverse") => &claims.street.accountant,
+                    (0, "approve") => &claims.street.leader,
+                    (0, "endorse") => &claims.secretary,
+                    (0, "pay") => &claims.street.cashier,
+                    _ => people[next(people.len())],
+                };
+                let key = format!("{}", next(usize::MAX / 2));
+                round.push(async move {
+                    let etag = app.get(&claims.street.accountant, &format!("/claims/{id}")).await.etag.unwrap();
+                    let body = match action {
+                        "return" | "reject" | "request-info" | "provide-info" | "reverse" => json!({"reason": "随机"}),
+                        "refunds" => json!({"amount": "10.00", "reason": "随机"}),
+                        _ => json!({}),
+                    };
+                    let answer = app.send(reqwest::Method::POST, &format!("/claims/{id}/{action}"), who, Some(body), &[("If-Match", &etag), ("Idempotency-Key", &key)]).await;
+                    (action, answer.status.as_u16(), answer.text)
+                });
+            }
+            for (action, status, text) in futures_util::future::join_all(round).await {
+                assert!([200, 201, 403, 404, 409, 412, 422].contains(&status), "{action}: {status} {text}");
+                *outcomes.entry((action, status < 300)).or_insert(0) += 1;
+            }
+        }
+        for action in ["review", "approve", "endorse"] {
+            assert!(outcomes.contains_key(&(action, true)), "{action} never succeeded: {outcomes:?}");
+        }
+        claims.books_hold(app).await;
+        let lines = ok(app.get(&claims.street.accountant, "/budget-lines").await, 200)["data"].clone();
+        for line in lines.as_array().unwrap() {
+            assert!(!line["available"].as_str().unwrap().starts_with('-') && !line["spent"].as_str().unwrap().starts_with('-'), "{line}");
+        }
+    }
 }

@@ -17,6 +17,25 @@ use crate::platform::db::Tx;
 const ACTIONS: [(&str, &str); 9] =
     [("draft", "经办"), ("submit", "提交"), ("endorse", "证明"), ("review", "审核"), ("approve", "审批"), ("pay", "支付"), ("return", "退回"), ("refund", "退款"), ("reverse", "红字冲销")];
 
+const STATES: [(&str, &str); 10] = [
+    ("draft", "草稿"),
+    ("submitted", "已提交"),
+    ("endorsed", "已证明"),
+    ("reviewed", "已审核"),
+    ("approved", "已审批"),
+    ("paid", "已支付"),
+    ("rejected", "已驳回"),
+    ("withdrawn", "已撤回"),
+    ("expired", "已逾期"),
+    ("reversed", "已冲销"),
+];
+const METHODS: [(&str, &str); 3] = [("transfer", "转账"), ("official_card", "公务卡"), ("cash", "现金")];
+
+/// The Chinese word of an identifier.
+fn words<'a>(known: &[(&'static str, &'static str)], code: &'a str) -> &'a str {
+    known.iter().find(|(name, _)| *name == code).map_or(code, |(_, word)| *word)
+}
+
 /// The page.
 ///
 /// # Errors
@@ -64,10 +83,10 @@ pub async fn page(tx: &Tx, row: &claim::Model) -> Result<String, Problem> {
         escape(&unit),
         escape(&row.number),
         row.fiscal_year,
-        row.state,
+        words(&STATES, &row.state),
         escape(&row.title),
         escape(&category),
-        row.payment_method,
+        words(&METHODS, &row.payment_method),
         escape(&row.payee_name),
         escape(row.payee_account_masked.as_deref().unwrap_or_default()),
         escape(row.payee_bank.as_deref().unwrap_or_default()),
