@@ -293,7 +293,7 @@ on_both_databases! {
         assert!(app.money(&first, "/expense-items", item, "k").await.replayed);
         let now = app.context.clocks.wall();
         let drop = async |at| mingzhang::platform::http::drop_expired(&app.context.db, at).await.unwrap();
-        assert_eq!(drop(now + chrono::TimeDelta::hours(71)).await, 0);
-        assert_eq!(drop(now + chrono::TimeDelta::hours(73)).await, 1);
+        assert_eq!(drop(now + TimeDelta::hours(71)).await, 0);
+        assert_eq!(drop(now + TimeDelta::hours(73)).await, 1);
     }
 }

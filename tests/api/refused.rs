@@ -42,4 +42,20 @@ on_both_databases! {
         let scheme = json!({"scheme_kind_id": kind, "category_id": category, "name": "补助", "line_scope": "street", "tax_kind": "exempt", "first_period": "2017Q1", "rates": [{"from_month": "2017-01", "amount": "10.00"}]});
         assert_eq!(app.post(&street.party_office, "/stipend-schemes", scheme).await.code(), (422, "category_pays_no_individuals"));
     }
+
+    async fn submitting_says_who_could_act_next_and_refuses_what_nobody_could(app: TestApp) {
+        let street = Street::open(app, "硚口区", "").await;
+        let budget = street.budget(app, "100.00", json!([{"category_id": street.category, "amount": "100.00", "plan_item_ids": [street.plan_item]}])).await;
+        let line = budget["lines"][0]["id"].clone();
+        let supplement = json!({"budget_id": budget["id"], "kind": "supplement", "reason": "追加", "lines": [{"budget_line_id": line, "amount": "10.00"}]});
+        let made = ok(app.post(&street.party_office, "/budget-adjustments", supplement).await, 201);
+        assert_eq!(made["next_actors"], json!([{"role": "district_admin", "people": 2}]));
+        let accounts = ok(app.get(&street.first, "/role-assignments?limit=200").await, 200);
+        let accountant = accounts["data"].as_array().unwrap().iter().find(|held| held["role"] == json!("accountant")).unwrap().clone();
+        let (id, version) = (accountant["id"].as_str().unwrap(), accountant["version"].as_i64().unwrap());
+        ok(app.act(&street.first, &format!("/role-assignments/{id}/end"), &format!("\"v{version}\"")).await, 200);
+        let person = ok(app.post(&street.party_office, "/beneficiaries", json!({"name": "张示例", "id_number": "11010519491231002X"})).await, 201)["id"].as_str().unwrap().to_owned();
+        let account = json!({"number": "6222021234567890128", "bank_name": "示例银行"});
+        assert_eq!(app.post(&street.party_office, &format!("/beneficiaries/{person}/bank-accounts"), account).await.code(), (422, "no_eligible_actor"));
+    }
 }

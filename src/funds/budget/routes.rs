@@ -17,6 +17,7 @@ use crate::kernel::problem::{Faults, Problem};
 use crate::people::tenancy::street_of;
 use crate::platform::db::Tx;
 use crate::platform::http::{Body, Context, Done, ListPage, ListRequest, Nothing, Refusals, Rules, Write, ok_versioned};
+use crate::platform::tasks::Submitted;
 
 /// A line to be drafted.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -244,13 +245,15 @@ async fn add_line(actor: Actor, write: Write, id: web::Path<String>) -> Result<H
 }
 
 /// Submits a draft to the district.
-#[utoipa::path(tag = "budget", request_body = Nothing, responses((status = 200, body = Budget), Refusals))]
+#[utoipa::path(tag = "budget", request_body = Nothing, responses((status = 200, body = Submitted<Budget>), Refusals))]
 #[post("/budgets/{id}/submit")]
-async fn submit_budget(actor: Actor, write: Write, id: web::Path<String>) -> Result<HttpResponse, Problem> {
+async fn submit_budget(actor: Actor, context: web::Data<Context>, write: Write, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     write
         .on::<budget::Entity, Nothing, _>(&actor, Capability::BudgetDraft, &id, Rules::moves(|row: &budget::Model| row.version), async |tx, act, row, _| {
+            let next = (Capability::BudgetApprove, row.place());
             let budget = draft::submit(tx, act, row).await?;
-            Ok(Done::changed(budget.version, view(tx, budget).await?))
+            let version = budget.version;
+            Ok(Done::changed(version, Submitted::of(context.recipients.as_ref(), act, next, view(tx, budget).await?).await?))
         })
         .await
 }

@@ -17,6 +17,7 @@ use crate::kernel::money::Fen;
 use crate::kernel::problem::{Faults, Problem};
 use crate::people::tenancy::{org_unit, street_of};
 use crate::platform::http::{Body, Context, Done, ListPage, ListRequest, Nothing, Refusals, Rules, Write, ok, ok_versioned};
+use crate::platform::tasks::Submitted;
 
 /// The kind of an adjustment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
@@ -225,14 +226,16 @@ async fn get_adjustment(actor: Actor, context: web::Data<Context>, id: web::Path
 }
 
 /// Submits an adjustment of an approved budget.
-#[utoipa::path(tag = "budget", request_body = NewAdjustment, responses((status = 201, body = budget_adjustment::Model), Refusals))]
+#[utoipa::path(tag = "budget", request_body = NewAdjustment, responses((status = 201, body = Submitted<budget_adjustment::Model>), Refusals))]
 #[post("/budget-adjustments")]
-async fn submit_adjustment(actor: Actor, write: Write) -> Result<HttpResponse, Problem> {
+async fn submit_adjustment(actor: Actor, context: web::Data<Context>, write: Write) -> Result<HttpResponse, Problem> {
     write
         .create(&actor, Capability::BudgetDraft, Rules::plain(), async |tx, act, body: NewAdjustment| {
             let budget = tx.load_reference::<budget::Entity>(body.budget_id, "/budget_id").await?.authorise(&actor, Capability::BudgetDraft)?;
+            let place = budget.place();
             let row = adjust::submit(tx, act, budget, body).await?;
-            Ok(Done::created(format!("/api/v1/budget-adjustments/{}", row.id), Some(row.version), row))
+            let next = (adjust::decider(&row.kind), place);
+            Ok(Done::created(format!("/api/v1/budget-adjustments/{}", row.id), Some(row.version), Submitted::of(context.recipients.as_ref(), act, next, row).await?))
         })
         .await
 }

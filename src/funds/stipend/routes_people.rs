@@ -20,6 +20,7 @@ use crate::people::tenancy::{street_of, unit_of};
 use crate::platform::audit::{self, Event};
 use crate::platform::db::Scoped;
 use crate::platform::http::{Body, Context, Done, ListPage, ListRequest, Nothing, Refusals, Rules, Write, ok, ok_versioned, request_id};
+use crate::platform::tasks::Submitted;
 
 /// Whose account it is.
 #[derive(Clone, Copy, Debug, Default, Deserialize, ToSchema)]
@@ -338,13 +339,15 @@ async fn list_bank_accounts(actor: Actor, context: web::Data<Context>, id: web::
 }
 
 /// Adds a version of a beneficiary's account.
-#[utoipa::path(tag = "stipends", request_body = NewAccount, responses((status = 201, body = bank_account::Model), Refusals))]
+#[utoipa::path(tag = "stipends", request_body = NewAccount, responses((status = 201, body = Submitted<bank_account::Model>), Refusals))]
 #[post("/beneficiaries/{id}/bank-accounts")]
-async fn add_bank_account(actor: Actor, write: Write, id: web::Path<String>) -> Result<HttpResponse, Problem> {
+async fn add_bank_account(actor: Actor, context: web::Data<Context>, write: Write, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     write
         .on::<beneficiary::Entity, NewAccount, _>(&actor, Capability::StipendPrepare, &id, Rules::plain(), async |tx, act, row, body| {
             let account = people::add_account(tx, act, row, body).await?;
-            Ok(Done::created(format!("/api/v1/beneficiaries/{}/bank-accounts", account.beneficiary_id), Some(account.version), account))
+            let next = (Capability::BankAccountConfirm, bank_account::Entity::place(&account));
+            let location = format!("/api/v1/beneficiaries/{}/bank-accounts", account.beneficiary_id);
+            Ok(Done::created(location, Some(account.version), Submitted::of(context.recipients.as_ref(), act, next, account).await?))
         })
         .await
 }
@@ -390,14 +393,15 @@ async fn get_enrolment(actor: Actor, context: web::Data<Context>, id: web::Path<
 }
 
 /// Enrols a beneficiary in a scheme.
-#[utoipa::path(tag = "stipends", request_body = NewEnrolment, responses((status = 201, body = enrolment::Model), Refusals))]
+#[utoipa::path(tag = "stipends", request_body = NewEnrolment, responses((status = 201, body = Submitted<enrolment::Model>), Refusals))]
 #[post("/enrolments")]
-async fn add_enrolment(actor: Actor, write: Write) -> Result<HttpResponse, Problem> {
+async fn add_enrolment(actor: Actor, context: web::Data<Context>, write: Write) -> Result<HttpResponse, Problem> {
     write
         .create(&actor, Capability::StipendPrepare, Rules::plain(), async |tx, act, body: NewEnrolment| {
             let scheme = tx.load_reference::<stipend_scheme::Entity>(body.scheme_id, "/scheme_id").await?.authorise(&actor, Capability::StipendPrepare)?;
             let row = people::enrol(tx, act, &scheme, body).await?;
-            Ok(Done::created(format!("/api/v1/enrolments/{}", row.id), Some(row.version), row))
+            let next = (Capability::EnrolmentConfirm, enrolment::Entity::place(&row));
+            Ok(Done::created(format!("/api/v1/enrolments/{}", row.id), Some(row.version), Submitted::of(context.recipients.as_ref(), act, next, row).await?))
         })
         .await
 }

@@ -15,7 +15,9 @@ use crate::funds::budget::routes::Reason;
 use crate::kernel::access::{Actor, Capability};
 use crate::kernel::period::Period;
 use crate::kernel::problem::Problem;
+use crate::platform::db::Scoped;
 use crate::platform::http::{Body, Content, Context, Done, FileForm, ListPage, ListRequest, Nothing, Refusals, Rules, Upload, Write, ok_versioned};
+use crate::platform::tasks::Submitted;
 
 /// A run to be calculated.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -95,15 +97,16 @@ async fn print_run(actor: Actor, context: web::Data<Context>, id: web::Path<Stri
 }
 
 /// Calculates a run for a period; a second one for the period is supplementary.
-#[utoipa::path(tag = "stipends", request_body = NewRun, responses((status = 201, body = payout_run::Model), Refusals))]
+#[utoipa::path(tag = "stipends", request_body = NewRun, responses((status = 201, body = Submitted<payout_run::Model>), Refusals))]
 #[post("/payout-runs")]
-async fn calculate_run(actor: Actor, write: Write) -> Result<HttpResponse, Problem> {
+async fn calculate_run(actor: Actor, context: web::Data<Context>, write: Write) -> Result<HttpResponse, Problem> {
     write
         .create(&actor, Capability::StipendPrepare, Rules::plain(), async |tx, act, body: NewRun| {
             let scheme = tx.load_reference::<stipend_scheme::Entity>(body.scheme_id, "/scheme_id").await?.authorise(&actor, Capability::StipendPrepare)?;
             let scheme = run::lock_scheme(tx, scheme.id).await?;
             let row = run::calculate(tx, act, &scheme, body.period).await?;
-            Ok(Done::created(format!("/api/v1/payout-runs/{}", row.id), Some(row.version), row))
+            let next = (Capability::RunApprove, payout_run::Entity::place(&row));
+            Ok(Done::created(format!("/api/v1/payout-runs/{}", row.id), Some(row.version), Submitted::of(context.recipients.as_ref(), act, next, row).await?))
         })
         .await
 }

@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 
 use super::refusals;
 use crate::kernel::access::{Capability, Place, Role};
+use crate::kernel::act::Act;
 use crate::kernel::problem::Problem;
 use crate::platform::http::Recipients;
 
@@ -40,4 +41,25 @@ pub async fn next_actors(recipients: &dyn Recipients, capability: Capability, pl
 pub async fn require_next_actors(recipients: &dyn Recipients, capability: Capability, place: &Place, excluding: &[String]) -> Result<Vec<NextActors>, Problem> {
     let actors = next_actors(recipients, capability, place, excluding).await?;
     if actors.is_empty() { Err(refusals::no_eligible_actor(capability)) } else { Ok(actors) }
+}
+
+/// A document as it was submitted, with who could act next.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Submitted<T> {
+    /// The document.
+    #[serde(flatten)]
+    pub document: T,
+    /// Who could act next.
+    pub next_actors: Vec<NextActors>,
+}
+
+impl<T> Submitted<T> {
+    /// The document with those who hold the capability of its next step at its unit, besides who acts: there must be somebody.
+    ///
+    /// # Errors
+    /// 422 `no_eligible_actor`.
+    pub async fn of(recipients: &dyn Recipients, act: &Act, (capability, place): (Capability, Place), document: T) -> Result<Self, Problem> {
+        let next_actors = require_next_actors(recipients, capability, &place, &[act.person_key()]).await?;
+        Ok(Self { document, next_actors })
+    }
 }
