@@ -20,6 +20,9 @@ on_both_databases! {
         assert_eq!((voucher["name"].as_str(), voucher["amount"].as_str(), voucher["lines"][0]["account"].as_str(), voucher["lines"][1]["credit"].as_str()), (Some("2017-01-0001"), Some("17580.00"), Some("1002"), Some("17580.00")));
         let summary = ok(app.get(&street.leader, "/summary/street?fiscal_year=2017").await, 200);
         assert_eq!((summary["total"]["approved"].as_str(), summary["total"]["received"].as_str()), (Some("17580.00"), Some("17580.00")));
+        let unnamed = app.get(&street.first, "/summary/street?fiscal_year=2017").await;
+        assert_eq!(unnamed.code(), (422, "street_required"));
+        assert_eq!(unnamed.body["errors"][0], json!({"pointer": "/street_id", "code": "street_required", "message": "must name a street"}));
         let district = ok(app.get(&street.first, "/summary/district?fiscal_year=2017").await, 200);
         assert_eq!(district["streets"][0]["received"], json!("17580.00"));
         let verified = ok(app.get(&street.accountant, "/ledger/verify").await, 200);

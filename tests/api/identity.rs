@@ -161,6 +161,7 @@ on_both_databases! {
         assert_eq!(log_in(Some(totp.generate(now + 30).to_string())).await.status, 200);
         assert_eq!(log_in(Some(recovery[0].clone())).await.status, 200);
         assert_eq!(log_in(Some(recovery[0].clone())).await.code(), (401, "invalid_credentials"));
+        assert_eq!(app.post(&token, "/auth/totp", json!({"password": PASSWORD})).await.code(), (409, "totp_already_on"));
         assert_eq!(app.post(&token, "/auth/totp/disable", json!({"code": "000000x"})).await.code(), (422, "wrong_totp_code"));
         assert_eq!(app.post(&token, "/auth/totp/disable", json!({"code": recovery[1]})).await.status, 204);
         assert_eq!(log_in(None).await.status, 200);

@@ -10,6 +10,7 @@ mod command_line;
 mod demo;
 mod donations;
 mod faults;
+mod holds;
 mod identity;
 mod imports;
 mod jobs;

@@ -18,15 +18,15 @@ fn id_number(day: u32) -> String {
     format!("{digits}{}", char::from(check_character(digits.as_bytes())))
 }
 
-struct Stipends {
-    street: Street,
-    scheme: String,
-    template: String,
+pub(crate) struct Stipends {
+    pub(crate) street: Street,
+    pub(crate) scheme: String,
+    pub(crate) template: String,
 }
 
 impl Stipends {
     /// A street with a budget of 2,400.00, received, and a quarterly scheme of 200.00 a month.
-    async fn open(app: &TestApp) -> Self {
+    pub(crate) async fn open(app: &TestApp) -> Self {
         let street = Street::open(app, "硚口区", "").await;
         let line = json!({"category_id": street.category, "amount": "2400.00", "plan_item_ids": [street.plan_item]});
         street.budget(app, "2400.00", json!([line])).await;
@@ -44,12 +44,12 @@ impl Stipends {
     }
 
     /// A person with a confirmed account, enrolled from a day, confirmed by the leader.
-    async fn enrol(&self, app: &TestApp, day: u32, from: &str) -> Value {
+    pub(crate) async fn enrol(&self, app: &TestApp, day: u32, from: &str) -> Value {
         let enrolment = self.enrol_only(app, day, from).await;
         ok(app.act(&self.street.leader, &format!("/enrolments/{}/confirm", enrolment["id"].as_str().unwrap()), "\"v1\"").await, 200)
     }
 
-    async fn enrol_only(&self, app: &TestApp, day: u32, from: &str) -> Value {
+    pub(crate) async fn enrol_only(&self, app: &TestApp, day: u32, from: &str) -> Value {
         let body = json!({"name": format!("示例{day}"), "id_number": id_number(day), "account": {"number": format!("62220200000000{day:04}"), "bank_name": "示例银行"}});
         let person = ok(app.post(&self.street.party_office, "/beneficiaries", body).await, 201);
         assert!(person["name_sealed"].is_null() && person["id_number_masked"].as_str().unwrap().starts_with("4201**"), "{person}");
@@ -61,19 +61,19 @@ impl Stipends {
         ok(app.post(&self.street.party_office, "/enrolments", json!({"scheme_id": self.scheme, "beneficiary_id": id, "from_date": from})).await, 201)
     }
 
-    async fn authorise(&self, app: &TestApp, per_run: &str) -> Value {
+    pub(crate) async fn authorise(&self, app: &TestApp, per_run: &str) -> Value {
         let body = json!({"fiscal_year": 2017, "max_per_run": per_run, "max_per_year": "2400.00", "max_heads": 5, "max_increase_percent": 300});
         ok(app.send(Method::POST, &format!("/stipend-schemes/{}/authorisations", self.scheme), &self.street.leader, Some(body), &[("If-Match", "\"v1\"")]).await, 201)
     }
 
-    async fn runs(&self, app: &TestApp, period: &str) -> Vec<Value> {
+    pub(crate) async fn runs(&self, app: &TestApp, period: &str) -> Vec<Value> {
         let list = ok(app.get(&self.street.leader, &format!("/payout-runs?period={period}")).await, 200);
         list["data"].as_array().unwrap().clone()
     }
 }
 
 /// What became of the payout's slots.
-async fn sweep(context: &mingzhang::platform::http::Context, by_hand: Option<&str>) -> Vec<SlotReport> {
+pub(crate) async fn sweep(context: &mingzhang::platform::http::Context, by_hand: Option<&str>) -> Vec<SlotReport> {
     let registry = jobs::Registry::new(vec![std::sync::Arc::new(StipendsPost)]);
     match by_hand {
         None => jobs::sweep(context, &registry).await.unwrap(),
@@ -81,7 +81,7 @@ async fn sweep(context: &mingzhang::platform::http::Context, by_hand: Option<&st
     }
 }
 
-fn clock(app: &TestApp, instant: &str) {
+pub(crate) fn clock(app: &TestApp, instant: &str) {
     app.context.clocks.set(instant.parse().unwrap());
 }
 

@@ -1,0 +1,134 @@
+//! Why a run is not paid: each reason that holds it, told in the slot and to people, and what lets it go on.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::on_both_databases;
+use crate::stipends::{Stipends, clock, sweep};
+use crate::support::TestApp;
+use crate::support::street::ok;
+
+/// The state and outcome of the only slot that a sweep looked at.
+async fn outcome(app: &TestApp) -> (String, String) {
+    let reports = sweep(&app.context, None).await;
+    assert_eq!(reports.len(), 1, "{reports:?}");
+    (reports[0].state.clone(), reports[0].outcome.clone().unwrap_or_default())
+}
+
+fn held(code: &str) -> (String, String) {
+    ("held".to_owned(), code.to_owned())
+}
+
+/// A run that people make for a period.
+async fn calculate(app: &TestApp, stipends: &Stipends, period: &str) -> Value {
+    ok(app.post(&stipends.street.party_office, "/payout-runs", json!({"scheme_id": stipends.scheme, "period": period})).await, 201)
+}
+
+async fn post(app: &TestApp, stipends: &Stipends, run: &Value, etag: &str, key: &str) -> crate::support::Answer {
+    let path = format!("/payout-runs/{}/post", run["id"].as_str().unwrap());
+    app.send(Method::POST, &path, &stipends.street.accountant, Some(json!({})), &[("If-Match", etag), ("Idempotency-Key", key)]).await
+}
+
+on_both_databases! {
+    async fn who_signed_may_not_have_written_what_is_paid(app: TestApp) {
+        let mut stipends = Stipends::open(app).await;
+        // A second one of the party office, who leads the street as well, signs for the scheme that the first one wrote, and then enrols somebody.
+        let second = stipends.street.person(app, "second-office", "party_office").await;
+        let id = ok(app.get(&second, "/me").await, 200)["id"].clone();
+        let leads = json!({"user_id": id, "role": "street_leader", "unit_id": stipends.street.id});
+        let granted = ok(app.post(&stipends.street.first, "/role-assignments", leads).await, 201);
+        ok(app.act(&stipends.street.second, &format!("/role-assignments/{}/confirm", granted["id"].as_str().unwrap()), "\"v1\"").await, 200);
+        let limits = json!({"fiscal_year": 2017, "max_per_run": "2000.00", "max_per_year": "2400.00", "max_heads": 5, "max_increase_percent": 300});
+        let path = format!("/stipend-schemes/{}/authorisations", stipends.scheme);
+        ok(app.send(Method::POST, &path, &second, Some(limits), &[("If-Match", "\"v1\"")]).await, 201);
+        let first = std::mem::replace(&mut stipends.street.party_office, second);
+        stipends.enrol(app, 1, "2017-01-01").await;
+        clock(app, "2017-03-20T01:00:00Z");
+        assert_eq!(outcome(app).await, held("signer_is_author"));
+        mingzhang::platform::notification::deliver_once(&app.context).await.unwrap();
+        for token in [&stipends.street.leader, &stipends.street.accountant, &first] {
+            let told = ok(app.get(token, "/notifications").await, 200);
+            let words = "Who signed the authorisation wrote the scheme or an enrolment: another leader must approve.";
+            assert!(told["data"].as_array().unwrap().iter().any(|notice| notice["kind"] == json!("payout_run.held") && notice.to_string().contains(words)), "{told}");
+        }
+        assert_eq!(ok(app.get(&stipends.street.accountant, "/fiscal-years").await, 200)["data"][0]["spent"], json!("0.00"));
+    }
+
+    async fn without_exactly_one_line_of_the_category_nothing_is_paid(app: TestApp) {
+        let stipends = Stipends::open(app).await;
+        let other = stipends.street.new_category(app, "C09", "慰问金", false).await;
+        let kind = ok(app.get(&stipends.street.first, "/scheme-kinds").await, 200)["data"][0]["id"].clone();
+        let scheme = json!({"scheme_kind_id": kind, "category_id": other, "name": "无预算方案", "first_period": "2017Q1", "tax_kind": "exempt", "rates": [{"from_month": "2017-01", "amount": "10.00"}]});
+        let scheme = ok(app.post(&stipends.street.party_office, "/stipend-schemes", scheme).await, 201);
+        let without = Stipends { scheme: scheme["id"].as_str().unwrap().to_owned(), ..stipends };
+        without.enrol(app, 1, "2017-01-01").await;
+        clock(app, "2017-03-17T01:00:00Z");
+        let run = calculate(app, &without, "2017Q1").await;
+        ok(app.act(&without.street.leader, &format!("/payout-runs/{}/approve", run["id"].as_str().unwrap()), "\"v1\"").await, 200);
+        let refused = post(app, &without, &run, "\"v2\"", "p1").await;
+        assert_eq!(refused.code(), (409, "no_budget_line"));
+        assert_eq!(refused.body["detail"], json!("There must be exactly one approved line of the category for the unit."));
+    }
+
+    async fn a_run_waits_for_the_earlier_period_and_for_the_run_that_is_open(app: TestApp) {
+        let stipends = Stipends::open(app).await;
+        stipends.enrol(app, 1, "2017-01-01").await;
+        clock(app, "2017-03-20T01:00:00Z");
+        assert_eq!(outcome(app).await, held("no_authorisation"));
+        let again = app.post(&stipends.street.party_office, "/payout-runs", json!({"scheme_id": stipends.scheme, "period": "2017Q1"})).await;
+        assert_eq!(again.code(), (409, "run_open"));
+        assert_eq!(again.body["detail"], json!("The run for 2017Q1 is neither posted nor cancelled. Finish it first."));
+        clock(app, "2017-06-20T01:00:00Z");
+        let mut outcomes: Vec<String> = sweep(&app.context, None).await.into_iter().map(|report| report.outcome.unwrap_or_default()).collect();
+        outcomes.sort();
+        assert_eq!(outcomes, ["earlier_period_open", "no_authorisation"]);
+        assert_eq!(ok(app.get(&stipends.street.accountant, "/fiscal-years").await, 200)["data"][0]["spent"], json!("0.00"));
+        stipends.authorise(app, "2000.00").await;
+        clock(app, "2017-06-21T01:00:00Z");
+        let paid: i64 = sweep(&app.context, None).await.into_iter().map(|report| report.posted_amount.0).sum();
+        assert_eq!(paid, 120_000, "the earlier period first, then its own");
+    }
+
+    async fn what_was_approved_is_what_is_posted_or_nothing(app: TestApp) {
+        let stipends = Stipends::open(app).await;
+        stipends.enrol(app, 1, "2017-01-01").await;
+        clock(app, "2017-03-17T01:00:00Z");
+        let run = calculate(app, &stipends, "2017Q1").await;
+        let path = format!("/payout-runs/{}", run["id"].as_str().unwrap());
+        ok(app.act(&stipends.street.leader, &format!("{path}/approve"), "\"v1\"").await, 200);
+        stipends.enrol(app, 2, "2017-01-01").await;
+        let stale = post(app, &stipends, &run, "\"v2\"", "p1").await;
+        assert_eq!(stale.code(), (409, "run_stale"));
+        assert_eq!(stale.body["detail"], json!("People, rates or accounts have changed since it was calculated: recalculate and approve again."));
+        let now = ok(app.get(&stipends.street.leader, &path).await, 200);
+        let anew = ok(app.act(&stipends.street.party_office, &format!("{path}/recalculate"), &format!("\"v{}\"", now["version"])).await, 200);
+        assert_eq!((anew["state"].as_str(), anew["gross"].as_str()), (Some("calculated"), Some("1200.00")));
+    }
+
+    async fn a_run_without_anybody_is_not_approved_and_an_open_one_keeps_its_year_open(app: TestApp) {
+        let stipends = &Stipends::open(app).await;
+        stipends.enrol_only(app, 1, "2017-01-01").await;
+        clock(app, "2017-12-18T01:00:00Z");
+        let run = calculate(app, stipends, "2017Q4").await;
+        let path = format!("/payout-runs/{}", run["id"].as_str().unwrap());
+        let empty = app.act(&stipends.street.leader, &format!("{path}/approve"), "\"v1\"").await;
+        assert_eq!(empty.code(), (409, "run_empty"), "{}", empty.text);
+        clock(app, "2018-01-02T01:00:00Z");
+        ok(app.post(&stipends.street.accountant, "/fiscal-years", json!({"year": 2018})).await, 201);
+        let months = ok(app.get(&stipends.street.accountant, "/ledger/periods?fiscal_year=2017&sort=month&limit=20").await, 200);
+        for month in months["data"].as_array().unwrap().iter().take(11) {
+            ok(app.act(&stipends.street.accountant, &format!("/ledger/periods/{}/close", month["id"].as_str().unwrap()), "\"v1\"").await, 200);
+        }
+        let year = ok(app.get(&stipends.street.accountant, "/fiscal-years?year=2017").await, 200)["data"][0].clone();
+        let close = format!("/fiscal-years/{}/close", year["id"].as_str().unwrap());
+        let etag = format!("\"v{}\"", year["version"]);
+        let close_year = |key: &'static str| {
+            let (close, etag) = (close.clone(), etag.clone());
+            async move { app.send(Method::POST, &close, &stipends.street.accountant, Some(json!({})), &[("If-Match", &etag), ("Idempotency-Key", key)]).await }
+        };
+        assert_eq!(close_year("c1").await.code(), (409, "runs_open"));
+        let cancelled = json!({"reason": "无人应发"});
+        ok(app.send(Method::POST, &format!("{path}/cancel"), &stipends.street.party_office, Some(cancelled), &[("If-Match", "\"v1\"")]).await, 200);
+        ok(close_year("c2").await, 200);
+    }
+}
