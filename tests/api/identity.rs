@@ -189,3 +189,53 @@ async fn open_street(app: &TestApp, token: &str, name: &str) -> String {
     assert_eq!(made.status, 201, "{}", made.text);
     made.id()
 }
+
+on_both_databases! {
+    async fn a_forgotten_password_is_reset_and_money_roles_are_confirmed_anew(app: TestApp) {
+        let street = crate::support::street::Street::open(app, "硚口区", "").await;
+        let leader = app.get(&street.leader, "/me").await.id();
+        let path = format!("/users/{leader}");
+        let version = app.get(&street.first, &path).await.etag.unwrap();
+        let reset = |token: &str, password: &str, version: &str| {
+            let (path, token, version, body) = (format!("{path}/reset"), token.to_owned(), version.to_owned(), json!({"first_password": password}));
+            async move { app.send(Method::POST, &path, &token, Some(body), &[("If-Match", &version)]).await }
+        };
+        assert_eq!(reset(&street.first, "leader leader leader", &version).await.code(), (422, "weak_password"));
+        assert_eq!(reset(&street.accountant, "a wholly other phrase of words", &version).await.code(), (403, "forbidden"));
+        let own = app.get(&street.first, "/me").await.id();
+        let version_of_own = app.get(&street.first, &format!("/users/{own}")).await.etag.unwrap();
+        let body = json!({"first_password": "a wholly other phrase of words"});
+        let of_own = app.send(Method::POST, &format!("/users/{own}/reset"), &street.first, Some(body), &[("If-Match", &version_of_own)]).await;
+        assert_eq!(of_own.code(), (403, "separation_of_duties"));
+        assert_eq!(reset(&street.first, "a wholly other phrase of words", &version).await.status, 200);
+        assert_eq!(app.get(&street.leader, "/me").await.code(), (401, "unauthenticated"), "every login ends");
+        let anew = app.log_in("leader", "a wholly other phrase of words").await;
+        let changed = app.post(&anew, "/auth/password", json!({"old_password": "a wholly other phrase of words", "new_password": PASSWORD})).await;
+        assert_eq!(changed.code(), (422, "weak_password"), "the password before the reset is remembered");
+        let changed = app.post(&anew, "/auth/password", json!({"old_password": "a wholly other phrase of words", "new_password": "yet another phrase of words"})).await;
+        assert_eq!(changed.status, 204);
+        assert_eq!(app.get(&anew, "/me").await.body["assignments"], json!([]), "who knows the first password is not the leader");
+        let roles = app.get(&street.second, &format!("/role-assignments?user_id={leader}")).await;
+        let (role, state) = (roles.body["data"][0]["id"].as_str().unwrap().to_owned(), roles.body["data"][0]["state"].clone());
+        assert_eq!(state, json!("unconfirmed"));
+        let confirm = |token: &str| { let (path, token) = (format!("/role-assignments/{role}/confirm"), token.to_owned()); async move { app.act(&token, &path, "\"v3\"").await } };
+        assert_eq!(confirm(&street.first).await.code(), (403, "separation_of_duties"), "who reset it does not confirm");
+        assert_eq!(confirm(&street.second).await.status, 200);
+        assert_eq!(app.get(&anew, "/me").await.body["assignments"][0]["role"], json!("street_leader"));
+    }
+
+    async fn a_closed_account_is_opened_again(app: TestApp) {
+        let first = app.administrator("硚口区", "first").await;
+        let unit = app.get(&first, "/org-units").await.body["data"][0]["id"].as_str().unwrap().to_owned();
+        let (user, _) = app.user(&first, "zhang.san", &unit).await;
+        let path = format!("/users/{user}");
+        let etag = || async { app.get(&first, &path).await.etag.unwrap() };
+        assert_eq!(app.act(&first, &format!("{path}/enable"), &etag().await).await.code(), (409, "invalid_transition"));
+        assert_eq!(app.act(&first, &format!("{path}/disable"), &etag().await).await.status, 200);
+        let body = json!({"first_password": "a wholly other phrase of words"});
+        let of_closed = app.send(Method::POST, &format!("{path}/reset"), &first, Some(body), &[("If-Match", &etag().await)]).await;
+        assert_eq!(of_closed.code(), (409, "invalid_transition"));
+        assert_eq!(app.act(&first, &format!("{path}/enable"), &etag().await).await.body["disabled"], json!(false));
+        app.log_in("zhang.san", PASSWORD).await;
+    }
+}

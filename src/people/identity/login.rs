@@ -189,6 +189,13 @@ pub(super) async fn end_sessions(tx: &Tx, user: Uuid, session: Option<Uuid>, rea
     tx.execute(end, vec![user.into(), session.into(), now.into(), reason.into()]).await
 }
 
+/// Keeps the hash of a password that is replaced, so that it is not taken again soon.
+pub(super) async fn remember_password(tx: &Tx, user: Uuid, hash: String, now: DateTime<Utc>) -> Result<(), Problem> {
+    let keep = Sql::both("INSERT INTO password_history (id, user_id, password_hash, created_at) VALUES ($1, $2, $3, $4)");
+    tx.execute(keep, vec![new_id().into(), user.into(), hash.into(), now.into()]).await?;
+    Ok(())
+}
+
 #[derive(FromQueryResult)]
 pub(super) struct OldPassword {
     password_hash: String,
@@ -224,8 +231,7 @@ pub async fn change_password(context: &Context, passwords: &Passwords, actor: &A
     let hash = passwords.hash(new).await?;
     let act = context.act(crate::kernel::act::Performer::Person(actor.clone()), origin.request_id, Some(origin.address));
     let tx = context.db.write_as_system(Reason::Login).await?;
-    let keep = Sql::both("INSERT INTO password_history (id, user_id, password_hash, created_at) VALUES ($1, $2, $3, $4)");
-    tx.execute(keep, vec![new_id().into(), actor.user_id.into(), current.password_hash.into(), act.at.into()]).await?;
+    remember_password(&tx, actor.user_id, current.password_hash, act.at).await?;
     let change = Sql::both("UPDATE users SET password_hash = $2, must_change_password = $3, version = version + 1 WHERE id = $1");
     tx.execute(change, vec![actor.user_id.into(), hash.into(), false.into()]).await?;
     let others = Sql::both("UPDATE sessions SET ended_at = $3, end_reason = 'password' WHERE user_id = $1 AND id <> $2 AND ended_at IS NULL");

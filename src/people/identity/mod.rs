@@ -8,6 +8,7 @@ mod login;
 mod passwords;
 mod recipients;
 mod refusals;
+mod reset;
 mod roles;
 pub mod routes;
 pub mod set_up;

@@ -42,6 +42,9 @@ pub const fn exclude_each_other(a: Role, b: Role) -> bool {
     one_way(a, b) || one_way(b, a)
 }
 
+/// What the audit trail says where a money role waits for its confirmation once more.
+pub const UNCONFIRM: &str = "role.unconfirm";
+
 /// A role to be granted.
 #[derive(Debug)]
 pub struct Grant {

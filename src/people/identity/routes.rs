@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::login::{self, Origin, Tokens};
 use super::passwords::{self, Passwords};
 use super::totp::{self, RecoveryCodes, TotpSecret};
-use super::{role_assignment, roles, user, users};
+use super::{reset, role_assignment, roles, user, users};
 use crate::kernel::access::{Actor, Capability, Role};
 use crate::kernel::identity_number::IdentityNumber;
 use crate::kernel::problem::{Faults, Problem};
@@ -396,6 +396,45 @@ async fn disable_user(actor: Actor, write: Write, id: web::Path<String>) -> Resu
         .await
 }
 
+/// A first password given anew.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"first_password": "another horse battery staple"}))]
+pub struct ResetPassword {
+    /// The first password, to be changed at the next login.
+    pub first_password: String,
+}
+
+impl Body for ResetPassword {
+    fn faults(&self, faults: &mut Faults) {
+        faults.text("/first_password", &self.first_password, 128);
+    }
+}
+
+/// Gives a user who has forgotten the password, or lost the phone, a first password anew: the second factor is taken off, every login ends, and money roles wait for a second administrator's confirmation once more.
+#[utoipa::path(tag = "users", request_body = ResetPassword, responses((status = 200, body = User), Refusals))]
+#[post("/users/{id}/reset")]
+async fn reset_user(actor: Actor, passwords: web::Data<Passwords>, write: Write, id: web::Path<String>) -> Result<HttpResponse, Problem> {
+    write
+        .on::<user::Entity, ResetPassword, _>(&actor, Capability::UserManage, &id, Rules::moves(|row| row.version), async |tx, act, row, body| {
+            let user = reset::reset(tx, act, &passwords, row, &body.first_password).await?;
+            Ok(Done::changed(user.version, User::from(user)))
+        })
+        .await
+}
+
+/// Opens a closed account again; its password and roles are what they were.
+#[utoipa::path(tag = "users", responses((status = 200, body = User), Refusals))]
+#[post("/users/{id}/enable")]
+async fn enable_user(actor: Actor, write: Write, id: web::Path<String>) -> Result<HttpResponse, Problem> {
+    write
+        .on::<user::Entity, Nothing, _>(&actor, Capability::UserManage, &id, Rules::moves(|row| row.version), async |tx, act, row, _| {
+            let user = reset::enable(tx, act, row).await?;
+            Ok(Done::changed(user.version, User::from(user)))
+        })
+        .await
+}
+
 /// A role assignment as shown.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct RoleAssignment {
@@ -524,6 +563,6 @@ async fn end_role(actor: Actor, write: Write, id: web::Path<String>) -> Result<H
 pub fn routes(config: &mut ServiceConfig) {
     config.service(log_in).service(refresh).service(log_out).service(change_password).service(list_sessions).service(end_session).service(me);
     config.service(start_totp).service(confirm_totp).service(disable_totp);
-    config.service(list_users).service(get_user).service(create_user).service(change_user).service(disable_user);
+    config.service(list_users).service(get_user).service(create_user).service(change_user).service(disable_user).service(reset_user).service(enable_user);
     config.service(list_role_assignments).service(grant_role).service(confirm_role).service(end_role);
 }

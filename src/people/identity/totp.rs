@@ -165,11 +165,17 @@ pub async fn disable(context: &Context, actor: &Actor, code: &str, request_id: S
         SecondFactor::NotNeeded => return Err(Problem::not_found()),
         SecondFactor::Missing | SecondFactor::Wrong => return Err(wrong_totp_code()),
     }
-    for table in [Sql::both("DELETE FROM recovery_codes WHERE user_id = $1"), Sql::both("DELETE FROM user_totps WHERE user_id = $1")] {
-        tx.execute(table, vec![actor.user_id.into()]).await?;
-    }
+    forget(&tx, actor.user_id).await?;
     record(&tx, context, actor, "user.totp_off", request_id).await?;
     tx.commit().await
+}
+
+/// Takes an account's second factor off.
+pub(super) async fn forget(tx: &Tx, user: Uuid) -> Result<(), Problem> {
+    for table in [Sql::both("DELETE FROM recovery_codes WHERE user_id = $1"), Sql::both("DELETE FROM user_totps WHERE user_id = $1")] {
+        tx.execute(table, vec![user.into()]).await?;
+    }
+    Ok(())
 }
 
 async fn record(tx: &Tx, context: &Context, actor: &Actor, action: &'static str, request_id: String) -> Result<Uuid, Problem> {

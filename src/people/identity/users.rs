@@ -32,13 +32,13 @@ pub struct NewUser {
 
 /// What the audit trail keeps of an account: no hash, no key.
 #[derive(Serialize)]
-struct Trace<'a> {
+pub(super) struct Trace<'a> {
     username: &'a str,
     display_name: &'a str,
     disabled: bool,
 }
 
-fn trace(user: &user::Model) -> Trace<'_> {
+pub(super) fn trace(user: &user::Model) -> Trace<'_> {
     Trace { username: &user.username, display_name: &user.display_name, disabled: user.disabled_at.is_some() }
 }
 
