@@ -112,6 +112,7 @@ fn api(config: &mut utoipa_actix_web::service_config::ServiceConfig) {
             .configure(plan::routes::routes)
             .configure(spending::routes::routes)
             .configure(ledger::routes::routes)
+            .configure(ledger::routes_export::routes)
             .configure(bank::routes::routes)
             .configure(budget::routes::routes)
             .configure(budget::routes_money::routes)

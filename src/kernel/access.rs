@@ -140,7 +140,9 @@ capabilities! {
     PeriodClose = "period.close",
     /// Read vouchers, balances, checkpoints.
     LedgerRead = "ledger.read",
-    /// Record opening balances and tax payments.
+    /// Export vouchers to other software, and read such files.
+    LedgerExport = "ledger.export",
+    /// Record opening balances, tax payments and account maps.
     LedgerRecord = "ledger.record",
     /// Approve opening balances.
     OpeningApprove = "opening.approve",

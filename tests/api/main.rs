@@ -9,6 +9,7 @@ mod claims;
 mod command_line;
 mod demo;
 mod donations;
+mod exports;
 mod faults;
 mod holds;
 mod identity;

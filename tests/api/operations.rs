@@ -84,6 +84,9 @@ async fn fill(app: &TestApp, street: &Street) {
     let person = ok(app.post(&street.party_office, "/beneficiaries", person).await, 201)["id"].clone();
     ok(app.post(&street.party_office, "/enrolments", json!({"scheme_id": scheme, "beneficiary_id": person, "from_date": "2017-01-01"})).await, 201);
     ok(app.post(&street.party_office, "/payout-runs", json!({"scheme_id": scheme, "period": "2017Q1"})).await, 201);
+    let entries: Vec<Value> = ["1002", "1003", "4001", "4101"].into_iter().map(|code| json!({"account": code, "financial": {"code": code, "name": code}})).collect();
+    ok(app.post(&street.accountant, "/account-maps", json!({"effective_year": 2017, "entries": entries})).await, 201);
+    ok(app.post(&street.accountant, "/voucher-exports", json!({"fiscal_year": 2017, "format": "u8_text"})).await, 201);
 }
 
 /// Tokens of everybody, one for each role.

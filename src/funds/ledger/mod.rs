@@ -1,7 +1,9 @@
 //! The books 账: years, months, and an append-only double entry whose vouchers are chained by hash, one voucher for each event that moves money,
 //! made in the same transaction as its cause. Nothing is written by hand: other folders call [`post`].
 
+pub mod account_map;
 pub mod entity;
+pub mod export;
 pub mod model;
 mod opening;
 mod post;
@@ -9,6 +11,7 @@ pub mod print;
 mod read;
 pub mod refusals;
 pub mod routes;
+pub mod routes_export;
 mod tax;
 pub mod verify;
 pub mod years;

@@ -106,6 +106,18 @@ impl Account {
         matches!(self.facts().3, AccountType::Asset | AccountType::Expenditure)
     }
 
+    /// Whether it is kept by category.
+    #[must_use]
+    pub const fn by_category(self) -> bool {
+        matches!(self, Self::StipendsPayable | Self::CarriedOver | Self::Appropriation | Self::Expenditure)
+    }
+
+    /// Whether it is kept by community.
+    #[must_use]
+    pub const fn by_community(self) -> bool {
+        matches!(self, Self::Expenditure | Self::DonationIncome | Self::DonationExpenditure)
+    }
+
     /// Money on hand: what would take it below 0 is refused.
     #[must_use]
     pub const fn never_below_zero(self) -> bool {

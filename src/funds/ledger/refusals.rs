@@ -2,6 +2,7 @@
 
 use chrono::NaiveDate;
 
+use super::account_map::Half;
 use crate::kernel::money::Fen;
 use crate::kernel::problem::Problem;
 
@@ -91,4 +92,71 @@ pub fn amount_not_positive(pointer: &str) -> Problem {
         "须大于 0.00",
         "must be above 0.00",
     )
+}
+
+/// 409: the year has its map.
+#[must_use]
+pub fn account_map_exists(year: i32) -> Problem {
+    Problem::new(409, "account_map_exists", "该年度起的科目对照已存在", "There is a map from this year on")
+        .detail(format!("自 {year} 年起的科目对照已存在。请修改它（PATCH），或另设生效年度。"), format!("A map is effective from {year} already. Change it (PATCH), or give another year."))
+        .field("/effective_year", "account_map_exists", "已存在", "exists")
+}
+
+/// 422: the map does not name everything that is to be exported. Each gap is (account, its name, category, half).
+#[must_use]
+pub fn account_map_gaps(year: i32, gaps: &[(String, &'static str, Option<(String, String)>, Half)]) -> Problem {
+    let problem = Problem::new(422, "account_map_gaps", "科目对照有缺口", "The account map has gaps").detail(
+        format!("{year} 年度有 {} 处科目没有对应，未导出任何内容。请按 errors 逐项补充科目对照（account-maps）后再导出。", gaps.len()),
+        format!("{} accounts of {year} have no counterpart, so nothing was exported. Add each entry of errors to the account map (account-maps), then export again.", gaps.len()),
+    );
+    gaps.iter().fold(problem, |problem, (account, name, category, half)| {
+        let (side, side_zh) = half.names();
+        let code = category.as_ref().map_or("-", |(code, _)| code.as_str());
+        let of = category.as_ref().map(|(_, name)| name.as_str()).unwrap_or_default();
+        problem.field(
+            &format!("/account_map/{account}/{}/{side}", code.replace('~', "~0").replace('/', "~1")),
+            "account_map_gap",
+            format!("科目 {account} {name} {of} 没有对应的{side_zh}科目"),
+            format!("account {account} of category {code} has no account of {side} accounting"),
+        )
+    })
+}
+
+/// 422: there is no voucher in these months.
+#[must_use]
+pub fn nothing_to_export(from: &str, to: &str) -> Problem {
+    Problem::new(422, "nothing_to_export", "没有可导出的凭证", "There is nothing to export")
+        .detail(format!("{from} 至 {to} 没有凭证。请核对街道、年度和月份。"), format!("There is no voucher from {from} to {to}. Check street, year and months."))
+}
+
+/// 409: vouchers were exported before.
+#[must_use]
+pub fn already_exported(already: i64, all: i64) -> Problem {
+    Problem::new(409, "already_exported", "凭证已导出过", "Vouchers were exported before")
+        .detail(
+            format!("所选 {all} 张凭证中有 {already} 张已导出过，重复导入会使账目翻倍。确需再次导出的，请以 again: true 并说明理由（reason）。"),
+            format!("{already} of the {all} vouchers were exported before; importing them twice would double the books. Where it must be, send again: true with a reason."),
+        )
+        .field("/again", "already_exported", format!("已导出过 {already} 张"), format!("{already} vouchers were exported before"))
+}
+
+/// 422: a half of a voucher does not balance under the map. Each is (voucher, half, debit, credit).
+#[must_use]
+pub fn export_half_unbalanced(unbalanced: &[(String, Half, Fen, Fen)]) -> Problem {
+    let problem = Problem::new(422, "export_half_unbalanced", "凭证的一半借贷不平", "A half of a voucher does not balance").detail(
+        "按科目对照，下列凭证的预算会计（或财务会计）分录借贷不平，未导出任何内容。请检查 outside_budget：同一笔业务的科目应同在预算内或同在预算外。",
+        "Under the account map one half of these vouchers does not balance, so nothing was exported. Check outside_budget: the accounts of one event are all inside the budget or all outside.",
+    );
+    unbalanced.iter().fold(problem, |problem, (voucher, half, debit, credit)| {
+        let (side, side_zh) = half.names();
+        let pointer = format!("/vouchers/{voucher}/{side}");
+        problem.field(&pointer, "export_half_unbalanced", format!("{voucher} 的{side_zh}分录：借方 {debit}，贷方 {credit}"), format!("{voucher}: {side} debit {debit}, credit {credit}"))
+    })
+}
+
+/// 422: more lines than one file takes.
+#[must_use]
+pub fn export_too_large(lines: i64, most: i64) -> Problem {
+    Problem::new(422, "export_too_large", "导出内容过多", "Too much for one export")
+        .detail(format!("所选月份有 {lines} 条分录，一次最多 {most} 条。请缩小月份范围。"), format!("These months have {lines} lines; one export takes at most {most}. Choose fewer months."))
 }

@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 
 use actix_web::{HttpRequest, HttpResponse, get, post, web};
 use chrono::NaiveDate;
-use sea_orm::sea_query::Condition;
+use sea_orm::sea_query::{Condition, Query};
 use sea_orm::{ColumnTrait, QueryFilter, QueryOrder};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
+use super::export::entity::voucher_export_item;
+use super::export::exports_of;
 use super::model::{Account, AccountType, voucher_name};
 use super::{Balance, fiscal_year, ledger_checkpoint, ledger_period, opening, opening_balance, print, read, refusals, tax, tax_payment, voucher, voucher_line, years};
 use crate::funds::spending::category;
@@ -129,6 +131,8 @@ pub struct Voucher {
     pub name: String,
     /// Its lines.
     pub lines: Vec<voucher_line::Model>,
+    /// The exports it is in, the oldest first.
+    pub export_ids: Vec<Uuid>,
 }
 
 async fn vouchers_with_lines(tx: &Tx, vouchers: Vec<voucher::Model>) -> Result<Vec<Voucher>, Problem> {
@@ -138,7 +142,14 @@ async fn vouchers_with_lines(tx: &Tx, vouchers: Vec<voucher::Model>) -> Result<V
     for line in rows {
         lines.entry(line.voucher_id).or_default().push(line);
     }
-    Ok(vouchers.into_iter().map(|voucher| Voucher { name: voucher_name(voucher.month, voucher.number), lines: lines.remove(&voucher.id).unwrap_or_default(), voucher }).collect())
+    let mut exports = exports_of(tx, vouchers.iter().map(|voucher| voucher.id)).await?;
+    let shown = vouchers.into_iter().map(|voucher| Voucher {
+        name: voucher_name(voucher.month, voucher.number),
+        lines: lines.remove(&voucher.id).unwrap_or_default(),
+        export_ids: exports.remove(&voucher.id).unwrap_or_default(),
+        voucher,
+    });
+    Ok(shown.collect())
 }
 
 /// The chart of accounts.
@@ -153,22 +164,38 @@ async fn list_accounts(actor: Actor) -> Result<HttpResponse, Problem> {
     Ok(ok(&ListPage { data: data.collect(), next_cursor: None }))
 }
 
-/// Lists vouchers with their lines. Filters: `street_id`, `fiscal_year`, `month`, `kind`, `source_type`, `source_id`. Sort: `seq`, `date`.
+/// Lists vouchers with their lines. Filters: `street_id`, `fiscal_year`, `month`, `kind`, `source_type`, `source_id`, `exported` (`true` or `false`), `export_id`. Sort: `seq`, `date`.
 #[utoipa::path(tag = "ledger", responses((status = 200, body = ListPage<Voucher>), Refusals))]
 #[get("/ledger/vouchers")]
 async fn list_vouchers(actor: Actor, context: web::Data<Context>, request: HttpRequest) -> Result<HttpResponse, Problem> {
     actor.require_anywhere(Capability::LedgerRead)?;
-    let list = ListRequest::parse(&request, &["street_id", "fiscal_year", "month", "kind", "source_type", "source_id"])?;
+    let list = ListRequest::parse(&request, &["street_id", "fiscal_year", "month", "kind", "source_type", "source_id", "exported", "export_id"])?;
     let condition = list.equals::<Uuid>(Condition::all(), "street_id", voucher::Column::StreetId)?;
     let condition = list.equals::<i32>(condition, "fiscal_year", voucher::Column::FiscalYear)?;
     let condition = list.equals::<String>(condition, "month", voucher::Column::Month)?;
     let condition = list.equals::<String>(condition, "kind", voucher::Column::Kind)?;
     let condition = list.equals::<String>(condition, "source_type", voucher::Column::SourceType)?;
     let condition = list.equals::<Uuid>(condition, "source_id", voucher::Column::SourceId)?;
+    let condition = exported(condition, list.filter::<bool>("exported")?, list.filter::<Uuid>("export_id")?);
     let tx = context.read(&actor).await?;
     let select = tx.select::<voucher::Entity>().filter(condition);
     let columns = &["id", "name", "street_id", "date", "kind", "summary", "amount", "attachments_count", "source_type", "source_id", "seq", "hash"];
     list.answer(&context, tx, select, &[("seq", voucher::Column::Seq), ("date", voucher::Column::Date)], columns, vouchers_with_lines).await
+}
+
+/// The condition of vouchers that are in any export or in none, and of those in one export.
+fn exported(condition: Condition, exported: Option<bool>, export: Option<Uuid>) -> Condition {
+    let marked = |only: Option<Uuid>| {
+        let mut marks = Query::select();
+        marks.column(voucher_export_item::Column::VoucherId).from(voucher_export_item::Entity).and_where_option(only.map(|export| voucher_export_item::Column::ExportId.eq(export)));
+        marks.take()
+    };
+    let condition = match exported {
+        Some(true) => condition.add(voucher::Column::Id.in_subquery(marked(None))),
+        Some(false) => condition.add(voucher::Column::Id.not_in_subquery(marked(None))),
+        None => condition,
+    };
+    condition.add_option(export.map(|export| voucher::Column::Id.in_subquery(marked(Some(export)))))
 }
 
 /// Reads one voucher with its lines.

@@ -15,14 +15,14 @@ const READ_MONEY: &[Capability] = &[LedgerRead, StipendRead, ClaimRead, JobRead]
 pub fn of_role(role: Role) -> BTreeSet<Capability> {
     let groups: &[&[Capability]] = match role {
         Role::DistrictAdmin => &[READ, READ_MONEY, &[StreetOpen, CommunityOpen, UserManage, RoleGrant, RoleConfirm, ReferenceManage, BudgetApprove, AuditRead, JobRun]],
-        Role::DistrictAuditor => &[READ, READ_MONEY, &[AuditRead, PersonUnmask]],
+        Role::DistrictAuditor => &[READ, READ_MONEY, &[AuditRead, PersonUnmask, LedgerExport]],
         Role::StreetAdmin => &[READ, &[CommunityOpen, UserManage, RoleGrant, RoleConfirm, JobRead]],
         Role::PartyOffice => &[READ, READ_MONEY, &[PlanWrite, BudgetDraft, StipendPrepare, EnrolmentConfirm, RunStop, PersonUnmask, ClaimPrepare, ClaimApproveSmall, ClaimReturn]],
         Role::StreetLeader => &[READ, READ_MONEY, &[TransferApprove, OpeningApprove, EnrolmentConfirm, RunApprove, RunStop, AuthorisationSign, ClaimApproveSmall, ClaimApprove, ClaimReturn]],
         Role::Accountant => &[
             READ,
             READ_MONEY,
-            &[ReceiptRecord, YearOpen, PeriodClose, LedgerRecord, BankAccountConfirm, RunPost, RunStop, RecoveryRecord, PersonUnmask, JobRun, ClaimReview, ClaimReturn, ClaimRecord],
+            &[ReceiptRecord, YearOpen, PeriodClose, LedgerRecord, LedgerExport, BankAccountConfirm, RunPost, RunStop, RecoveryRecord, PersonUnmask, JobRun, ClaimReview, ClaimReturn, ClaimRecord],
         ],
         Role::Cashier => &[READ, READ_MONEY, &[BankFile, ClaimPay]],
         Role::Inspector => &[READ, READ_MONEY, &[AuditRead]],

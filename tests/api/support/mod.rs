@@ -69,6 +69,7 @@ pub struct Answer {
     pub etag: Option<String>,
     pub replayed: bool,
     pub headers: reqwest::header::HeaderMap,
+    pub bytes: Vec<u8>,
     pub text: String,
     pub body: Value,
 }
@@ -205,7 +206,8 @@ impl TestApp {
         let (status, headers) = (response.status(), response.headers().clone());
         let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
         let (etag, replayed) = (header("etag"), header("idempotent-replayed").is_some());
-        let text = response.text().await.unwrap();
-        Answer { status, etag, replayed, headers, body: serde_json::from_str(&text).unwrap_or(Value::Null), text }
+        let bytes = response.bytes().await.unwrap().to_vec();
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        Answer { status, etag, replayed, headers, bytes, body: serde_json::from_str(&text).unwrap_or(Value::Null), text }
     }
 }
