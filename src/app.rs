@@ -13,7 +13,7 @@ use utoipa::{Modify, OpenApi};
 use utoipa_actix_web::AppExt;
 use utoipa_swagger_ui::SwaggerUi;
 
-use crate::funds::{bank, budget, claim, closing, donation, ledger, spending, stipend};
+use crate::funds::{bank, budget, claim, closing, commitment, donation, ledger, spending, stipend};
 use crate::kernel::access::Scope;
 use crate::kernel::calendar::SharedCalendar;
 use crate::kernel::clock::Clocks;
@@ -28,7 +28,7 @@ use crate::platform::http::{Complete, Context, Public, RateGate, RateLimits, err
 use crate::platform::jobs::{self, Registry};
 use crate::platform::notification;
 use crate::platform::tasks::{self, TaskSources};
-use crate::work::plan;
+use crate::work::{activity, plan};
 
 /// What the log keeps of a request: method, route, id and status; no address, no query, no words of a refusal, nothing personal.
 struct RequestSpan;
@@ -77,13 +77,13 @@ pub fn context(db: Db, clocks: Clocks, keys: Arc<KeyRing>) -> Context {
 /// The jobs of this deployment.
 #[must_use]
 pub fn registry() -> Registry {
-    Registry::new(vec![Arc::new(stipend::job::StipendsNotice), Arc::new(stipend::job::StipendsPost), Arc::new(closing::job::LedgerVerify), Arc::new(claim::job::ClaimsExpire)])
+    Registry::new(vec![Arc::new(stipend::job::StipendsNotice), Arc::new(stipend::job::StipendsPost), Arc::new(closing::job::LedgerVerify), Arc::new(claim::job::ClaimsExpire), Arc::new(commitment::job::CommitmentsExpire)])
 }
 
 /// The views of open documents.
 #[must_use]
 pub fn task_sources() -> TaskSources {
-    TaskSources::new([identity::TASKS].into_iter().chain(budget::TASKS).chain(claim::TASKS).chain(donation::TASKS).chain(stipend::TASKS).collect())
+    TaskSources::new([identity::TASKS].into_iter().chain(budget::TASKS).chain(commitment::TASKS).chain(claim::TASKS).chain(donation::TASKS).chain(stipend::TASKS).collect())
 }
 
 /// Verifies the books of every street, each under its own scope.
@@ -110,12 +110,14 @@ fn api(config: &mut utoipa_actix_web::service_config::ServiceConfig) {
             .configure(notification::routes::routes)
             .configure(tasks::routes::routes)
             .configure(plan::routes::routes)
+            .configure(activity::routes::routes)
             .configure(spending::routes::routes)
             .configure(ledger::routes::routes)
             .configure(ledger::routes_export::routes)
             .configure(bank::routes::routes)
             .configure(budget::routes::routes)
             .configure(budget::routes_money::routes)
+            .configure(commitment::routes::routes)
             .configure(claim::routes::routes)
             .configure(claim::routes_pay::routes)
             .configure(donation::routes::routes)

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use syn::visit::Visit;
 
 /// The floors, from the ground up. A folder uses those before it and itself.
-const FLOORS: [&str; 21] = [
+const FLOORS: [&str; 23] = [
     "kernel",
     "platform::db",
     "platform::http",
@@ -19,10 +19,12 @@ const FLOORS: [&str; 21] = [
     "people::tenancy",
     "people::identity",
     "work::plan",
+    "work::activity",
     "funds::spending",
     "funds::ledger",
     "funds::budget",
     "funds::bank",
+    "funds::commitment",
     "funds::claim",
     "funds::donation",
     "funds::stipend",

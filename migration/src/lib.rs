@@ -17,6 +17,7 @@ mod m20260101_000013_donations;
 mod m20260101_000019_claims;
 mod m20260101_000021_final_accounts;
 mod m20260101_000026_voucher_exports;
+mod m20260101_000022_activities;
 
 /// Runs the migrations in order.
 #[derive(Debug)]
@@ -37,6 +38,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20260101_000009_stipend::Migration),
             Box::new(m20260101_000010_tasks::Migration),
             Box::new(m20260101_000013_donations::Migration),
+            // Claims refer to activities and commitments.
+            Box::new(m20260101_000022_activities::Migration),
             Box::new(m20260101_000019_claims::Migration),
             Box::new(m20260101_000021_final_accounts::Migration),
             Box::new(m20260101_000026_voucher_exports::Migration),

@@ -51,6 +51,8 @@ CREATE TABLE claims (
   title text NOT NULL,
   purpose text,
   plan_item_id {uuid},
+  activity_id {uuid},
+  commitment_id {uuid},
   payee_kind text NOT NULL CHECK (payee_kind IN ('supplier', 'person')),
   payee_name text NOT NULL,
   payee_user_id {uuid} REFERENCES users (id),
@@ -72,6 +74,7 @@ CREATE TABLE claims (
   steps_done integer NOT NULL,
   next_capability text,
   reserved bigint NOT NULL,
+  from_commitment bigint NOT NULL CHECK (from_commitment >= 0 AND from_commitment <= amount),
   refunded bigint NOT NULL CHECK (refunded >= 0 AND refunded <= amount),
   prepared_by {uuid} NOT NULL REFERENCES users (id),
   submitted_at {ts},
@@ -96,9 +99,12 @@ CREATE TABLE claims (
   CHECK (reserved >= 0 AND reserved <= amount),
   CHECK ((reserved > 0) = (state IN ('submitted', 'endorsed', 'reviewed', 'approved'))),
   CHECK ((state IN ('paid', 'reversed')) = (voucher_id IS NOT NULL)),
+  CHECK (from_commitment = 0 OR (commitment_id IS NOT NULL AND state IN ('submitted', 'endorsed', 'reviewed', 'approved', 'paid'))),
   FOREIGN KEY (district_id, street_id, budget_line_id) REFERENCES budget_lines (district_id, street_id, id),
   FOREIGN KEY (district_id, category_id) REFERENCES categories (district_id, id),
   FOREIGN KEY (district_id, street_id, plan_item_id) REFERENCES plan_items (district_id, street_id, id),
+  FOREIGN KEY (district_id, street_id, activity_id) REFERENCES activities (district_id, street_id, id),
+  FOREIGN KEY (district_id, street_id, commitment_id) REFERENCES commitments (district_id, street_id, id),
   FOREIGN KEY (district_id, street_id, batch_id) REFERENCES payment_batches (district_id, street_id, id),
   FOREIGN KEY (district_id, street_id, voucher_id) REFERENCES vouchers (district_id, street_id, id) DEFERRABLE INITIALLY DEFERRED,
   FOREIGN KEY (district_id, street_id, reversal_voucher_id) REFERENCES vouchers (district_id, street_id, id) DEFERRABLE INITIALLY DEFERRED,
@@ -108,6 +114,8 @@ CREATE TABLE claims (
 CREATE UNIQUE INDEX claims_voucher ON claims (district_id, voucher_id) WHERE voucher_id IS NOT NULL;
 CREATE INDEX claims_state ON claims (district_id, street_id, state);
 CREATE INDEX claims_line ON claims (district_id, street_id, budget_line_id);
+CREATE INDEX claims_commitment ON claims (district_id, street_id, commitment_id);
+CREATE INDEX claims_activity ON claims (district_id, street_id, activity_id);
 CREATE INDEX claims_payee ON claims (district_id, street_id, payee_key);
 CREATE INDEX claims_batch ON claims (district_id, street_id, batch_id);
 CREATE TABLE claim_lines (

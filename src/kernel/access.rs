@@ -124,6 +124,10 @@ capabilities! {
     PlanRead = "plan.read",
     /// Write plan items and targets.
     PlanWrite = "plan.write",
+    /// Read activities.
+    ActivityRead = "activity.read",
+    /// Plan activities, record how they were held, cancel them.
+    ActivityWrite = "activity.write",
     /// Read budgets, lines, receipts, adjustments and summaries.
     BudgetRead = "budget.read",
     /// Draft and submit budgets and adjustments.
@@ -166,17 +170,17 @@ capabilities! {
     BankFile = "bank_file.make",
     /// Record money that came back from a beneficiary.
     RecoveryRecord = "recovery.record",
-    /// Read claims, their batches and the cashier's list.
+    /// Read claims, applications beforehand, their batches and the cashier's list.
     ClaimRead = "claim.read",
-    /// Draft, submit and withdraw claims.
+    /// Draft, submit and withdraw claims and applications beforehand; close the latter.
     ClaimPrepare = "claim.prepare",
     /// Stand for a community's claims.
     ClaimEndorse = "claim.endorse",
-    /// Review claims.
+    /// Review claims and applications beforehand.
     ClaimReview = "claim.review",
-    /// Approve claims of small amounts.
+    /// Approve claims and applications beforehand of small amounts.
     ClaimApproveSmall = "claim.approve_small",
-    /// Approve claims of any amount.
+    /// Approve claims and applications beforehand of any amount.
     ClaimApprove = "claim.approve",
     /// Return, reject, or ask for papers, where the next step is one's own.
     ClaimReturn = "claim.return",

@@ -1,3 +1,4 @@
 //! What is planned and done.
 
+pub mod activity;
 pub mod plan;

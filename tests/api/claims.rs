@@ -7,19 +7,26 @@ use crate::support::TestApp;
 use crate::support::street::{Street, ok};
 
 /// A street with a category that allows one item and forbids another, a line of the community and one of the street, and everybody a claim needs.
-struct Claims {
-    street: Street,
-    secretary: String,
-    item: String,
-    forbidden: String,
-    unknown: String,
-    community_line: String,
-    street_line: String,
+pub(crate) struct Claims {
+    pub street: Street,
+    pub secretary: String,
+    pub item: String,
+    pub forbidden: String,
+    pub unknown: String,
+    pub community_line: String,
+    pub street_line: String,
+    pub community_activity: String,
+    pub street_activity: String,
 }
 
 impl Claims {
-    async fn open(app: &TestApp) -> Self {
-        let street = Street::open(app, "硚口区", "c-").await;
+    pub async fn open(app: &TestApp) -> Self {
+        Self::open_in(app, "硚口区", "c-").await
+    }
+
+    /// As `open`, in a district of this name, with names prefixed.
+    pub async fn open_in(app: &TestApp, district: &str, prefix: &str) -> Self {
+        let street = Street::open(app, district, prefix).await;
         let mut items = Vec::new();
         for (code, name) in [("F05", "场地费"), ("F99", "旅游"), ("F06", "讲课费")] {
             items.push(ok(app.post(&street.first, "/expense-items", json!({"code": code, "name": name})).await, 201)["id"].as_str().unwrap().to_owned());
@@ -37,13 +44,20 @@ impl Claims {
         };
         let receipt = json!({"date": "2017-01-03", "document_number": "财预1号", "amount": "31000.00", "lines": [{"category_id": category, "amount": "31000.00"}]});
         ok(app.money(&street.accountant, "/receipts", receipt, "receipt").await, 201);
-        let secretary = street.person(app, "c-secretary", "community_secretary").await;
+        let secretary = street.person(app, &format!("{prefix}secretary"), "community_secretary").await;
         let (community_line, street_line) = (line(true), line(false));
-        Self { street, secretary, item: items[0].clone(), forbidden: items[1].clone(), unknown: items[2].clone(), community_line, street_line }
+        let activity = json!({"kind": "theme_day", "title": "一月主题党日", "from_date": "2017-01-20", "place": "党员活动室", "planned_headcount": 30});
+        let mut of_community = activity.clone();
+        of_community["community_id"] = json!(street.community);
+        let community_activity = ok(app.post(&street.staff, "/activities", of_community).await, 201)["id"].as_str().unwrap().to_owned();
+        let street_activity = ok(app.post(&street.party_office, "/activities", activity).await, 201)["id"].as_str().unwrap().to_owned();
+        let (item, forbidden, unknown) = (items[0].clone(), items[1].clone(), items[2].clone());
+        Self { street, secretary, item, forbidden, unknown, community_line, street_line, community_activity, street_activity }
     }
 
-    fn body(&self, community: bool, amount: &str) -> Value {
+    pub fn body(&self, community: bool, amount: &str) -> Value {
         let mut body = json!({"budget_line_id": if community { &self.community_line } else { &self.street_line }, "kind": "activity", "title": "主题党日场地费",
+            "activity_id": if community { &self.community_activity } else { &self.street_activity },
             "payee": {"kind": "supplier", "name": "示例文化馆", "account_number": "6299990000001234", "bank_name": "示例银行"}, "payment_method": "transfer",
             "lines": [{"expense_item_id": self.item, "description": "场地半天", "amount": amount}], "submit": true});
         if community {
@@ -52,23 +66,23 @@ impl Claims {
         body
     }
 
-    async fn submitted(&self, app: &TestApp, community: bool, amount: &str) -> String {
+    pub async fn submitted(&self, app: &TestApp, community: bool, amount: &str) -> String {
         let who = if community { &self.street.staff } else { &self.street.party_office };
         ok(app.post(who, "/claims", self.body(community, amount)).await, 201)["id"].as_str().unwrap().to_owned()
     }
 
     /// Takes the next step as whoever's it is, with the version that is there.
-    async fn step(&self, app: &TestApp, who: &str, id: &str, action: &str) -> Value {
+    pub async fn step(&self, app: &TestApp, who: &str, id: &str, action: &str) -> Value {
         let etag = app.get(&self.street.accountant, &format!("/claims/{id}")).await.etag.unwrap();
         ok(app.act(who, &format!("/claims/{id}/{action}"), &etag).await, 200)
     }
 
-    async fn reasoned(&self, app: &TestApp, who: &str, id: &str, action: &str) -> crate::support::Answer {
+    pub async fn reasoned(&self, app: &TestApp, who: &str, id: &str, action: &str) -> crate::support::Answer {
         let etag = app.get(&self.street.accountant, &format!("/claims/{id}")).await.etag.unwrap();
         app.send(reqwest::Method::POST, &format!("/claims/{id}/{action}"), who, Some(json!({"reason": "须更正"})), &[("If-Match", &etag)]).await
     }
 
-    async fn approved(&self, app: &TestApp, community: bool, amount: &str) -> String {
+    pub async fn approved(&self, app: &TestApp, community: bool, amount: &str) -> String {
         let id = self.submitted(app, community, amount).await;
         if community {
             self.step(app, &self.secretary, &id, "endorse").await;
@@ -78,23 +92,23 @@ impl Claims {
         id
     }
 
-    async fn money(&self, app: &TestApp, who: &str, id: &str, action: &str, body: Value, key: &str) -> crate::support::Answer {
+    pub async fn money(&self, app: &TestApp, who: &str, id: &str, action: &str, body: Value, key: &str) -> crate::support::Answer {
         let etag = app.get(&self.street.accountant, &format!("/claims/{id}")).await.etag.unwrap();
         app.send(reqwest::Method::POST, &format!("/claims/{id}/{action}"), who, Some(body), &[("If-Match", &etag), ("Idempotency-Key", key)]).await
     }
 
-    async fn paid(&self, app: &TestApp, community: bool, amount: &str, key: &str) -> String {
+    pub async fn paid(&self, app: &TestApp, community: bool, amount: &str, key: &str) -> String {
         let id = self.approved(app, community, amount).await;
         ok(self.money(app, &self.street.cashier, &id, "pay", json!({"bank_reference": key}), key).await, 200);
         id
     }
 
-    async fn line(&self, app: &TestApp, community: bool) -> Value {
+    pub async fn line(&self, app: &TestApp, community: bool) -> Value {
         let id = if community { &self.community_line } else { &self.street_line };
         ok(app.get(&self.street.accountant, &format!("/budget-lines/{id}")).await, 200)
     }
 
-    async fn books_hold(&self, app: &TestApp) {
+    pub async fn books_hold(&self, app: &TestApp) {
         let answer = ok(app.get(&self.street.accountant, &format!("/ledger/verify?street_id={}", self.street.id)).await, 200);
         assert_eq!(answer["holds"], json!(true), "{answer}");
     }

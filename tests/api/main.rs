@@ -1,12 +1,14 @@
 //! The API as a client meets it, every test on SQLite and on PostgreSQL.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
 
+mod activities;
 mod audit;
 mod bank;
 mod books;
 mod calendar;
 mod claims;
 mod command_line;
+mod commitments;
 mod demo;
 mod donations;
 mod exports;

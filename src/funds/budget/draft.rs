@@ -83,6 +83,7 @@ async fn put_line(tx: &Tx, budget: &budget::Model, line: &NewLine, at: &str) -> 
         amount: Set(line.amount),
         approved: Set(Fen::ZERO),
         reserved: Set(Fen::ZERO),
+        committed: Set(Fen::ZERO),
         spent: Set(Fen::ZERO),
         state: Set("draft".to_owned()),
         remark: Set(line.remark.clone()),

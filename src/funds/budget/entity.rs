@@ -82,8 +82,10 @@ pub mod budget_line {
         pub amount: Fen,
         /// As approved and adjusted since.
         pub approved: Fen,
-        /// Held for claims that are under way.
+        /// Held in all: for claims under way, and for approved applications.
         pub reserved: Fen,
+        /// The part of it that approved applications 事前申请 still hold.
+        pub committed: Fen,
         /// Spent.
         pub spent: Fen,
         /// `draft` or `approved`.

@@ -32,12 +32,27 @@ pub async fn approved(tx: &Tx, street: Uuid, year: i32, category: Uuid, communit
     tx.all(select.order_by_asc(budget_line::Column::Id)).await
 }
 
+/// The line that a document of a unit charges: the unit's own, of this year's approved budget.
+///
+/// # Errors
+/// 422 `unknown_reference`, `line_of_another_unit`; 409 `line_not_open`.
+pub async fn of_unit(tx: &Tx, id: Uuid, (street, community): (Uuid, Option<Uuid>), year: i32) -> Result<budget_line::Model, Problem> {
+    let line = tx.reference::<budget_line::Entity>(id, "/budget_line_id").await?;
+    if line.street_id != street {
+        return Err(Problem::unknown_reference("/budget_line_id"));
+    }
+    if line.community_id != community {
+        return Err(refusals::line_of_another_unit());
+    }
+    if line.state == "approved" && line.fiscal_year == year { Ok(line) } else { Err(refusals::line_not_open(line.fiscal_year)) }
+}
+
 /// Adds to what is spent on a line, from what is available; negative where money came back.
 ///
 /// # Errors
 /// 409 `line_short`.
 pub async fn spend(tx: &Tx, line: Uuid, amount: Fen) -> Result<(), Problem> {
-    change(tx, line, Fen::ZERO, amount).await
+    change(tx, line, Change { spent: amount, ..Change::default() }).await
 }
 
 /// Adds to what is reserved on a line; negative releases.
@@ -45,7 +60,7 @@ pub async fn spend(tx: &Tx, line: Uuid, amount: Fen) -> Result<(), Problem> {
 /// # Errors
 /// 409 `line_short`.
 pub async fn reserve(tx: &Tx, line: Uuid, amount: Fen) -> Result<(), Problem> {
-    change(tx, line, amount, Fen::ZERO).await
+    change(tx, line, Change { reserved: amount, ..Change::default() }).await
 }
 
 /// Turns what is reserved on a line into spending.
@@ -53,19 +68,42 @@ pub async fn reserve(tx: &Tx, line: Uuid, amount: Fen) -> Result<(), Problem> {
 /// # Errors
 /// 409 `line_short` where it was not reserved.
 pub async fn consume(tx: &Tx, line: Uuid, amount: Fen) -> Result<(), Problem> {
-    change(tx, line, amount.checked_neg().map_err(Problem::internal)?, amount).await
+    change(tx, line, Change { reserved: amount.checked_neg().map_err(Problem::internal)?, spent: amount, ..Change::default() }).await
 }
 
-async fn change(tx: &Tx, line: Uuid, reserved: Fen, spent: Fen) -> Result<(), Problem> {
+/// What one statement adds to a line; negative takes away.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Change {
+    /// To what is held in all.
+    pub reserved: Fen,
+    /// To the part of it that approved applications hold.
+    pub committed: Fen,
+    /// To what is spent.
+    pub spent: Fen,
+}
+
+/// Changes a line, where nothing of it goes below 0 and what is held and spent stays within what is approved.
+///
+/// # Errors
+/// 409 `line_short` with what is available.
+pub async fn change(tx: &Tx, line: Uuid, by: Change) -> Result<(), Problem> {
     let update = Sql::both(
-        "UPDATE budget_lines SET reserved = reserved + $2, spent = spent + $3, version = version + 1 \
-         WHERE id = $1 AND state = 'approved' AND reserved + $2 >= 0 AND spent + $3 >= 0 AND reserved + $2 + spent + $3 <= approved",
+        "UPDATE budget_lines SET reserved = reserved + $2, spent = spent + $3, committed = committed + $4, version = version + 1 \
+         WHERE id = $1 AND state = 'approved' AND reserved + $2 >= 0 AND spent + $3 >= 0 AND committed + $4 >= 0 AND committed + $4 <= reserved + $2 AND reserved + $2 + spent + $3 <= approved",
     );
-    if tx.execute(update, vec![line.into(), reserved.into(), spent.into()]).await? == 1 {
+    if tx.execute(update, vec![line.into(), by.reserved.into(), by.spent.into(), by.committed.into()]).await? == 1 {
         return Ok(());
     }
     let found = tx.maybe_load::<budget_line::Entity>(line).await?.ok_or_else(Problem::not_found)?;
-    Err(refusals::line_short(available(&found), reserved.checked_add(spent).map_err(Problem::internal)?))
+    Err(refusals::line_short(available(&found), by.reserved.checked_add(by.spent).map_err(Problem::internal)?))
+}
+
+/// Refuses early what would not fit the line now; holding the money is decided by [`change`].
+///
+/// # Errors
+/// 409 `line_short` with what is available.
+pub fn require_available(line: &budget_line::Model, asked: Fen) -> Result<(), Problem> {
+    if asked <= available(line) { Ok(()) } else { Err(refusals::line_short(available(line), asked)) }
 }
 
 #[derive(FromQueryResult)]

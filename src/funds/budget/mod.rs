@@ -7,7 +7,7 @@ mod draft;
 pub mod entity;
 pub mod lines;
 mod receive;
-mod refusals;
+pub mod refusals;
 pub mod routes;
 pub mod routes_money;
 mod summary;

@@ -69,3 +69,18 @@ pub fn category_short(available: Fen, pointer: &str) -> Problem {
         format!("at most {available}"),
     )
 }
+
+/// 422: the line is of another unit than the claim.
+#[must_use]
+pub fn line_of_another_unit() -> Problem {
+    Problem::new(422, "line_of_another_unit", "预算线不属于该单位", "The line belongs to another unit")
+        .detail("社区的报销只能列支本社区的预算线，街道的报销只能列支街道本级的预算线。", "A community's claim charges a line of the community, a street's claim one of the street itself.")
+        .field("/budget_line_id", "line_of_another_unit", "属于其他单位", "belongs to another unit")
+}
+
+/// 409: the line is not one of an approved budget of this year.
+#[must_use]
+pub fn line_not_open(year: i32) -> Problem {
+    Problem::new(409, "line_not_open", "该预算线不可列支", "The line cannot be charged")
+        .detail(format!("预算线属于 {year} 年度，须为本年度已批准的预算。"), format!("The line is of {year}; it must be one of this year's approved budget."))
+}

@@ -23,8 +23,10 @@ pub struct SummaryRow {
     pub approved: Fen,
     /// Received from the treasury; by category, street and in all only.
     pub received: Option<Fen>,
-    /// Held for claims under way.
+    /// Held in all: for claims under way, and for approved applications.
     pub reserved: Fen,
+    /// The part of it that approved applications 事前申请 still hold.
+    pub committed: Fen,
     /// Spent.
     pub spent: Fen,
     /// Approved minus reserved minus spent.
@@ -65,6 +67,7 @@ struct Sum {
     name: Option<String>,
     approved: Fen,
     reserved: Fen,
+    committed: Fen,
     spent: Fen,
 }
 
@@ -76,24 +79,25 @@ struct Received {
 
 fn row(sum: Sum, received: Option<Fen>) -> SummaryRow {
     let available = Fen(sum.approved.0.saturating_sub(sum.reserved.0).saturating_sub(sum.spent.0));
-    SummaryRow { id: sum.id, name: sum.name, approved: sum.approved, received, reserved: sum.reserved, spent: sum.spent, available }
+    SummaryRow { id: sum.id, name: sum.name, approved: sum.approved, received, reserved: sum.reserved, committed: sum.committed, spent: sum.spent, available }
 }
 
 fn total(rows: &[SummaryRow], received: Option<Fen>) -> Result<SummaryRow, Problem> {
     let sum = |field: fn(&SummaryRow) -> Fen| Fen::checked_sum(rows.iter().map(field)).map_err(Problem::internal);
-    Ok(row(Sum { id: None, name: None, approved: sum(|row| row.approved)?, reserved: sum(|row| row.reserved)?, spent: sum(|row| row.spent)? }, received))
+    let (approved, reserved, committed, spent) = (sum(|row| row.approved)?, sum(|row| row.reserved)?, sum(|row| row.committed)?, sum(|row| row.spent)?);
+    Ok(row(Sum { id: None, name: None, approved, reserved, committed, spent }, received))
 }
 
 const BY_CATEGORY: Sql = Sql::both(
-    "SELECT c.id AS id, c.name AS name, CAST(SUM(l.approved) AS bigint) AS approved, CAST(SUM(l.reserved) AS bigint) AS reserved, CAST(SUM(l.spent) AS bigint) AS spent \
+    "SELECT c.id AS id, c.name AS name, CAST(SUM(l.approved) AS bigint) AS approved, CAST(SUM(l.reserved) AS bigint) AS reserved, CAST(SUM(l.committed) AS bigint) AS committed, CAST(SUM(l.spent) AS bigint) AS spent \
      FROM budget_lines l JOIN categories c ON c.id = l.category_id WHERE l.street_id = $1 AND l.fiscal_year = $2 AND l.state = 'approved' GROUP BY c.id, c.name, c.code ORDER BY c.code",
 );
 const BY_COMMUNITY: Sql = Sql::both(
-    "SELECT l.community_id AS id, u.name AS name, CAST(SUM(l.approved) AS bigint) AS approved, CAST(SUM(l.reserved) AS bigint) AS reserved, CAST(SUM(l.spent) AS bigint) AS spent \
+    "SELECT l.community_id AS id, u.name AS name, CAST(SUM(l.approved) AS bigint) AS approved, CAST(SUM(l.reserved) AS bigint) AS reserved, CAST(SUM(l.committed) AS bigint) AS committed, CAST(SUM(l.spent) AS bigint) AS spent \
      FROM budget_lines l LEFT JOIN org_units u ON u.id = l.community_id WHERE l.street_id = $1 AND l.fiscal_year = $2 AND l.state = 'approved' GROUP BY l.community_id, u.name ORDER BY u.name",
 );
 const BY_STREET: Sql = Sql::both(
-    "SELECT u.id AS id, u.name AS name, CAST(SUM(l.approved) AS bigint) AS approved, CAST(SUM(l.reserved) AS bigint) AS reserved, CAST(SUM(l.spent) AS bigint) AS spent \
+    "SELECT u.id AS id, u.name AS name, CAST(SUM(l.approved) AS bigint) AS approved, CAST(SUM(l.reserved) AS bigint) AS reserved, CAST(SUM(l.committed) AS bigint) AS committed, CAST(SUM(l.spent) AS bigint) AS spent \
      FROM budget_lines l JOIN org_units u ON u.id = l.street_id WHERE l.district_id = $1 AND l.fiscal_year = $2 AND l.state = 'approved' GROUP BY u.id, u.name ORDER BY u.name",
 );
 const RECEIVED_BY_CATEGORY: Sql = Sql::both(

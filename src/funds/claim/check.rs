@@ -5,7 +5,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::{claim, draft};
+use super::{claim, draft, under_commitment};
 use crate::funds::budget::{budget_line, lines};
 use crate::funds::spending::expense_item;
 use crate::kernel::money::Fen;
@@ -29,6 +29,10 @@ pub struct Checks {
     pub approvals: Vec<String>,
     /// The minutes of the collective decision that the amount needs are missing.
     pub collective_decision_missing: bool,
+    /// The activity, with its headcounts and trips.
+    pub activity: Option<under_commitment::ActivityCheck>,
+    /// The application beforehand it is made under.
+    pub commitment: Option<under_commitment::CommitmentCheck>,
 }
 
 /// What is usual for a line's item.
@@ -68,7 +72,12 @@ async fn count(tx: &Tx, sql: Sql, values: Vec<sea_orm::Value>) -> Result<i64, Pr
 pub async fn checks(tx: &Tx, row: &claim::Model) -> Result<Checks, Problem> {
     let line = tx.maybe_load::<budget_line::Entity>(row.budget_line_id).await?.ok_or_else(Problem::not_found)?;
     // What it reserves is no longer available already.
-    let asks = if row.reserved.is_zero() && row.state == "draft" { row.amount } else { Fen::ZERO };
+    let (activity, commitment) = under_commitment::checks(tx, row).await?;
+    let asks = match &commitment {
+        _ if row.state != "draft" => Fen::ZERO,
+        Some(commitment) => commitment.beyond,
+        None => row.amount,
+    };
     let paid_before = Sql::both("SELECT COUNT(*) AS n FROM claims WHERE street_id = $1 AND payee_key = $2 AND state = 'paid' AND id <> $3");
     let recently =
         Sql::both("SELECT COUNT(*) AS n FROM claims WHERE street_id = $1 AND payee_key = $2 AND id <> $3 AND created_at > $4 AND state NOT IN ('rejected', 'withdrawn', 'expired', 'reversed')");
@@ -86,6 +95,8 @@ pub async fn checks(tx: &Tx, row: &claim::Model) -> Result<Checks, Problem> {
         lines: line_checks(tx, row).await?,
         approvals: chain.map(|chain| chain.band.approvers).unwrap_or_default(),
         collective_decision_missing: needs && row.decision_reference.is_none(),
+        activity,
+        commitment,
     })
 }
 
@@ -118,19 +129,26 @@ pub async fn open_claims(tx: &Tx, street: Uuid, year: i32) -> Result<i64, Proble
 #[derive(FromQueryResult)]
 struct Mismatch {
     id: Uuid,
-    kept: Fen,
-    held: Fen,
+    reserved: Fen,
+    committed: Fen,
+    claimed: Fen,
+    applied: Fen,
 }
 
-/// The first budget line whose reservation is not what open claims hold on it.
+/// The first budget line whose reservation is not what open claims and approved applications hold on it.
 ///
 /// # Errors
 /// 500 where the database fails.
 pub async fn reservations(tx: &Tx, street: Uuid) -> Result<Option<String>, Problem> {
     let compare = Sql::both(
-        "SELECT b.id, b.reserved AS kept, CAST(COALESCE(SUM(c.reserved), 0) AS bigint) AS held FROM budget_lines b LEFT JOIN claims c ON c.budget_line_id = b.id AND c.street_id = b.street_id \
-         WHERE b.street_id = $1 GROUP BY b.id, b.reserved HAVING b.reserved <> COALESCE(SUM(c.reserved), 0) ORDER BY b.id LIMIT 1",
+        "SELECT b.id, b.reserved, b.committed, CAST(COALESCE(c.held, 0) AS bigint) AS claimed, CAST(COALESCE(m.held, 0) AS bigint) AS applied FROM budget_lines b \
+         LEFT JOIN (SELECT budget_line_id, SUM(reserved) AS held FROM claims WHERE street_id = $1 GROUP BY budget_line_id) c ON c.budget_line_id = b.id \
+         LEFT JOIN (SELECT budget_line_id, SUM(held) AS held FROM commitments WHERE street_id = $1 GROUP BY budget_line_id) m ON m.budget_line_id = b.id \
+         WHERE b.street_id = $1 AND (b.reserved <> COALESCE(c.held, 0) + COALESCE(m.held, 0) OR b.committed <> COALESCE(m.held, 0)) ORDER BY b.id LIMIT 1",
     );
     let found = tx.query_one::<Mismatch>(compare, vec![street.into()]).await?;
-    Ok(found.map(|line| format!("the budget line {} says reserved {}, its open claims hold {}", line.id, line.kept, line.held)))
+    let told = |line: Mismatch| {
+        format!("the budget line {} says reserved {}, of it committed {}; its open claims hold {}, its approved applications {}", line.id, line.reserved, line.committed, line.claimed, line.applied)
+    };
+    Ok(found.map(told))
 }

@@ -1,7 +1,7 @@
 //! The steps between submission and payment, and the ways out of them.
 
 use super::model::Action;
-use super::{claim, claim_event, refusals, steps};
+use super::{claim, claim_event, refusals, steps, under_commitment};
 use crate::kernel::access::Capability;
 use crate::kernel::act::Act;
 use crate::kernel::problem::Problem;
@@ -71,7 +71,7 @@ pub async fn give_back(tx: &Tx, act: &Act, before: claim::Model, reason: String)
     take_exit(tx, act, &before).await?;
     let after = claim::Model { chain: None, ..steps::released(&before, "draft") };
     let after = steps::put(tx, act, "return", &before, after, Some(reason)).await?;
-    steps::release(tx, &before).await?;
+    under_commitment::release(tx, act, &before).await?;
     Ok(after)
 }
 
@@ -84,7 +84,7 @@ pub async fn reject(tx: &Tx, act: &Act, before: claim::Model, reason: String) ->
     require_no_batch(tx, &before).await?;
     take_exit(tx, act, &before).await?;
     let after = steps::put(tx, act, "reject", &before, steps::released(&before, "rejected"), Some(reason)).await?;
-    steps::release(tx, &before).await?;
+    under_commitment::release(tx, act, &before).await?;
     Ok(after)
 }
 

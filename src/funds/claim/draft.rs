@@ -1,16 +1,14 @@
 //! Drafting a claim: new, changed, copied.
 
-use std::collections::BTreeMap;
-
 use chrono::Datelike;
 use sea_orm::{ActiveModelTrait, ColumnTrait, QueryFilter, QueryOrder};
 use uuid::Uuid;
 
 use super::model::Action;
 use super::routes::{ClaimChange, NewClaim, NewLine, Payee};
-use super::{claim, claim_line, refusals, steps};
-use crate::funds::budget::budget_line;
-use crate::funds::spending::{category_item, expense_item};
+use super::{claim, claim_line, steps, under_commitment};
+use crate::funds::budget::{budget_line, lines};
+use crate::funds::spending::allowed;
 use crate::kernel::act::Act;
 use crate::kernel::ids::new_id;
 use crate::kernel::masking;
@@ -33,40 +31,11 @@ pub async fn lines_of(tx: &Tx, claim: Uuid) -> Result<Vec<claim_line::Model>, Pr
 
 /// Each line names an item that the category allows; every line that does not is told.
 async fn check_items(tx: &Tx, category: Uuid, lines: &[NewLine]) -> Result<(), Problem> {
-    let rules = tx.all(tx.select::<category_item::Entity>().filter(category_item::Column::CategoryId.eq(category))).await?;
-    let rules: BTreeMap<Uuid, bool> = rules.into_iter().map(|rule| (rule.expense_item_id, rule.allowed)).collect();
-    let mut found: Option<Problem> = None;
-    for (index, line) in lines.iter().enumerate() {
-        let pointer = format!("/lines/{index}/expense_item_id");
-        tx.reference::<expense_item::Entity>(line.expense_item_id, &pointer).await?;
-        let refusal = match rules.get(&line.expense_item_id) {
-            Some(true) => continue,
-            Some(false) => refusals::item_forbidden(&pointer),
-            None => refusals::item_not_allowed(&pointer),
-        };
-        found = Some(match found {
-            None => refusal,
-            Some(mut first) => {
-                first.errors.extend(refusal.errors);
-                first
-            }
-        });
-    }
-    found.map_or(Ok(()), Err)
+    allowed::check(tx, category, lines.iter().map(|line| line.expense_item_id)).await
 }
 
 async fn line_of_unit(tx: &Tx, act: &Act, id: Uuid, (street, community): (Uuid, Option<Uuid>)) -> Result<budget_line::Model, Problem> {
-    let line = tx.reference::<budget_line::Entity>(id, "/budget_line_id").await?;
-    if line.street_id != street {
-        return Err(Problem::unknown_reference("/budget_line_id"));
-    }
-    if line.community_id != community {
-        return Err(refusals::line_of_another_unit());
-    }
-    if line.state != "approved" || line.fiscal_year != act.today.year() {
-        return Err(refusals::line_not_open(line.fiscal_year));
-    }
-    Ok(line)
+    lines::of_unit(tx, id, (street, community), act.today.year()).await
 }
 
 /// Who is paid, with the account sealed.
@@ -152,6 +121,8 @@ fn blank(act: &Act, unit: &org_unit::Model, line: &budget_line::Model) -> Result
         title: String::new(),
         purpose: None,
         plan_item_id: None,
+        activity_id: None,
+        commitment_id: None,
         payee_kind: String::new(),
         payee_name: String::new(),
         payee_user_id: None,
@@ -173,6 +144,7 @@ fn blank(act: &Act, unit: &org_unit::Model, line: &budget_line::Model) -> Result
         steps_done: 0,
         next_capability: None,
         reserved: Fen::ZERO,
+        from_commitment: Fen::ZERO,
         refunded: Fen::ZERO,
         prepared_by: act.person()?.user_id,
         submitted_at: None,
@@ -209,11 +181,13 @@ pub async fn add(tx: &Tx, act: &Act, unit: &Authorised<org_unit::Model>, new: Ne
     row.title = new.title;
     row.purpose = new.purpose;
     row.plan_item_id = new.plan_item_id;
+    (row.activity_id, row.commitment_id) = (new.activity_id, new.commitment_id);
     row.payment_method = new.payment_method.code().to_owned();
     row.payment_reason = new.payment_reason;
     row.paid_from = new.paid_from.code().to_owned();
     row.decision_reference = new.decision_reference;
     check_plan_item(tx, &row).await?;
+    under_commitment::put(tx, &mut row).await?;
     put_payee(tx, act, &mut row, new.payee).await?;
     put_sums(&mut row, &new.lines)?;
     insert(tx, act, row, new.lines).await
@@ -250,6 +224,8 @@ pub async fn change(tx: &Tx, act: &Act, row: Authorised<claim::Model>, change: C
     after.title = change.title.unwrap_or(after.title);
     after.purpose = change.purpose.or(after.purpose);
     after.plan_item_id = change.plan_item_id.or(after.plan_item_id);
+    after.activity_id = change.activity_id.unwrap_or(after.activity_id);
+    after.commitment_id = change.commitment_id.unwrap_or(after.commitment_id);
     if let Some(method) = change.payment_method {
         method.code().clone_into(&mut after.payment_method);
     }
@@ -259,6 +235,7 @@ pub async fn change(tx: &Tx, act: &Act, row: Authorised<claim::Model>, change: C
         put_payee(tx, act, &mut after, payee).await?;
     }
     check_plan_item(tx, &after).await?;
+    under_commitment::put(tx, &mut after).await?;
     let given = change.lines.is_some();
     let lines = match change.lines {
         Some(lines) => lines,

@@ -39,6 +39,10 @@ pub mod claim {
         pub purpose: Option<String>,
         /// The plan item it serves.
         pub plan_item_id: Option<Uuid>,
+        /// The activity it pays for.
+        pub activity_id: Option<Uuid>,
+        /// The application beforehand it is made under.
+        pub commitment_id: Option<Uuid>,
         /// `supplier` or `person`.
         pub payee_kind: String,
         /// Who is paid.
@@ -85,6 +89,8 @@ pub mod claim {
         pub next_capability: Option<String>,
         /// What it holds on the line.
         pub reserved: Fen,
+        /// The part of its money that came from its application.
+        pub from_commitment: Fen,
         /// What came back after payment.
         pub refunded: Fen,
         /// Who prepared it.

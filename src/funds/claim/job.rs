@@ -6,7 +6,7 @@ use sea_orm::sea_query::Condition;
 use sea_orm::{ColumnTrait, QueryFilter, QueryOrder};
 
 use super::model::Action;
-use super::{claim, steps};
+use super::{claim, steps, under_commitment};
 use crate::kernel::access::{Capability, Scope};
 use crate::kernel::act::Act;
 use crate::kernel::problem::Problem;
@@ -75,7 +75,7 @@ async fn sweep(tx: &Tx, act: &Act) -> Result<(usize, usize), Problem> {
         let words = (format!("报销单 {}：{reason}", before.number), format!("Claim {} went no further: {action}", before.number));
         let after = steps::put(tx, act, action, &before, steps::released(&before, state), Some(reason)).await?;
         steps::tell(tx, act, &after, Capability::ClaimPrepare, "claim.released", words).await?;
-        steps::release(tx, &before).await?;
+        under_commitment::release(tx, act, &before).await?;
     }
     Ok((expired, returned))
 }

@@ -16,6 +16,7 @@ pub mod routes;
 pub mod routes_pay;
 mod steps;
 mod submit;
+mod under_commitment;
 
 pub use check::{open_claims, reservations};
 pub use entity::{claim, claim_event, claim_line, claim_refund, payment_batch};

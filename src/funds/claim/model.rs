@@ -1,7 +1,5 @@
 //! The life of a claim, and the arithmetic of its refunds, without the database.
 
-use std::collections::BTreeSet;
-
 use crate::funds::spending::chains::Chain;
 use crate::kernel::access::Capability;
 use crate::kernel::money::Fen;
@@ -126,30 +124,6 @@ pub fn all_steps(community: bool, chain: &Chain) -> Vec<(Capability, Part)> {
     endorse.into_iter().chain([(Capability::ClaimReview, Part::Review)]).chain(approvals).chain([(Capability::ClaimPay, Part::Pay)]).collect()
 }
 
-/// Whether the steps can each be done by another person: a person holds one part, and one approval of a chain.
-#[must_use]
-pub fn enough_hands(steps: &[BTreeSet<String>]) -> bool {
-    fn from(steps: &[BTreeSet<String>], taken: &mut Vec<String>) -> bool {
-        let Some((first, rest)) = steps.split_first() else {
-            return true;
-        };
-        for person in first {
-            if !taken.contains(person) {
-                taken.push(person.clone());
-                if from(rest, taken) {
-                    return true;
-                }
-                taken.pop();
-            }
-        }
-        false
-    }
-    // Steps with the fewest people first, and no more of each than there are steps: the search stays small.
-    let mut sorted: Vec<BTreeSet<String>> = steps.iter().map(|people| people.iter().take(steps.len()).cloned().collect()).collect();
-    sorted.sort_by_key(BTreeSet::len);
-    from(&sorted, &mut Vec::new())
-}
-
 /// The part of a refund that is tax: the claim's tax in proportion to what has come back so far, rounded half up to the fen, less what came back before;
 /// so that all refunds together give back exactly the tax.
 #[must_use]
@@ -190,15 +164,6 @@ mod tests {
                 assert!(!action.from(true).contains(&state), "{action:?} {state}");
             }
         }
-    }
-
-    #[test]
-    fn one_person_for_two_steps_is_not_enough() {
-        let set = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<BTreeSet<_>>();
-        assert!(!enough_hands(&[set(&["a"]), set(&["a"])]));
-        assert!(enough_hands(&[set(&["a", "b"]), set(&["a"])]));
-        assert!(!enough_hands(&[set(&["a"]), set(&[])]));
-        assert!(!enough_hands(&[set(&["a", "b"]), set(&["a", "b"]), set(&["b", "a"])]));
     }
 
     proptest! {

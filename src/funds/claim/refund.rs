@@ -4,7 +4,7 @@ use chrono::Datelike;
 use sea_orm::ActiveModelTrait;
 
 use super::model::{self, Action};
-use super::{claim, claim_refund, pay, refusals, steps};
+use super::{claim, claim_refund, pay, refusals, steps, under_commitment};
 use crate::funds::budget::lines;
 use crate::funds::ledger::years::{self, Sums};
 use crate::funds::ledger::{Account, Entry, Posting, VoucherKind, post};
@@ -80,10 +80,10 @@ pub async fn reverse(tx: &Tx, act: &Act, before: claim::Model, reason: String) -
     let mut posting =
         Posting::new((before.district_id, before.street_id), act.today, VoucherKind::Reversal, ("claim", before.id), before.number.clone(), pay::entries(&before, -1)).reviewed_by(before.approved_by);
     posting.reverses = before.voucher_id;
-    let after = claim::Model { state: "reversed".to_owned(), reversal_voucher_id: Some(posting.id), ..before.clone() };
+    let after = claim::Model { state: "reversed".to_owned(), from_commitment: Fen::ZERO, reversal_voucher_id: Some(posting.id), ..before.clone() };
     let after = steps::put(tx, act, "reverse", &before, after, Some(reason)).await?;
     let back = before.amount.checked_neg().map_err(Problem::internal)?;
-    lines::spend(tx, before.budget_line_id, back).await?;
+    under_commitment::unspend(tx, act, &before).await?;
     years::add(tx, before.street_id, year, Sums { spent: back, ..Sums::default() }).await?;
     post(tx, act, posting).await?;
     Ok(after)

@@ -1,46 +1,8 @@
 //! What the claims refuse.
 
+pub use crate::funds::spending::refusals::collective_decision_missing;
 use crate::kernel::money::Fen;
 use crate::kernel::problem::Problem;
-
-/// 422: the item is not one that the category pays for.
-#[must_use]
-pub fn item_not_allowed(pointer: &str) -> Problem {
-    Problem::new(422, "item_not_allowed", "该类别不得列支此费用项目", "The category does not pay for this item")
-        .detail("请改用该类别允许的费用项目，或改用其他预算线。", "Use an item that the category allows, or another budget line.")
-        .field(pointer, "item_not_allowed", "不在允许的费用项目之内", "is not among the items allowed")
-}
-
-/// 422: the item is one of those that the category must never pay for.
-#[must_use]
-pub fn item_forbidden(pointer: &str) -> Problem {
-    Problem::new(422, "item_forbidden", "该类别禁止列支此费用项目", "The category forbids this item")
-        .detail("该费用项目属于禁止列支的范围（八个严禁）。", "This item is one that the money must never be spent on (the eight bans).")
-        .field(pointer, "item_forbidden", "禁止列支", "is forbidden")
-}
-
-/// 422: the line is of another unit than the claim.
-#[must_use]
-pub fn line_of_another_unit() -> Problem {
-    Problem::new(422, "line_of_another_unit", "预算线不属于该单位", "The line belongs to another unit")
-        .detail("社区的报销只能列支本社区的预算线，街道的报销只能列支街道本级的预算线。", "A community's claim charges a line of the community, a street's claim one of the street itself.")
-        .field("/budget_line_id", "line_of_another_unit", "属于其他单位", "belongs to another unit")
-}
-
-/// 409: the line is not one of an approved budget of this year.
-#[must_use]
-pub fn line_not_open(year: i32) -> Problem {
-    Problem::new(409, "line_not_open", "该预算线不可列支", "The line cannot be charged")
-        .detail(format!("预算线属于 {year} 年度，须为本年度已批准的预算。"), format!("The line is of {year}; it must be one of this year's approved budget."))
-}
-
-/// 422: the amount needs the minutes of a collective decision.
-#[must_use]
-pub fn collective_decision_missing(amount: Fen) -> Problem {
-    Problem::new(422, "collective_decision_missing", "缺少集体决策记录", "The collective decision is missing")
-        .detail(format!("{amount} 超出单人审批限额，须附集体决策会议纪要（三重一大）。"), format!("{amount} is above what one person approves; name the minutes of the collective decision."))
-        .field("/decision_reference", "collective_decision_missing", "须填会议纪要文号", "must name the minutes")
-}
 
 /// 409: papers were asked for and are not there yet.
 #[must_use]
@@ -53,15 +15,6 @@ pub fn information_requested() -> Problem {
 #[must_use]
 pub fn nothing_requested() -> Problem {
     Problem::new(409, "nothing_requested", "没有待补正的事项", "Nothing has been asked for").detail("该报销单未要求补正。", "No papers have been asked for on this claim.")
-}
-
-/// 422: too few different people could take it further.
-#[must_use]
-pub fn no_eligible_actor(step: &str) -> Problem {
-    Problem::new(422, "no_eligible_actor", "没有可办理后续步骤的人员", "Too few people could act next").detail(
-        format!("从提交到支付，每一步须由不同的人办理；“{step}”等步骤没有足够的人员。请先由管理员授予并确认相应角色。"),
-        format!("From submission to payment each step takes another person; there are too few for “{step}” and the steps beside it. Have an administrator grant and confirm the roles first."),
-    )
 }
 
 /// 409: it lies in a payment batch.
@@ -105,4 +58,12 @@ pub fn paid_in_another_year(year: i32) -> Problem {
 #[must_use]
 pub fn urged_today() -> Problem {
     Problem::new(409, "urged_today", "今天已催办过", "It was urged today").detail("每张报销单每天只能催办一次。", "A claim is urged once a day.")
+}
+
+/// 422: a claim for an activity names it.
+#[must_use]
+pub fn activity_missing() -> Problem {
+    Problem::new(422, "activity_missing", "未指明活动", "The activity is missing")
+        .detail("活动类报销须指明活动（activity_id），以便核对计划、人数与外出限额。请先登记活动。", "A claim of kind activity names its activity (activity_id), to be held against plan, headcount and limits. Record the activity first.")
+        .field("/activity_id", "activity_missing", "须填活动", "must name the activity")
 }

@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
-use super::{check, claim, claim_event, claim_line, decide, draft, refusals, steps, submit};
+use super::{check, claim, claim_event, claim_line, decide, draft, refusals, steps, submit, under_commitment};
 use crate::funds::budget::routes::Reason;
 use crate::funds::budget::routes_money::FundKind;
 use crate::kernel::access::{Actor, Capability};
@@ -161,6 +161,10 @@ pub struct NewClaim {
     pub purpose: Option<String>,
     /// The plan item it serves.
     pub plan_item_id: Option<Uuid>,
+    /// The activity it pays for, one of the same unit; a claim of kind `activity` is submitted with one.
+    pub activity_id: Option<Uuid>,
+    /// The approved application beforehand it is made under, of the same unit, line and activity.
+    pub commitment_id: Option<Uuid>,
     /// Who is paid.
     pub payee: Payee,
     /// How.
@@ -236,6 +240,14 @@ pub struct ClaimChange {
     pub purpose: Option<String>,
     /// The plan item it serves.
     pub plan_item_id: Option<Uuid>,
+    /// The activity it pays for; null takes it off.
+    #[serde(default, deserialize_with = "under_commitment::given")]
+    #[schema(value_type = Option<Uuid>)]
+    pub activity_id: Option<Option<Uuid>>,
+    /// The application beforehand; null takes it off.
+    #[serde(default, deserialize_with = "under_commitment::given")]
+    #[schema(value_type = Option<Uuid>)]
+    pub commitment_id: Option<Option<Uuid>>,
     /// Who is paid.
     pub payee: Option<Payee>,
     /// How.
@@ -301,18 +313,20 @@ async fn views(tx: &Tx, claims: Vec<claim::Model>) -> Result<Vec<Claim>, Problem
     Ok(claims.into_iter().map(|claim| Claim { lines: lines.extract_if(.., |line| line.claim_id == claim.id).collect(), claim, next_actors: None }).collect())
 }
 
-/// Lists claims. Filters: `street_id`, `community_id`, `fiscal_year`, `state`, `budget_line_id`, `category_id`, `number`, `batch_id`, `next_capability` (`claim.pay`: what the cashier is to pay). Sort: `number`, `amount`.
+/// Lists claims. Filters: `street_id`, `community_id`, `fiscal_year`, `state`, `budget_line_id`, `category_id`, `activity_id`, `commitment_id`, `number`, `batch_id`, `next_capability` (`claim.pay`: what the cashier is to pay). Sort: `number`, `amount`.
 #[utoipa::path(tag = "claims", responses((status = 200, body = ListPage<Claim>), Refusals))]
 #[get("/claims")]
 async fn list_claims(actor: Actor, context: web::Data<Context>, request: HttpRequest) -> Result<HttpResponse, Problem> {
     actor.require_anywhere(Capability::ClaimRead)?;
-    let list = ListRequest::parse(&request, &["street_id", "community_id", "fiscal_year", "state", "budget_line_id", "category_id", "number", "batch_id", "next_capability"])?;
+    let list = ListRequest::parse(&request, &["street_id", "community_id", "fiscal_year", "state", "budget_line_id", "category_id", "activity_id", "commitment_id", "number", "batch_id", "next_capability"])?;
     let mut condition = list.equals::<i32>(Condition::all(), "fiscal_year", claim::Column::FiscalYear)?;
     for (name, column) in [
         ("street_id", claim::Column::StreetId),
         ("community_id", claim::Column::CommunityId),
         ("budget_line_id", claim::Column::BudgetLineId),
         ("category_id", claim::Column::CategoryId),
+        ("activity_id", claim::Column::ActivityId),
+        ("commitment_id", claim::Column::CommitmentId),
         ("batch_id", claim::Column::BatchId),
     ] {
         condition = list.equals::<Uuid>(condition, name, column)?;

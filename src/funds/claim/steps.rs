@@ -4,7 +4,6 @@ use sea_orm::ActiveModelTrait;
 
 use super::model::{self, Action};
 use super::{claim, claim_event, refusals};
-use crate::funds::budget::lines;
 use crate::funds::spending::chains::Chain;
 use crate::kernel::access::Capability;
 use crate::kernel::act::{Act, Performer};
@@ -108,15 +107,7 @@ pub async fn remember(tx: &Tx, act: &Act, kind: &str, row: &claim::Model, commen
 
 /// A claim as it leaves the way to payment: nothing reserved, no step open.
 pub fn released(row: &claim::Model, state: &str) -> claim::Model {
-    claim::Model { state: state.to_owned(), reserved: Fen::ZERO, information_requested: false, steps_done: 0, expires_on: None, bank_returned: None, ..row.clone() }
-}
-
-/// Gives back to the line what the claim held before.
-pub async fn release(tx: &Tx, before: &claim::Model) -> Result<(), Problem> {
-    if before.reserved.is_zero() {
-        return Ok(());
-    }
-    lines::reserve(tx, before.budget_line_id, before.reserved.checked_neg().map_err(Problem::internal)?).await
+    claim::Model { state: state.to_owned(), reserved: Fen::ZERO, from_commitment: Fen::ZERO, information_requested: false, steps_done: 0, expires_on: None, bank_returned: None, ..row.clone() }
 }
 
 /// Tells who holds a capability at the claim's unit.

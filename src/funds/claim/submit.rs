@@ -1,21 +1,19 @@
 //! Submitting reserves on the line and fixes the chain; withdrawing releases it.
 
-use std::collections::BTreeSet;
-
 use chrono::TimeDelta;
 
 use super::model::{self, Action};
-use super::{claim, draft, refusals, steps};
-use crate::funds::budget::lines;
+use super::{claim, draft, refusals, steps, under_commitment};
 use crate::funds::spending::chains::{self, Chain};
 use crate::kernel::act::Act;
 use crate::kernel::problem::Problem;
 use crate::people::identity::duties::{self, Part};
+use crate::people::identity;
 use crate::platform::db::{Scoped, Tx};
 use crate::platform::http::Recipients;
-use crate::platform::tasks::{NextActors, next_actors};
+use crate::platform::tasks::NextActors;
 
-/// Submits a draft: its amount is reserved on the line, its chain is chosen by the amount, and there are people for every step. Gives who could act next.
+/// Submits a draft: its amount is reserved on the line (from its application first, where it is made under one), its chain is chosen by the amount, and there are people for every step. Gives who could act next.
 ///
 /// # Errors
 /// 409 `invalid_transition`, `line_short`, `line_not_open`; 403 `separation_of_duties`; 422 `collective_decision_missing`, `no_eligible_actor`, `item_not_allowed`, `item_forbidden`.
@@ -31,9 +29,11 @@ pub async fn submit(tx: &Tx, act: &Act, recipients: &dyn Recipients, before: cla
         return Err(refusals::payee_account_missing(&before.number));
     }
     let actors = require_hands(act, recipients, &before, &chain).await?;
+    let from_commitment = under_commitment::take(tx, act, &before).await?;
     let after = claim::Model {
         state: "submitted".to_owned(),
         reserved: before.amount,
+        from_commitment,
         expires_on: Some(act.today + TimeDelta::days(i64::from(chain.expire_after_days))),
         chain: Some(serde_json::to_value(&chain).map_err(Problem::internal)?),
         steps_done: 0,
@@ -44,30 +44,14 @@ pub async fn submit(tx: &Tx, act: &Act, recipients: &dyn Recipients, before: cla
         ..before.clone()
     };
     let after = steps::put(tx, act, "submit", &before, after, None).await?;
-    lines::reserve(tx, after.budget_line_id, after.reserved).await?;
+    under_commitment::reserve(tx, &after).await?;
     Ok((after, actors))
 }
 
 /// Each step from here to payment can be done by another person; gives who could act first.
 async fn require_hands(act: &Act, recipients: &dyn Recipients, row: &claim::Model, chain: &Chain) -> Result<Vec<NextActors>, Problem> {
-    let place = claim::Entity::place(row);
-    let preparer = act.person_key();
-    let steps = model::all_steps(row.community_id.is_some(), chain);
-    let mut people: Vec<BTreeSet<String>> = Vec::with_capacity(steps.len());
-    for (capability, part) in &steps {
-        let holders = recipients.holders(*capability, &place).await?.into_iter().map(|holder| holder.person);
-        let is_payee = |person: &String| matches!(part, Part::Approve | Part::Pay) && row.payee_person.as_ref() == Some(person);
-        let able: BTreeSet<String> = holders.filter(|person| *person != preparer && !is_payee(person)).collect();
-        if able.is_empty() {
-            return Err(refusals::no_eligible_actor(capability.code()));
-        }
-        people.push(able);
-    }
-    let first = steps.first().ok_or_else(|| Problem::internal("a chain without steps"))?.0;
-    if !model::enough_hands(&people) {
-        return Err(refusals::no_eligible_actor(first.code()));
-    }
-    next_actors(recipients, first, &place, &[preparer]).await
+    let is_payee = |person: &String, part: Part| matches!(part, Part::Approve | Part::Pay) && row.payee_person.as_ref() == Some(person);
+    identity::require_hands(act, recipients, &claim::Entity::place(row), &model::all_steps(row.community_id.is_some(), chain), is_payee).await
 }
 
 /// Withdraws a claim before its approval; only its preparers do.
@@ -78,6 +62,6 @@ pub async fn withdraw(tx: &Tx, act: &Act, before: claim::Model) -> Result<claim:
     steps::require(Action::Withdraw, &before)?;
     duties::take(tx, act, claim::Entity::place(&before), "claim", before.id, Part::Prepare).await?;
     let after = steps::put(tx, act, "withdraw", &before, steps::released(&before, "withdrawn"), None).await?;
-    steps::release(tx, &before).await?;
+    under_commitment::release(tx, act, &before).await?;
     Ok(after)
 }

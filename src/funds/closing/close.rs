@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::{final_accounts, refusals};
 use crate::funds::claim;
+use crate::funds::commitment::open_commitments;
 use crate::funds::ledger::refusals::period_closed;
 use crate::funds::ledger::years::{self, Sums};
 use crate::funds::ledger::{Account, Entry, Posting, VoucherKind, balances, fiscal_year, ledger_period, post, turnover_of_year};
@@ -64,10 +65,10 @@ struct Reserved {
     amount: Fen,
 }
 
-/// Closes a year: it is over, January to November are closed, no claim is under way, every run is posted or cancelled, nothing is reserved, and the next year is open to take what is carried over.
+/// Closes a year: it is over, January to November are closed, no claim or application is under way, every run is posted or cancelled, nothing is reserved, and the next year is open to take what is carried over.
 ///
 /// # Errors
-/// 409 `invalid_transition`, `period_not_over`, `earlier_month_open`, `claims_open`, `runs_open`, `reservations_open`, `next_year_not_open`.
+/// 409 `invalid_transition`, `period_not_over`, `earlier_month_open`, `claims_open`, `commitments_open`, `runs_open`, `reservations_open`, `next_year_not_open`.
 pub async fn year(tx: &Tx, act: &Act, row: Authorised<fiscal_year::Model>) -> Result<fiscal_year::Model, Problem> {
     let before = row.into_inner();
     if before.state != "open" {
@@ -81,6 +82,10 @@ pub async fn year(tx: &Tx, act: &Act, row: Authorised<fiscal_year::Model>) -> Re
     let open = claim::open_claims(tx, before.street_id, before.year).await?;
     if open > 0 {
         return Err(refusals::claims_open(open));
+    }
+    let applications = open_commitments(tx, before.street_id, before.year).await?;
+    if applications > 0 {
+        return Err(refusals::commitments_open(applications));
     }
     let runs = open_runs(tx, before.street_id, before.year).await?;
     if runs > 0 {

@@ -48,6 +48,15 @@ pub fn claims_open(count: i64) -> Problem {
     )
 }
 
+/// 409: applications of the year are under way or hold money.
+#[must_use]
+pub fn commitments_open(count: i64) -> Problem {
+    Problem::new(409, "commitments_open", "尚有未办结的事前申请", "Applications are under way").detail(
+        format!("本年度还有 {count} 份事前申请未办结。请先办结、退回或驳回；每年 1 月 1 日起由作业 commitments.expire 自动失效。"),
+        format!("{count} applications of the year are submitted or approved. Close, return or reject them first; from 1 January on the job commitments.expire ends them."),
+    )
+}
+
 /// 409: payout runs of the year are neither posted nor cancelled.
 #[must_use]
 pub fn runs_open(count: i64) -> Problem {

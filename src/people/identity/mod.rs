@@ -4,6 +4,7 @@ mod authenticate;
 mod capabilities;
 pub mod duties;
 pub mod entity;
+mod hands;
 mod login;
 mod passwords;
 mod recipients;
@@ -17,6 +18,7 @@ mod users;
 
 pub use authenticate::Authenticator;
 pub use capabilities::of_role;
+pub use hands::require_hands;
 pub use entity::{role_assignment, user};
 pub use passwords::Passwords;
 pub use recipients::Directory;

@@ -76,3 +76,11 @@ pub fn wrong_totp_code() -> Problem {
     let (zh, en) = ("验证码不正确或已用过，请核对手机时间后重试。", "The code is wrong or was used already. Check the clock of your phone and try the next one.");
     Problem::new(422, "wrong_totp_code", "验证码不正确", "Wrong code").detail(zh, en).field("/code", "wrong_totp_code", zh, en)
 }
+
+/// 422: too few different people could take it further.
+pub fn no_eligible_actor(step: &str) -> Problem {
+    Problem::new(422, "no_eligible_actor", "没有可办理后续步骤的人员", "Too few people could act next").detail(
+        format!("从提交到办结，每一步须由不同的人办理；“{step}”等步骤没有足够的人员。请先由管理员授予并确认相应角色。"),
+        format!("From its submission on, each step takes another person; there are too few for “{step}” and the steps beside it. Have an administrator grant and confirm the roles first."),
+    )
+}
