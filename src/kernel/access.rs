@@ -140,6 +140,8 @@ capabilities! {
     PeriodClose = "period.close",
     /// Read vouchers, balances, checkpoints.
     LedgerRead = "ledger.read",
+    /// Import bank statements, match them with the books, undo matches: never who pays.
+    BankReconcile = "bank.reconcile",
     /// Record opening balances and tax payments.
     LedgerRecord = "ledger.record",
     /// Approve opening balances.

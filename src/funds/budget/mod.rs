@@ -8,6 +8,7 @@ pub mod entity;
 pub mod lines;
 mod receive;
 mod refusals;
+mod return_surplus;
 pub mod routes;
 pub mod routes_money;
 mod summary;

@@ -1,6 +1,7 @@
 //! The books 账: years, months, and an append-only double entry whose vouchers are chained by hash, one voucher for each event that moves money,
 //! made in the same transaction as its cause. Nothing is written by hand: other folders call [`post`].
 
+mod detail;
 pub mod entity;
 pub mod model;
 mod opening;
@@ -9,6 +10,7 @@ pub mod print;
 mod read;
 pub mod refusals;
 pub mod routes;
+pub mod routes_detail;
 mod tax;
 pub mod verify;
 pub mod years;
@@ -16,4 +18,4 @@ pub mod years;
 pub use entity::{fiscal_year, ledger_checkpoint, ledger_period, opening_balance, tax_payment, voucher, voucher_line};
 pub use model::{Account, Entry, VoucherKind};
 pub use post::{Posting, post};
-pub use read::{Balance, balance_of, balances, turnover_of_year};
+pub use read::{Balance, Turnover, balance_of, balances, turnover_of_year};
