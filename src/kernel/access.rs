@@ -146,6 +146,8 @@ capabilities! {
     LedgerRead = "ledger.read",
     /// Export vouchers to other software, and read such files.
     LedgerExport = "ledger.export",
+    /// Import bank statements, match them with the books, undo matches: never who pays.
+    BankReconcile = "bank.reconcile",
     /// Record opening balances, tax payments and account maps.
     LedgerRecord = "ledger.record",
     /// Approve opening balances.

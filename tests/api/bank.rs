@@ -88,10 +88,13 @@ on_both_databases! {
             made.push(bank::seed(&tx, &act, district).await.unwrap());
             tx.commit().await.unwrap();
         }
-        assert_eq!(made, [3, 0]);
+        assert_eq!(made, [6, 0]);
         let list = app.get(&first, "/bank-file-templates?sort=code").await;
         let codes: Vec<_> = list.body["data"].as_array().unwrap().iter().map(|row| row["code"].as_str().unwrap().to_owned()).collect();
         assert_eq!(codes, ["csv_gb18030_total", "csv_utf8_header", "xlsx"]);
+        let layouts = app.get(&first, "/statement-layouts?sort=code").await;
+        let codes: Vec<_> = layouts.body["data"].as_array().unwrap().iter().map(|row| row["code"].as_str().unwrap().to_owned()).collect();
+        assert_eq!(codes, ["csv_gb18030", "csv_utf8", "xlsx"]);
         let events = app.get(&first, "/audit-events?action=bank_file_template.create").await;
         assert_eq!(events.body["data"].as_array().unwrap().len(), 3);
     }

@@ -62,7 +62,8 @@ on_both_databases! {
 }
 
 /// Paths whose parameter is no row's id, each with its reason.
-const NO_ID: [(&str, &str); 1] = [("/api/v1/jobs/{name}/run", "the name of a job")];
+const NO_ID: [(&str, &str); 3] =
+    [("/api/v1/jobs/{name}/run", "the name of a job"), ("/api/v1/ledger/accounts/{code}/detail", "the code of an account"), ("/api/v1/ledger/accounts/{code}/detail/print", "the code of an account")];
 
 /// Rows of most kinds.
 async fn fill(app: &TestApp, street: &Street) {
@@ -81,6 +82,11 @@ async fn fill(app: &TestApp, street: &Street) {
     ok(app.post(&street.party_office, "/commitments", application).await, 201);
     ok(app.money(&street.accountant, "/donations", json!({"date": "2017-01-03", "amount": "5.00", "purpose": "红色基金"}), "don").await, 201);
     ok(app.post(&street.party_office, "/donation-uses", json!({"title": "慰问", "payee_name": "示例", "amount": "1.00"})).await, 201);
+    let layout = json!({"code": "bank", "name": "示例银行对账单", "definition": {"format": "csv", "columns": [{"source": "date", "header": "日期"}, {"source": "reference", "header": "凭证号"}, {"source": "amount", "header": "金额"}]}});
+    let layout = ok(app.post(&street.first, "/statement-layouts", layout).await, 201)["id"].as_str().unwrap().to_owned();
+    let path = format!("/bank-statements?account=1002&layout_id={layout}&from_date=2017-01-01&to_date=2017-01-03&opening_balance=0.00&closing_balance=100.00");
+    let statement = ok(app.send_text(Method::POST, &path, &street.accountant, Some("日期,凭证号,金额\n2017-01-03,D1,100.00\n".to_owned()), &[("Content-Type", "text/csv")]).await, 201);
+    ok(app.act(&street.accountant, &format!("/bank-statements/{}/match", statement["id"].as_str().unwrap()), "\"v1\"").await, 200);
     let kind = ok(app.post(&street.first, "/scheme-kinds", json!({"code": "k", "name": "补助", "frequency": "quarter"})).await, 201)["id"].clone();
     let scheme = json!({"scheme_kind_id": kind, "category_id": street.category, "name": "遗属补助", "line_scope": "street", "tax_kind": "exempt", "first_period": "2017Q1", "rates": [{"from_month": "2017-01", "amount": "10.00"}]});
     let scheme = ok(app.post(&street.party_office, "/stipend-schemes", scheme).await, 201)["id"].clone();

@@ -68,11 +68,16 @@ pub struct NewBankFileTemplate {
 
 impl Body for NewBankFileTemplate {
     fn faults(&self, faults: &mut Faults) {
-        if !(1..=40).contains(&self.code.len()) || !self.code.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_') {
-            faults.add("/code", "invalid_value", "须为 1 至 40 个小写字母、数字或下划线", "1 to 40 lower-case letters, digits and underscores");
-        }
+        code_faults(&self.code, faults);
         faults.text("/name", &self.name, 60);
         self.definition.faults("/definition", faults);
+    }
+}
+
+/// A code has 1 to 40 lower-case letters, digits and underscores.
+pub(super) fn code_faults(code: &str, faults: &mut Faults) {
+    if !(1..=40).contains(&code.len()) || !code.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_') {
+        faults.add("/code", "invalid_value", "须为 1 至 40 个小写字母、数字或下划线", "1 to 40 lower-case letters, digits and underscores");
     }
 }
 
@@ -117,8 +122,8 @@ async fn create_bank_file_template(actor: Actor, write: Write) -> Result<HttpRes
         .await
 }
 
-/// Where the template is to sit: the street, else the actor's district.
-async fn place(tx: &Tx, actor: &Actor, street: Option<Uuid>) -> Result<Place, Problem> {
+/// Where a template or layout is to sit: the street, else the actor's district.
+pub(super) async fn place(tx: &Tx, actor: &Actor, street: Option<Uuid>) -> Result<Place, Problem> {
     let Some(street) = street else {
         return Ok(Place::district(actor.home.district));
     };

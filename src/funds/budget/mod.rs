@@ -8,6 +8,7 @@ pub mod entity;
 pub mod lines;
 mod receive;
 pub mod refusals;
+mod return_surplus;
 pub mod routes;
 pub mod routes_money;
 mod summary;

@@ -24,7 +24,8 @@ const fn on_hand(kind: FundKind) -> Account {
     }
 }
 
-async fn check_lines(tx: &Tx, amount: Fen, lines: &[CategoryAmount]) -> Result<(), Problem> {
+/// The categories are within reach, and their amounts sum.
+pub(super) async fn check_lines(tx: &Tx, amount: Fen, lines: &[CategoryAmount]) -> Result<(), Problem> {
     for (index, line) in lines.iter().enumerate() {
         tx.reference::<category::Entity>(line.category_id, &format!("/lines/{index}/category_id")).await?;
     }
@@ -45,7 +46,7 @@ pub async fn receive(tx: &Tx, act: &Act, street: &Authorised<org_unit::Model>, n
     years::add(tx, street.id, year, Sums { received: new.amount, ..Sums::default() }).await?;
     let mut entries = vec![Entry::debit(on_hand(new.kind), new.amount)];
     entries.extend(new.lines.iter().map(|line| Entry::credit(Account::Appropriation, line.amount).of_category(line.category_id)));
-    let voucher = post(tx, act, Posting::new(place, new.date, VoucherKind::Receipt, ("receipt", id), new.document_number.clone(), entries)).await?;
+    let voucher = post(tx, act, Posting::new(place, new.date, VoucherKind::Receipt, ("receipt", id), new.document_number.clone(), entries).known_to_bank_as(new.document_number.clone())).await?;
     let number = new.document_number.clone();
     let row = receipt::ActiveModel {
         id: Set(id),
@@ -91,7 +92,9 @@ pub async fn take_back(tx: &Tx, act: &Act, street: &Authorised<org_unit::Model>,
     years::add(tx, street.id, year, Sums { received: new.amount.checked_neg().map_err(Problem::internal)?, ..Sums::default() }).await?;
     let mut entries: Vec<Entry> = new.lines.iter().map(|line| Entry::debit(Account::Appropriation, line.amount).of_category(line.category_id)).collect();
     entries.push(Entry::credit(on_hand(new.paid_from), new.amount));
-    let voucher = post(tx, act, Posting::new(place, act.today, VoucherKind::ReceiptTakenBack, ("treasury_return", id), new.document_number.clone(), entries)).await?;
+    let voucher =
+        post(tx, act, Posting::new(place, act.today, VoucherKind::ReceiptTakenBack, ("treasury_return", id), new.document_number.clone(), entries).known_to_bank_as(new.document_number.clone()))
+            .await?;
     let row = treasury_return::ActiveModel {
         id: Set(id),
         district_id: Set(place.0),

@@ -59,6 +59,14 @@ pub fn document_recorded(number: &str) -> Problem {
         .detail(format!("文号“{number}”本年度已登记过，请核对以免重复入账。"), format!("The document “{number}” has been recorded this year; check that it is not booked twice."))
 }
 
+/// 409: more would be returned than was put aside when the years before closed.
+#[must_use]
+pub fn surplus_exceeded(to_return: Fen) -> Problem {
+    Problem::new(409, "surplus_exceeded", "超过应上缴结余", "More than there is to return")
+        .detail(format!("本年度应上缴结余为 {to_return}，上缴不能超过它。"), format!("This year has {to_return} to return; no more than that goes back as surplus."))
+        .field("/amount", "surplus_exceeded", format!("最多 {to_return}"), format!("at most {to_return}"))
+}
+
 /// 409: more would be taken back from a category than it received, net.
 #[must_use]
 pub fn category_short(available: Fen, pointer: &str) -> Problem {

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::routes::Reason;
 use super::summary::{self, DistrictSummary, StreetSummary};
-use super::{adjust, budget, budget_adjustment, receipt, receive, treasury_return};
+use super::{adjust, budget, budget_adjustment, receipt, receive, return_surplus, treasury_return};
 use crate::kernel::access::{Actor, Capability};
 use crate::kernel::money::Fen;
 use crate::kernel::problem::{Faults, Problem};
@@ -173,13 +173,27 @@ impl Body for NewReceipt {
     }
 }
 
-/// Money that the treasury takes back today.
+/// Why money goes back to the treasury.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ReturnKind {
+    /// 收回: the treasury takes back what it appropriated this year (E2r).
+    #[default]
+    TakenBack,
+    /// 上缴结余: what was put aside to be returned when a year closed (E13s), in cash.
+    Surplus,
+}
+
+/// Money that goes back to the treasury today.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"document_number": "硚财预〔2017〕9号", "amount": "500.00", "lines": [{"category_id": "0190a0b0-0000-7000-8000-000000000001", "amount": "500.00"}]}))]
 pub struct NewTreasuryReturn {
     /// The street; may be left out by who acts in one only.
     pub street_id: Option<Uuid>,
+    /// Taken back, or surplus returned.
+    #[serde(default)]
+    pub kind: ReturnKind,
     /// Out of cash or quota.
     #[serde(default)]
     pub paid_from: FundKind,
@@ -193,6 +207,9 @@ pub struct NewTreasuryReturn {
 
 impl Body for NewTreasuryReturn {
     fn faults(&self, faults: &mut Faults) {
+        if self.kind == ReturnKind::Surplus && self.paid_from == FundKind::Quota {
+            faults.add("/paid_from", "invalid_value", "结余以现金上缴；未用额度在年末自行注销", "surplus is returned in cash; unused quota lapses at year-end");
+        }
         faults.text("/document_number", &self.document_number, 60);
         category_faults(self.amount, &self.lines, faults);
     }
@@ -336,14 +353,17 @@ async fn get_treasury_return(actor: Actor, context: web::Data<Context>, id: web:
     Ok(ok_versioned(row.version, &row))
 }
 
-/// Records what the treasury takes back today, and books it.
+/// Records what goes back to the treasury today, and books it: taken back out of this year's appropriation (E2r), or surplus of the years before (E13s).
 #[utoipa::path(tag = "budget", request_body = NewTreasuryReturn, responses((status = 201, body = treasury_return::Model), Refusals))]
 #[post("/treasury-returns")]
 async fn record_treasury_return(actor: Actor, write: Write) -> Result<HttpResponse, Problem> {
     write
         .create(&actor, Capability::ReceiptRecord, Rules::plain().money(), async |tx, act, body: NewTreasuryReturn| {
             let street = street_of(tx, &actor, body.street_id, Capability::ReceiptRecord).await?;
-            let row = receive::take_back(tx, act, &street, body).await?;
+            let row = match body.kind {
+                ReturnKind::TakenBack => receive::take_back(tx, act, &street, body).await?,
+                ReturnKind::Surplus => return_surplus::return_surplus(tx, act, &street, body).await?,
+            };
             Ok(Done::created(format!("/api/v1/treasury-returns/{}", row.id), Some(row.version), row))
         })
         .await

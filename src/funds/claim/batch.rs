@@ -2,7 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use chrono::NaiveDate;
+use chrono::{Datelike, NaiveDate};
 use sea_orm::{ActiveModelTrait, ColumnTrait, QueryFilter, QueryOrder};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
@@ -145,11 +145,16 @@ async fn put(tx: &Tx, act: &Act, action: &'static str, before: &payment_batch::M
     Ok(after)
 }
 
-/// The date a payment is booked on: the bank's value date, today where that month is closed.
+/// The date a payment is booked on: the bank's value date, today where that month is closed; of a past year that is still open its last day.
 async fn posting_date(tx: &Tx, act: &Act, street: Uuid, value_date: NaiveDate) -> Result<NaiveDate, Problem> {
     let select = tx.select::<ledger_period::Entity>().filter(ledger_period::Column::StreetId.eq(street)).filter(ledger_period::Column::Month.eq(Month::of(value_date)));
     let closed = tx.one(select).await?.is_some_and(|period| period.state == "closed");
-    Ok(if closed { act.today } else { value_date })
+    let past_year = value_date.year() < act.today.year();
+    Ok(match (closed, past_year) {
+        (false, _) => value_date,
+        (true, false) => act.today,
+        (true, true) => NaiveDate::from_ymd_opt(value_date.year(), 12, 31).unwrap_or(value_date),
+    })
 }
 
 /// Imports the bank's result, whole or not at all: what was paid is booked by its value date, what came back is approved again and waits to be paid anew.

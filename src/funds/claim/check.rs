@@ -127,6 +127,23 @@ pub async fn open_claims(tx: &Tx, street: Uuid, year: i32) -> Result<i64, Proble
 }
 
 #[derive(FromQueryResult)]
+struct OfCategory {
+    category_id: Uuid,
+    amount: Fen,
+}
+
+/// What open batches still need of the treasury quota, by category: it does not lapse at year-end.
+///
+/// # Errors
+/// 500 where the database fails.
+pub async fn quota_in_batches(tx: &Tx, street: Uuid) -> Result<Vec<(Uuid, Fen)>, Problem> {
+    let sum = Sql::both(
+        "SELECT category_id, CAST(SUM(net) AS bigint) AS amount FROM claims WHERE street_id = $1 AND paid_from = 'quota' AND state = 'approved' AND batch_id IS NOT NULL GROUP BY category_id ORDER BY category_id",
+    );
+    Ok(tx.query::<OfCategory>(sum, vec![street.into()]).await?.into_iter().map(|row| (row.category_id, row.amount)).collect())
+}
+
+#[derive(FromQueryResult)]
 struct Mismatch {
     id: Uuid,
     reserved: Fen,

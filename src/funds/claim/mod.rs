@@ -18,7 +18,7 @@ mod steps;
 mod submit;
 mod under_commitment;
 
-pub use check::{open_claims, reservations};
+pub use check::{open_claims, quota_in_batches, reservations};
 pub use entity::{claim, claim_event, claim_line, claim_refund, payment_batch};
 
 use crate::platform::tasks::TaskSource;

@@ -67,6 +67,7 @@ pub async fn settle(tx: &Tx, act: &Act, claims: Vec<(claim::Model, NaiveDate, Ba
             return Err(refusals::paid_in_another_year(before.fiscal_year));
         }
         let mut posting = Posting::new((before.district_id, before.street_id), date, VoucherKind::ClaimPayment, ("claim", before.id), before.number.clone(), entries(&before, 1));
+        posting.bank_reference.clone_from(&bank.reference);
         (posting.prepared_by, posting.reviewed_by, posting.cashier) = (before.reviewed_by, before.approved_by, act.user_id());
         let after = claim::Model {
             state: "paid".to_owned(),

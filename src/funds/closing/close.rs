@@ -6,14 +6,14 @@ use sea_orm::ActiveValue::{Set, Unchanged};
 use sea_orm::{ColumnTrait, FromQueryResult, QueryFilter, QueryOrder};
 use uuid::Uuid;
 
-use super::{final_accounts, refusals};
-use crate::funds::claim;
+use super::{final_accounts, quota, refusals};
 use crate::funds::commitment::open_commitments;
 use crate::funds::ledger::refusals::period_closed;
 use crate::funds::ledger::years::{self, Sums};
 use crate::funds::ledger::{Account, Entry, Posting, VoucherKind, balances, fiscal_year, ledger_period, post, turnover_of_year};
 use crate::funds::spending::category;
 use crate::funds::stipend::open_runs;
+use crate::funds::{bank, claim};
 use crate::kernel::act::Act;
 use crate::kernel::money::Fen;
 use crate::kernel::period::Month;
@@ -27,11 +27,20 @@ async fn require_earlier_closed(tx: &Tx, street: Uuid, before: Month) -> Result<
     first.map_or(Ok(()), |month| Err(refusals::earlier_month_open(&month.month.to_string())))
 }
 
-/// Closes a month: it is over, every earlier one is closed, and it is not December.
+/// From the street's first bank statement on, a month closes when each account is reconciled up to its end, or when who closes it signs a reason.
+async fn require_reconciled(tx: &Tx, street: Uuid, month: Month, reason: Option<&str>) -> Result<(), Problem> {
+    if reason.is_some() {
+        return Ok(());
+    }
+    let gaps = bank::unreconciled(tx, street, month.last_day()).await?;
+    if gaps.is_empty() { Ok(()) } else { Err(refusals::reconciliation_missing(month, &gaps)) }
+}
+
+/// Closes a month: it is over, every earlier one is closed, it is not December, and its bank accounts are reconciled or a reason is signed.
 ///
 /// # Errors
-/// 409 `period_closed`, `period_not_over`, `earlier_month_open`, `december_closes_with_year`.
-pub async fn month(tx: &Tx, act: &Act, row: Authorised<ledger_period::Model>) -> Result<ledger_period::Model, Problem> {
+/// 409 `period_closed`, `period_not_over`, `earlier_month_open`, `december_closes_with_year`, `reconciliation_missing`.
+pub async fn month(tx: &Tx, act: &Act, row: Authorised<ledger_period::Model>, reason: Option<String>) -> Result<ledger_period::Model, Problem> {
     let before = row.into_inner();
     if before.state == "closed" {
         return Err(period_closed(&before.month.to_string()));
@@ -43,20 +52,24 @@ pub async fn month(tx: &Tx, act: &Act, row: Authorised<ledger_period::Model>) ->
         return Err(refusals::period_not_over(before.month.last_day()));
     }
     require_earlier_closed(tx, before.street_id, before.month).await?;
-    close_month(tx, act, &before).await
+    require_reconciled(tx, before.street_id, before.month, reason.as_deref()).await?;
+    close_month(tx, act, &before, reason).await
 }
 
-async fn close_month(tx: &Tx, act: &Act, before: &ledger_period::Model) -> Result<ledger_period::Model, Problem> {
+async fn close_month(tx: &Tx, act: &Act, before: &ledger_period::Model, reason: Option<String>) -> Result<ledger_period::Model, Problem> {
     let next = ledger_period::ActiveModel {
         id: Unchanged(before.id),
         state: Set("closed".to_owned()),
         closed_at: Set(Some(act.at)),
         closed_by: Set(act.user_id()),
+        close_reason: Set(reason.clone()),
         version: Set(before.version.saturating_add(1)),
         ..Default::default()
     };
     let after = tx.update::<ledger_period::Entity, _>(next).await?;
-    audit::record(tx, act, Event::new("ledger_period.close", "ledger_period", after.id, ledger_period::Entity::place(&after)).before(before)?.after(&after)?).await?;
+    let mut event = Event::new("ledger_period.close", "ledger_period", after.id, ledger_period::Entity::place(&after)).before(before)?.after(&after)?;
+    event.reason = reason;
+    audit::record(tx, act, event).await?;
     Ok(after)
 }
 
@@ -65,11 +78,12 @@ struct Reserved {
     amount: Fen,
 }
 
-/// Closes a year: it is over, January to November are closed, no claim or application is under way, every run is posted or cancelled, nothing is reserved, and the next year is open to take what is carried over.
+/// Closes a year: it is over, January to November are closed, no claim or application is under way, every run is posted or cancelled, nothing is reserved, its bank accounts are reconciled (or a reason is signed), and the next year is open to take what is carried over.
+/// Unused quota lapses (E13q), then the year-end transfer (E13) is December's last voucher.
 ///
 /// # Errors
-/// 409 `invalid_transition`, `period_not_over`, `earlier_month_open`, `claims_open`, `commitments_open`, `runs_open`, `reservations_open`, `next_year_not_open`.
-pub async fn year(tx: &Tx, act: &Act, row: Authorised<fiscal_year::Model>) -> Result<fiscal_year::Model, Problem> {
+/// 409 `invalid_transition`, `period_not_over`, `earlier_month_open`, `claims_open`, `commitments_open`, `runs_open`, `reservations_open`, `reconciliation_missing`, `next_year_not_open`.
+pub async fn year(tx: &Tx, act: &Act, row: Authorised<fiscal_year::Model>, reason: Option<String>) -> Result<fiscal_year::Model, Problem> {
     let before = row.into_inner();
     if before.state != "open" {
         return Err(Problem::invalid_transition("close", &before.state));
@@ -96,21 +110,24 @@ pub async fn year(tx: &Tx, act: &Act, row: Authorised<fiscal_year::Model>) -> Re
     if !reserved.is_zero() {
         return Err(refusals::reservations_open(reserved));
     }
+    require_reconciled(tx, before.street_id, december, reason.as_deref()).await?;
     let next_year = before.year.saturating_add(1);
     if years::find(tx, before.street_id, next_year).await?.is_none_or(|found| found.state != "open") {
         return Err(refusals::next_year_not_open(next_year));
     }
     let place = fiscal_year::Entity::place(&before);
     audit::record(tx, act, Event::new("fiscal_year.close", "fiscal_year", before.id, place).before(&before)?).await?;
+    quota::lapse(tx, act, &before, december).await?;
+    let before = years::require_open(tx, before.street_id, before.year).await?;
     let entries = transfer(tx, &before).await?;
     if !entries.is_empty() {
         post(tx, act, Posting::new((before.district_id, before.street_id), december.last_day(), VoucherKind::Closing, ("fiscal_year", before.id), before.year.to_string(), entries)).await?;
     }
     let left = Fen::checked_sum([before.carried_in, before.received]).and_then(|sum| sum.checked_sub(before.spent)).map_err(Problem::internal)?;
-    let to_return = to_return(tx, &before, december).await?;
+    let to_return = to_return(tx, &before, december).await?.min(left);
     years::add(tx, before.street_id, next_year, Sums { carried_in: left, to_return, ..Sums::default() }).await?;
-    final_accounts::write(tx, act, &before, december).await?;
-    close_december(tx, act, &before, december).await?;
+    final_accounts::write(tx, act.at, &before, december).await?;
+    close_december(tx, act, &before, december, reason).await?;
     let next = fiscal_year::ActiveModel {
         id: Unchanged(before.id),
         state: Set("closed".to_owned()),
@@ -122,10 +139,10 @@ pub async fn year(tx: &Tx, act: &Act, row: Authorised<fiscal_year::Model>) -> Re
     tx.update::<fiscal_year::Entity, _>(next).await
 }
 
-async fn close_december(tx: &Tx, act: &Act, year: &fiscal_year::Model, december: Month) -> Result<(), Problem> {
+async fn close_december(tx: &Tx, act: &Act, year: &fiscal_year::Model, december: Month, reason: Option<String>) -> Result<(), Problem> {
     let select = tx.select::<ledger_period::Entity>().filter(ledger_period::Column::StreetId.eq(year.street_id)).filter(ledger_period::Column::Month.eq(december));
     let period = tx.one(select).await?.ok_or_else(|| Problem::internal("a year without its December"))?;
-    close_month(tx, act, &period).await?;
+    close_month(tx, act, &period, reason).await?;
     Ok(())
 }
 
@@ -157,12 +174,11 @@ const fn side(account: Account, credit_balance: i64) -> Entry {
     if credit_balance >= 0 { Entry::debit(account, Fen(credit_balance)) } else { Entry::credit(account, Fen(credit_balance.saturating_neg())) }
 }
 
-/// What goes back to the treasury: the carried-over balances above 0.00 of categories whose rule is `returns` (预算法 art. 42).
+/// What goes back to the treasury: the carried-over balances above 0.00 of categories whose rule is `returns` (预算法 art. 42), what earlier years put aside and nobody returned among them.
+/// Where another category lived on this money there is less: never more than the year leaves.
 async fn to_return(tx: &Tx, year: &fiscal_year::Model, december: Month) -> Result<Fen, Problem> {
     let returning = tx.all(tx.select::<category::Entity>().filter(category::Column::DistrictId.eq(year.district_id)).filter(category::Column::CarryOver.eq("returns"))).await?;
     let carried = balances(tx, year.street_id, december.last_day()).await?;
     let above_zero = carried.iter().filter(|row| row.account == Account::CarriedOver.code() && row.balance.is_positive() && returning.iter().any(|category| Some(category.id) == row.category_id));
-    let all = Fen::checked_sum(above_zero.map(|row| row.balance)).map_err(Problem::internal)?;
-    // What an earlier year already put aside is part of these balances.
-    all.checked_sub(year.to_return).map(|sum| sum.max(Fen::ZERO)).map_err(Problem::internal)
+    Fen::checked_sum(above_zero.map(|row| row.balance)).map_err(Problem::internal)
 }

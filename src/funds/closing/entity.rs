@@ -25,6 +25,8 @@ pub mod final_account {
         pub fiscal_year: i32,
         /// The category.
         pub category_id: Uuid,
+        /// What its balance carried over was when the year began, its opening balance included.
+        pub carried_in: Fen,
         /// As first approved.
         pub budget: Fen,
         /// After transfers, supplements and reductions.
@@ -35,6 +37,10 @@ pub mod final_account {
         pub spent: Fen,
         /// What its balance carried over is after the close.
         pub carried_over: Fen,
+        /// What of it goes back to the treasury, by the category's rule `returns`.
+        pub to_return: Fen,
+        /// What has lain unspent for two years and is proposed as 结余 for return, where the category keeps what is left.
+        pub surplus_proposed: Fen,
         /// When it was made.
         pub created_at: DateTime<Utc>,
     }

@@ -4,6 +4,7 @@ mod close;
 pub mod entity;
 mod final_accounts;
 pub mod job;
+mod quota;
 mod refusals;
 pub mod routes;
 pub mod verify;

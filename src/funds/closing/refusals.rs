@@ -2,7 +2,10 @@
 
 use chrono::NaiveDate;
 
+use crate::funds::bank::Gap;
+use crate::funds::ledger::Account;
 use crate::kernel::money::Fen;
+use crate::kernel::period::Month;
 use crate::kernel::problem::Problem;
 
 /// 409: an earlier month is open.
@@ -62,4 +65,29 @@ pub fn commitments_open(count: i64) -> Problem {
 pub fn runs_open(count: i64) -> Problem {
     Problem::new(409, "runs_open", "尚有未过账的发放批次", "Payout runs are under way")
         .detail(format!("本年度还有 {count} 个发放批次未过账或取消。"), format!("{count} payout runs of the year are neither posted nor cancelled."))
+}
+
+/// 409: a bank account is not reconciled up to the month's end.
+#[must_use]
+pub fn reconciliation_missing(month: Month, gaps: &[(Account, Gap)]) -> Problem {
+    let words = |(account, gap): &(Account, Gap)| {
+        let (code, zh, en, _) = account.facts();
+        match gap {
+            Gap::NoStatement => (format!("{code} {zh}缺少涵盖 {} 的对账单", month.last_day()), format!("{code} {en} has no statement that covers {}", month.last_day())),
+            Gap::NotMatched => (format!("{code} {zh}有对账单尚未核对"), format!("{code} {en} has a statement that was not matched")),
+            Gap::Difference(amount) => (format!("{code} {zh}调节后余额相差 {amount}"), format!("{code} {en} differs by {amount} after adjusting")),
+        }
+    };
+    let (zh, en): (Vec<String>, Vec<String>) = gaps.iter().map(words).unzip();
+    Problem::new(409, "reconciliation_missing", "银行账户尚未对账", "Bank accounts are not reconciled").detail(
+        format!("{month} 结账前须编制银行存款余额调节表：{}。请导入对账单并核对，或在 reason 中写明理由并由结账人负责。", zh.join("；")),
+        format!("Before {month} closes its bank accounts must be reconciled: {}. Import the statements and match them, or give a reason, for which whoever closes answers.", en.join("; ")),
+    )
+}
+
+/// 409: no quota lapses.
+#[must_use]
+pub fn no_quota_unused() -> Problem {
+    Problem::new(409, "no_quota_unused", "没有可注销的额度", "No quota lapses")
+        .detail("没有未用的额度，或未用部分仍为已过账的补贴和未办结的批次所需。", "There is no unused quota, or posted stipends and open batches still need it.")
 }

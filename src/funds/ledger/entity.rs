@@ -79,6 +79,8 @@ pub mod ledger_period {
         pub closed_at: Option<DateTime<Utc>>,
         /// Who closed it.
         pub closed_by: Option<Uuid>,
+        /// Why it was closed without the reconciliation of its bank accounts, signed by who closed it.
+        pub close_reason: Option<String>,
         /// Counts the changes.
         pub version: i64,
     }
@@ -130,6 +132,8 @@ pub mod voucher {
         pub reverses_id: Option<Uuid>,
         /// 摘要: made from codes, holding nobody's name.
         pub summary: String,
+        /// How the bank names the payment or receipt, where its cause tells: its own reference, or the number of the batch or document it was sent.
+        pub bank_reference: Option<String>,
         /// 附单据数.
         pub attachments_count: i32,
         /// The sum of its debits.

@@ -2,6 +2,7 @@
 //! made in the same transaction as its cause. Nothing is written by hand: other folders call [`post`].
 
 pub mod account_map;
+mod detail;
 pub mod entity;
 pub mod export;
 pub mod model;
@@ -12,6 +13,7 @@ mod read;
 pub mod refusals;
 pub mod routes;
 pub mod routes_export;
+pub mod routes_detail;
 mod tax;
 pub mod verify;
 pub mod years;
@@ -19,4 +21,4 @@ pub mod years;
 pub use entity::{fiscal_year, ledger_checkpoint, ledger_period, opening_balance, tax_payment, voucher, voucher_line};
 pub use model::{Account, Entry, VoucherKind};
 pub use post::{Posting, post};
-pub use read::{Balance, balance_of, balances, turnover_of_year};
+pub use read::{Balance, Turnover, balance_of, balances, turnover_of_year};

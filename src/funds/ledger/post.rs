@@ -32,6 +32,8 @@ pub struct Posting {
     pub source: (&'static str, Uuid),
     /// A code that tells the cause in the summary, such as a document's number or a period; nobody's name.
     pub code: String,
+    /// How the bank names the payment or receipt, where its cause tells: reconciliation goes by it.
+    pub bank_reference: Option<String>,
     /// The voucher it undoes.
     pub reverses: Option<Uuid>,
     /// 附单据数.
@@ -60,6 +62,7 @@ impl Posting {
             kind,
             source,
             code: code.into(),
+            bank_reference: None,
             reverses: None,
             attachments_count: 0,
             prepared_by: None,
@@ -68,6 +71,13 @@ impl Posting {
             cashier: None,
             entries,
         }
+    }
+
+    /// How the bank names it.
+    #[must_use]
+    pub fn known_to_bank_as(mut self, reference: impl Into<String>) -> Self {
+        self.bank_reference = Some(reference.into());
+        self
     }
 
     /// Who approved the cause.
@@ -129,6 +139,7 @@ pub async fn post(tx: &Tx, act: &Act, posting: Posting) -> Result<voucher::Model
         source_id: posting.source.1,
         reverses_id: posting.reverses,
         summary: format!("{} {}", posting.kind.facts().1, posting.code).trim().to_owned(),
+        bank_reference: posting.bank_reference,
         attachments_count: posting.attachments_count,
         amount,
         prepared_by: posting.prepared_by.or_else(|| if prepared_job.is_some() { None } else { act.user_id() }),

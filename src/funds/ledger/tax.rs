@@ -27,7 +27,12 @@ pub async fn pay(tx: &Tx, act: &Act, street: &Authorised<org_unit::Model>, new: 
     let place = org_unit::Entity::place(street);
     audit::record(tx, act, Event::new("tax_payment.record", "tax_payment", id, place).after(&serde_json::json!({"amount": new.amount, "document_number": new.document_number}))?).await?;
     let entries = vec![Entry::debit(Account::TaxWithheld, new.amount), Entry::credit(Account::FundOnHand, new.amount)];
-    let voucher = post(tx, act, Posting::new((street.district_id, street.id), act.today, VoucherKind::TaxPayment, ("tax_payment", id), new.document_number.clone(), entries)).await?;
+    let voucher = post(
+        tx,
+        act,
+        Posting::new((street.district_id, street.id), act.today, VoucherKind::TaxPayment, ("tax_payment", id), new.document_number.clone(), entries).known_to_bank_as(new.document_number.clone()),
+    )
+    .await?;
     let row = tax_payment::ActiveModel {
         id: Set(id),
         district_id: Set(street.district_id),

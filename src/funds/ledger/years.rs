@@ -46,6 +46,7 @@ pub async fn open(tx: &Tx, act: &Act, street: &Authorised<org_unit::Model>, year
             state: Set("open".to_owned()),
             closed_at: Set(None),
             closed_by: Set(None),
+            close_reason: Set(None),
             version: Set(1),
         };
         tx.insert::<ledger_period::Entity, _>(period).await?;

@@ -35,6 +35,23 @@ pub async fn open_runs(tx: &crate::platform::db::Tx, street: uuid::Uuid, year: i
     tx.count(select.filter(payout_run::Column::State.is_in(["calculated", "held", "approved"]))).await
 }
 
+/// What posted stipends that the bank has not paid still need of the treasury quota, by category: it does not lapse at year-end.
+///
+/// # Errors
+/// 500 where the database fails.
+pub async fn quota_awaiting_payment(tx: &crate::platform::db::Tx, street: uuid::Uuid) -> Result<Vec<(uuid::Uuid, crate::kernel::money::Fen)>, crate::kernel::problem::Problem> {
+    #[derive(sea_orm::FromQueryResult)]
+    struct OfCategory {
+        category_id: uuid::Uuid,
+        amount: crate::kernel::money::Fen,
+    }
+    let sum = crate::platform::db::Sql::both(
+        "SELECT s.category_id, CAST(SUM(i.net) AS bigint) AS amount FROM payout_items i JOIN payout_runs r ON r.id = i.run_id JOIN stipend_schemes s ON s.id = r.scheme_id \
+         WHERE i.street_id = $1 AND s.paid_from = 'quota' AND i.state IN ('posted', 'exported') GROUP BY s.category_id ORDER BY s.category_id",
+    );
+    Ok(tx.query::<OfCategory>(sum, vec![street.into()]).await?.into_iter().map(|row| (row.category_id, row.amount)).collect())
+}
+
 /// What is wrong with stipends payable: its balance is not what posted and exported items still wait for.
 ///
 /// # Errors

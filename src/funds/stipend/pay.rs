@@ -192,7 +192,8 @@ pub async fn import_result(tx: &Tx, act: &Act, row: Authorised<bank_file::Model>
     settle_run(tx, &run).await?;
     if paid.is_positive() {
         let entries = vec![Entry::debit(Account::StipendsPayable, paid).of_category(scheme.category_id), Entry::credit(on_hand(&scheme), paid)];
-        let mut posting = Posting::new((run.district_id, run.street_id), act.today, VoucherKind::StipendPayment, ("bank_file", after.id), after.number.clone(), entries);
+        let mut posting =
+            Posting::new((run.district_id, run.street_id), act.today, VoucherKind::StipendPayment, ("bank_file", after.id), after.number.clone(), entries).known_to_bank_as(after.number.clone());
         (posting.prepared_by, posting.prepared_job) = (run.posted_by, run.posted_by.is_none().then_some("stipends.post"));
         posting.reviewed_by = run.approved_by;
         posting.cashier = act.user_id();

@@ -22,7 +22,7 @@ pub fn of_role(role: Role) -> BTreeSet<Capability> {
         Role::Accountant => &[
             READ,
             READ_MONEY,
-            &[ReceiptRecord, YearOpen, PeriodClose, LedgerRecord, LedgerExport, BankAccountConfirm, RunPost, RunStop, RecoveryRecord, PersonUnmask, JobRun, ClaimReview, ClaimReturn, ClaimRecord],
+            &[ReceiptRecord, YearOpen, PeriodClose, BankReconcile, LedgerRecord, LedgerExport, BankAccountConfirm, RunPost, RunStop, RecoveryRecord, PersonUnmask, JobRun, ClaimReview, ClaimReturn, ClaimRecord],
         ],
         Role::Cashier => &[READ, READ_MONEY, &[BankFile, ClaimPay]],
         Role::Inspector => &[READ, READ_MONEY, &[AuditRead]],

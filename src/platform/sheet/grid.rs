@@ -75,7 +75,18 @@ impl GridReader {
 /// # Errors
 /// 422 `unreadable_file`, `file_too_large_unpacked`, `too_many_rows`; `import_refused` with every cell that holds a formula or lost digits, its column by its letter.
 pub fn read_grid(bytes: &[u8]) -> Result<Grid, Problem> {
-    let (grid, faults) = read_with_faults(bytes)?;
+    without_faults(read_with_faults(bytes)?)
+}
+
+/// As [`read_grid`], for a CSV whose fields stand between this delimiter.
+///
+/// # Errors
+/// As [`read_grid`].
+pub fn read_grid_delimited(bytes: &[u8], delimiter: u8) -> Result<Grid, Problem> {
+    without_faults(read_parts(bytes, Some(delimiter))?)
+}
+
+fn without_faults((grid, faults): (Grid, Vec<GridFault>)) -> Result<Grid, Problem> {
     let mut named = RowFaults::none();
     for fault in faults {
         named.add(fault.named(letters(fault.column)));
@@ -86,11 +97,15 @@ pub fn read_grid(bytes: &[u8]) -> Result<Grid, Problem> {
 
 /// As [`read_grid`], with the faults of cells left to the caller, who knows the columns' names.
 pub(super) fn read_with_faults(bytes: &[u8]) -> Result<(Grid, Vec<GridFault>), Problem> {
+    read_parts(bytes, None)
+}
+
+fn read_parts(bytes: &[u8], delimiter: Option<u8>) -> Result<(Grid, Vec<GridFault>), Problem> {
     let mut reader = GridReader::default();
     if bytes.starts_with(b"PK\x03\x04") {
         xlsx::read(bytes, &mut reader)?;
     } else {
-        read_csv(bytes, &mut reader)?;
+        read_csv(bytes, &mut reader, delimiter)?;
     }
     let rows = reader.rows.into_iter().map(|(number, cells)| GridRow { number, cells }).collect();
     Ok((Grid { rows }, reader.faults))
@@ -109,11 +124,12 @@ fn decode(bytes: &[u8]) -> Result<String, Problem> {
     if malformed { Err(unreadable_file("neither UTF-8 nor GB18030")) } else { Ok(text.into_owned()) }
 }
 
-fn read_csv(bytes: &[u8], grid: &mut GridReader) -> Result<(), Problem> {
+/// Without a delimiter it is the tab where the first line has tabs and no comma, else the comma.
+fn read_csv(bytes: &[u8], grid: &mut GridReader, delimiter: Option<u8>) -> Result<(), Problem> {
     // One kind of line end, and one after the last row, so that lines can be counted.
     let text = format!("{}\n", decode(bytes)?.replace("\r\n", "\n").replace('\r', "\n"));
     let first = text.lines().next().unwrap_or_default();
-    let delimiter = if first.contains('\t') && !first.contains(',') { b'\t' } else { b',' };
+    let delimiter = delimiter.unwrap_or(if first.contains('\t') && !first.contains(',') { b'\t' } else { b',' });
     let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).delimiter(delimiter).from_reader(text.as_bytes());
     let mut record = csv::StringRecord::new();
     // A cell of several lines is one row in a spreadsheet: its further lines are taken off again.

@@ -11,7 +11,7 @@ mod template;
 mod xlsx;
 
 pub use cell::{amount, date};
-pub use grid::{Grid, GridRow, read_grid};
+pub use grid::{Grid, GridRow, read_grid, read_grid_delimited};
 pub use refusals::{RowFault, RowFaults};
 pub use table::{Column, Kind, Row, Table, read};
 pub use template::{FileFormat, template};

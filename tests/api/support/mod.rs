@@ -1,6 +1,7 @@
 //! A served API with a database of its own, and a client.
 
 pub mod postgres;
+pub mod spending;
 pub mod street;
 
 use std::sync::Arc;
@@ -190,6 +191,10 @@ impl TestApp {
     }
 
     pub async fn send_text(&self, method: Method, path: &str, token: &str, body: Option<String>, headers: &[(&str, &str)]) -> Answer {
+        self.send_bytes(method, path, token, body.map(String::into_bytes), headers).await
+    }
+
+    pub async fn send_bytes(&self, method: Method, path: &str, token: &str, body: Option<Vec<u8>>, headers: &[(&str, &str)]) -> Answer {
         let base = if path.starts_with("/openapi") || path.starts_with("/health") || path == "/metrics" || path.starts_with("/docs") { "" } else { "/api/v1" };
         let mut request = self.client.request(method, format!("{}{base}{path}", self.address)).header("Accept-Language", "en");
         if !token.is_empty() {
