@@ -11,7 +11,6 @@ const UNQUOTED: &[(&str, &str)] = &[
     ("bad_request", "what actix itself refuses, such as a path that is no text"),
     ("body_unreadable", "the connection broke in the middle of the body"),
     ("busy", "the database gave up waiting; needs a stopped writer"),
-    ("date_before_start", "a field's code, told with others of its body"),
     ("earlier_period_open", "held by the job; the outcome of its slot is tested"),
     ("idempotency_in_progress", "needs two requests inside one transaction's time on PostgreSQL"),
     ("method_not_allowed", "answered as not found"),
@@ -21,7 +20,6 @@ const UNQUOTED: &[(&str, &str)] = &[
     ("run_open", "partial unique index; the job takes over the open run instead"),
     ("run_stale", "needs a change between approval and posting inside one period"),
     ("runs_open", "a year closes after its runs; the count is tested by hand"),
-    ("signer_is_author", "held by the job; the outcome of its slot is tested"),
     ("street_required", "needs a person with the same role in two streets"),
     ("totp_already_on", "needs a second set-up of a running second factor"),
 ];
