@@ -19,7 +19,9 @@ use crate::kernel::calendar::SharedCalendar;
 use crate::kernel::clock::Clocks;
 use crate::kernel::crypto::KeyRing;
 use crate::kernel::problem::{Problem, ProblemBody};
-use crate::people::identity::{self, Authenticator, Directory, Passwords};
+use crate::kernel::act::Performer;
+use crate::people::identity::set_up::{self, FirstAdministrator};
+use crate::people::identity::{self, Authenticator, Directory, Passwords, user};
 use crate::people::tenancy;
 use crate::platform::audit::{self, Attempts};
 use crate::platform::calendar;
@@ -77,13 +79,35 @@ pub fn context(db: Db, clocks: Clocks, keys: Arc<KeyRing>) -> Context {
 /// The jobs of this deployment.
 #[must_use]
 pub fn registry() -> Registry {
-    Registry::new(vec![Arc::new(stipend::job::StipendsNotice), Arc::new(stipend::job::StipendsPost), Arc::new(closing::job::LedgerVerify), Arc::new(claim::job::ClaimsExpire), Arc::new(commitment::job::CommitmentsExpire)])
+    Registry::new(vec![
+        Arc::new(stipend::job::StipendsNotice),
+        Arc::new(stipend::job::StipendsPost),
+        Arc::new(stipend::expire::EnrolmentsExpiring),
+        Arc::new(commitment::job::CommitmentsExpire),
+        Arc::new(claim::job::ClaimsExpire),
+        Arc::new(closing::job::LedgerVerify),
+    ])
 }
 
 /// The views of open documents.
 #[must_use]
 pub fn task_sources() -> TaskSources {
-    TaskSources::new([identity::TASKS].into_iter().chain(budget::TASKS).chain(commitment::TASKS).chain(claim::TASKS).chain(donation::TASKS).chain(stipend::TASKS).collect())
+    TaskSources::new([identity::TASKS].into_iter().chain(ledger::TASKS).chain(budget::TASKS).chain(commitment::TASKS).chain(claim::TASKS).chain(donation::TASKS).chain(stipend::TASKS).collect())
+}
+
+/// Makes one of the first two administrators of a district, and gives the district what comes with the program: the layouts of bank files that it does not have yet.
+///
+/// # Errors
+/// As [`set_up::first_administrator`].
+pub async fn first_administrator(context: &Context, passwords: &Passwords, new: FirstAdministrator) -> Result<user::Model, Problem> {
+    let act = context.act(Performer::Job { name: "user.create", authorisation: None }, "command-line".to_owned(), None);
+    let tx = context.db.write_as_system(Reason::SetUp).await?;
+    let user = set_up::first_administrator(&tx, &act, passwords, new).await?;
+    tx.commit().await?;
+    let tx = context.db.write(Scope::District(user.district_id)).await?;
+    bank::seed(&tx, &act, user.district_id).await?;
+    tx.commit().await?;
+    Ok(user)
 }
 
 /// Verifies the books of every street, each under its own scope.
@@ -128,6 +152,8 @@ fn api(config: &mut utoipa_actix_web::service_config::ServiceConfig) {
             .configure(stipend::routes_import::routes)
             .configure(stipend::routes_people::routes)
             .configure(stipend::routes_run::routes)
+            .configure(stipend::routes_recovery::routes)
+            .configure(stipend::routes_verify::routes)
             .configure(jobs::routes::routes)
             .configure(closing::routes::routes),
     );

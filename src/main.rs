@@ -7,11 +7,10 @@ use std::sync::Arc;
 use clap::{Args, Parser, Subcommand};
 use migration::{Migrator, MigratorTrait};
 use mingzhang::funds::ledger::verify::KeptCheckpoint;
-use mingzhang::kernel::act::{Act, Performer};
 use mingzhang::kernel::clock::Clocks;
 use mingzhang::kernel::problem::Problem;
 use mingzhang::people::identity::Passwords;
-use mingzhang::people::identity::set_up::{FirstAdministrator, first_administrator};
+use mingzhang::people::identity::set_up::FirstAdministrator;
 use mingzhang::platform::audit;
 use mingzhang::platform::calendar;
 use mingzhang::platform::db::{Db, DbSettings, Reason, Sql};
@@ -330,11 +329,8 @@ async fn verify_ledger(settings: &Settings, arguments: VerifyLedger) -> Result<(
 async fn create_user(settings: &Settings, new: CreateUser) -> Result<(), Failure> {
     let context = open(settings).await?;
     let passwords = Passwords::try_new()?;
-    let tx = context.db.write_as_system(Reason::SetUp).await?;
-    let act: Act = context.act(Performer::Job { name: "user.create", authorisation: None }, "command-line".to_owned(), None);
     let administrator = FirstAdministrator { district: new.district, city: new.city, username: new.username, display_name: new.name, password: new.password, must_change_password: true };
-    let user = first_administrator(&tx, &act, &passwords, administrator).await?;
-    tx.commit().await?;
+    let user = app::first_administrator(&context, &passwords, administrator).await?;
     println!("{} {}", user.id, user.username);
     Ok(())
 }

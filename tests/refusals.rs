@@ -11,7 +11,6 @@ const UNQUOTED: &[(&str, &str)] = &[
     ("bad_request", "what actix itself refuses, such as a path that is no text"),
     ("body_unreadable", "the connection broke in the middle of the body"),
     ("busy", "the database gave up waiting; needs a stopped writer"),
-    ("date_before_start", "a field's code, told with others of its body"),
     ("idempotency_in_progress", "needs two requests inside one transaction's time on PostgreSQL"),
     ("method_not_allowed", "answered as not found"),
     ("reservations_open", "claims are refused before it; commitments will reach it"),

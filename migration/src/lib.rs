@@ -19,6 +19,7 @@ mod m20260101_000021_final_accounts;
 mod m20260101_000026_voucher_exports;
 mod m20260101_000022_activities;
 mod m20260101_000025_bank_statements;
+mod m20260101_000027_recoveries;
 
 /// Runs the migrations in order.
 #[derive(Debug)]
@@ -45,6 +46,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20260101_000021_final_accounts::Migration),
             Box::new(m20260101_000026_voucher_exports::Migration),
             Box::new(m20260101_000025_bank_statements::Migration),
+            Box::new(m20260101_000027_recoveries::Migration),
         ]
     }
 }

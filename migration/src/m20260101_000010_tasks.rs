@@ -22,16 +22,23 @@ const RUNS: &str = "SELECT 'payout_run' AS kind, r.id, r.district_id, r.street_i
   FROM payout_runs r JOIN stipend_schemes s ON s.id = r.scheme_id LEFT JOIN users u ON u.id = r.calculated_by WHERE r.state IN ('calculated', 'held', 'approved', 'posted')";
 const ENROLMENTS: &str = "SELECT 'enrolment' AS kind, e.id, e.district_id, e.street_id, CAST(NULL AS {uuid}) AS community_id, 'enrolment.confirm' AS capability, 'confirm' AS action, \
   s.name || ' ' || b.name_masked AS title, CAST(NULL AS {date}) AS due_on, e.authored_by AS prepared_by, e.author_person AS prepared_person, e.created_at \
-  FROM enrolments e JOIN stipend_schemes s ON s.id = e.scheme_id JOIN beneficiaries b ON b.id = e.beneficiary_id WHERE e.state = 'unconfirmed'";
+  FROM enrolments e JOIN stipend_schemes s ON s.id = e.scheme_id JOIN beneficiaries b ON b.id = e.beneficiary_id WHERE e.state = 'unconfirmed' \
+  UNION ALL SELECT 'enrolment', e.id, e.district_id, e.street_id, CAST(NULL AS {uuid}), 'stipend.prepare', 'verify', s.name || ' ' || b.name_masked, e.verify_by, CAST(NULL AS {uuid}), CAST(NULL AS text), e.created_at \
+  FROM enrolments e JOIN stipend_schemes s ON s.id = e.scheme_id JOIN beneficiaries b ON b.id = e.beneficiary_id WHERE e.verification_asked AND e.to_date IS NULL \
+  UNION ALL SELECT 'enrolment', e.id, e.district_id, e.street_id, CAST(NULL AS {uuid}), 'enrolment.confirm', 'extend', s.name || ' ' || b.name_masked, e.expected_end, e.authored_by, e.author_person, e.created_at \
+  FROM enrolments e JOIN stipend_schemes s ON s.id = e.scheme_id JOIN beneficiaries b ON b.id = e.beneficiary_id WHERE e.end_warned AND e.to_date IS NULL AND e.expected_end IS NOT NULL";
 const ACCOUNTS: &str = "SELECT 'bank_account' AS kind, a.id, a.district_id, a.street_id, CAST(NULL AS {uuid}) AS community_id, 'bank_account.confirm' AS capability, 'confirm' AS action, \
   b.name_masked || ' ' || a.number_masked AS title, CAST(NULL AS {date}) AS due_on, a.authored_by AS prepared_by, COALESCE(u.person_key, CAST(u.id AS text)) AS prepared_person, a.created_at \
   FROM bank_accounts a JOIN beneficiaries b ON b.id = a.beneficiary_id LEFT JOIN users u ON u.id = a.authored_by WHERE a.state = 'unconfirmed'";
+const OPENINGS: &str = "SELECT 'opening_balance' AS kind, o.id, o.district_id, o.street_id, CAST(NULL AS {uuid}) AS community_id, 'opening.approve' AS capability, 'approve' AS action, \
+  CAST(o.date AS text) AS title, CAST(NULL AS {date}) AS due_on, o.prepared_by, COALESCE(u.person_key, CAST(u.id AS text)) AS prepared_person, o.created_at \
+  FROM opening_balances o LEFT JOIN users u ON u.id = o.prepared_by WHERE o.state = 'draft'";
 
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let ddl = Ddl::new(manager);
-        for (name, select) in [("budget", BUDGETS), ("budget_adjustment", ADJUSTMENTS), ("payout_run", RUNS), ("enrolment", ENROLMENTS), ("bank_account", ACCOUNTS)] {
+        for (name, select) in [("budget", BUDGETS), ("budget_adjustment", ADJUSTMENTS), ("payout_run", RUNS), ("enrolment", ENROLMENTS), ("bank_account", ACCOUNTS), ("opening_balance", OPENINGS)] {
             ddl.view(&format!("v_tasks_{name}"), select).await?;
         }
         Ok(())

@@ -13,12 +13,11 @@ use serde_json::{Value, json};
 
 use crate::app;
 use crate::funds::closing::verify::Verification;
-use crate::kernel::act::Performer;
 use crate::kernel::ids::new_id;
 use crate::kernel::money::Fen;
 use crate::kernel::problem::Problem;
 use crate::people::identity::Passwords;
-use crate::people::identity::set_up::{FirstAdministrator, first_administrator};
+use crate::people::identity::set_up::FirstAdministrator;
 use crate::platform::db::{Reason, Sql};
 use crate::platform::http::Context;
 
@@ -224,8 +223,6 @@ impl Player {
         if self.log_in(username, PASSWORD).await? {
             return Ok(());
         }
-        let tx = self.context.db.write_as_system(Reason::SetUp).await?;
-        let act = self.context.act(Performer::Job { name: "demo", authorisation: None }, "demo".to_owned(), None);
         let new = FirstAdministrator {
             district: district.to_owned(),
             city: Some(city.to_owned()),
@@ -234,8 +231,7 @@ impl Player {
             password: PASSWORD.to_owned(),
             must_change_password: false,
         };
-        first_administrator(&tx, &act, passwords, new).await?;
-        tx.commit().await?;
+        app::first_administrator(&self.context, passwords, new).await?;
         if self.log_in(username, PASSWORD).await? { Ok(()) } else { Err(Problem::internal(format!("demo: {username} cannot log in"))) }
     }
 

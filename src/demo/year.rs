@@ -4,9 +4,6 @@ use serde_json::{Value, json};
 
 use super::{Account, PASSWORD, Player, Said, Source, claims};
 use crate::app;
-use crate::funds::bank;
-use crate::kernel::access::Scope;
-use crate::kernel::act::Performer;
 use crate::kernel::bank_card::luhn;
 use crate::kernel::identity_number::check_character;
 use crate::kernel::money::Fen;
@@ -144,7 +141,6 @@ async fn people(player: &mut Player, passwords: &Passwords, source: &Source) -> 
     player.administrator(passwords, &source.district, &source.city, ADMINISTRATORS.0, "区管理员甲").await?;
     player.administrator(passwords, &source.district, &source.city, ADMINISTRATORS.1, "区管理员乙").await?;
     let district = player.get(ADMINISTRATORS.0, "/org-units?level=district").await?.body.pointer("/data/0/id").and_then(Value::as_str).unwrap_or_default().to_owned();
-    templates(player, &district).await?;
     let street = player.step("street", ADMINISTRATORS.0, "/org-units", json!({"parent_id": district, "name": source.street})).await?.id();
     let mut communities = Vec::new();
     for (index, name) in source.communities_named.iter().enumerate() {
@@ -172,15 +168,6 @@ async fn people(player: &mut Player, passwords: &Passwords, source: &Source) -> 
         categories.push((line.category.clone(), player.step(&format!("category:{index}"), ADMINISTRATORS.0, "/categories", body).await?.id(), line.amount));
     }
     Ok(Year { street, communities, categories, items, plan_items: Vec::new(), lines: Vec::new() })
-}
-
-/// The layouts of bank files that come with the program.
-async fn templates(player: &Player, district: &str) -> Result<(), Problem> {
-    let district = district.parse().map_err(Problem::internal)?;
-    let tx = player.context.db.write(Scope::District(district)).await?;
-    let act = player.context.act(Performer::Job { name: "demo", authorisation: None }, "demo".to_owned(), None);
-    bank::seed(&tx, &act, district).await?;
-    tx.commit().await
 }
 
 /// A second street and a second district, small, to show that tenants are apart.

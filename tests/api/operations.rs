@@ -97,6 +97,18 @@ async fn fill(app: &TestApp, street: &Street) {
     let entries: Vec<Value> = ["1002", "1003", "4001", "4101"].into_iter().map(|code| json!({"account": code, "financial": {"code": code, "name": code}})).collect();
     ok(app.post(&street.accountant, "/account-maps", json!({"effective_year": 2017, "entries": entries})).await, 201);
     ok(app.post(&street.accountant, "/voucher-exports", json!({"fiscal_year": 2017, "format": "u8_text"})).await, 201);
+    let accounts = format!("/beneficiaries/{}/bank-accounts", person.as_str().unwrap());
+    let account = ok(app.get(&street.accountant, &accounts).await, 200)["data"][0]["id"].as_str().unwrap().to_owned();
+    ok(app.act(&street.accountant, &format!("{accounts}/{account}/confirm"), "\"v1\"").await, 200);
+    let enrolment = ok(app.post(&street.party_office, "/enrolments", json!({"scheme_id": scheme, "beneficiary_id": person, "from_date": "2017-01-01"})).await, 201)["id"].clone();
+    let enrolled = format!("/enrolments/{}", enrolment.as_str().unwrap());
+    ok(app.act(&street.leader, &format!("{enrolled}/confirm"), "\"v1\"").await, 200);
+    let run = ok(app.post(&street.party_office, "/payout-runs", json!({"scheme_id": scheme, "period": "2017Q1"})).await, 201)["id"].as_str().unwrap().to_owned();
+    ok(app.act(&street.leader, &format!("/payout-runs/{run}/approve"), "\"v1\"").await, 200);
+    ok(app.send(Method::POST, &format!("/payout-runs/{run}/post"), &street.accountant, Some(json!({})), &[("If-Match", "\"v2\""), ("Idempotency-Key", "run")]).await, 200);
+    let end = json!({"to_date": "2017-01-02", "reason": "去世"});
+    ok(app.send(Method::POST, &format!("{enrolled}/end"), &street.party_office, Some(end), &[("If-Match", "\"v2\"")]).await, 200);
+    ok(app.money(&street.accountant, "/recoveries", json!({"enrolment_id": enrolment, "kind": "written_off", "amount": "20.00", "reason": "去世"}), "rec").await, 201);
 }
 
 /// Tokens of everybody, one for each role.

@@ -13,20 +13,20 @@ use crate::support::TestApp;
 use crate::support::street::{Street, ok};
 
 /// An ID number that nobody has: its sequence is 000.
-fn id_number(day: u32) -> String {
+pub fn id_number(day: u32) -> String {
     let digits = format!("420104199001{day:02}000");
     format!("{digits}{}", char::from(check_character(digits.as_bytes())))
 }
 
-pub(crate) struct Stipends {
-    pub(crate) street: Street,
-    pub(crate) scheme: String,
-    pub(crate) template: String,
+pub struct Stipends {
+    pub street: Street,
+    pub scheme: String,
+    pub template: String,
 }
 
 impl Stipends {
     /// A street with a budget of 2,400.00, received, and a quarterly scheme of 200.00 a month.
-    pub(crate) async fn open(app: &TestApp) -> Self {
+    pub async fn open(app: &TestApp) -> Self {
         let street = Street::open(app, "硚口区", "").await;
         let line = json!({"category_id": street.category, "amount": "2400.00", "plan_item_ids": [street.plan_item]});
         street.budget(app, "2400.00", json!([line])).await;
@@ -34,22 +34,18 @@ impl Stipends {
         let kind = ok(app.post(&street.first, "/scheme-kinds", json!({"code": "K1", "name": "津贴", "frequency": "quarter"})).await, 201)["id"].clone();
         let scheme = json!({"scheme_kind_id": kind, "category_id": street.category, "name": "季度津贴", "first_period": "2017Q1", "tax_kind": "labour", "rates": [{"from_month": "2017-01", "amount": "200.00"}]});
         let scheme = ok(app.post(&street.party_office, "/stipend-schemes", scheme).await, 201)["id"].as_str().unwrap().to_owned();
-        let tx = app.context.db.write(Scope::District(street.district.parse().unwrap())).await.unwrap();
-        let act = app.context.act(mingzhang::kernel::act::Performer::Job { name: "test", authorisation: None }, "test".to_owned(), None);
-        mingzhang::funds::bank::seed(&tx, &act, street.district.parse().unwrap()).await.unwrap();
-        tx.commit().await.unwrap();
         let templates = ok(app.get(&street.cashier, "/bank-file-templates").await, 200);
         let template = templates["data"].as_array().unwrap().iter().find(|row| row["definition"]["encoding"] == json!("utf8_bom")).unwrap()["id"].as_str().unwrap().to_owned();
         Self { street, scheme, template }
     }
 
     /// A person with a confirmed account, enrolled from a day, confirmed by the leader.
-    pub(crate) async fn enrol(&self, app: &TestApp, day: u32, from: &str) -> Value {
+    pub async fn enrol(&self, app: &TestApp, day: u32, from: &str) -> Value {
         let enrolment = self.enrol_only(app, day, from).await;
         ok(app.act(&self.street.leader, &format!("/enrolments/{}/confirm", enrolment["id"].as_str().unwrap()), "\"v1\"").await, 200)
     }
 
-    pub(crate) async fn enrol_only(&self, app: &TestApp, day: u32, from: &str) -> Value {
+    pub async fn enrol_only(&self, app: &TestApp, day: u32, from: &str) -> Value {
         let body = json!({"name": format!("示例{day}"), "id_number": id_number(day), "account": {"number": format!("62220200000000{day:04}"), "bank_name": "示例银行"}});
         let person = ok(app.post(&self.street.party_office, "/beneficiaries", body).await, 201);
         assert!(person["name_sealed"].is_null() && person["id_number_masked"].as_str().unwrap().starts_with("4201**"), "{person}");
@@ -61,19 +57,29 @@ impl Stipends {
         ok(app.post(&self.street.party_office, "/enrolments", json!({"scheme_id": self.scheme, "beneficiary_id": id, "from_date": from})).await, 201)
     }
 
-    pub(crate) async fn authorise(&self, app: &TestApp, per_run: &str) -> Value {
+    pub async fn authorise(&self, app: &TestApp, per_run: &str) -> Value {
         let body = json!({"fiscal_year": 2017, "max_per_run": per_run, "max_per_year": "2400.00", "max_heads": 5, "max_increase_percent": 300});
         ok(app.send(Method::POST, &format!("/stipend-schemes/{}/authorisations", self.scheme), &self.street.leader, Some(body), &[("If-Match", "\"v1\"")]).await, 201)
     }
 
-    pub(crate) async fn runs(&self, app: &TestApp, period: &str) -> Vec<Value> {
+    /// Makes the bank file of a run and imports the bank's answer, with some serials returned; gives the file as it is then.
+    pub async fn settle(&self, app: &TestApp, run: &str, returned: &[u32]) -> Value {
+        let file = ok(app.money(&self.street.cashier, "/bank-files", json!({"run_id": run, "template_id": self.template}), &format!("file-{run}")).await, 201);
+        let path = format!("/bank-files/{}", file["id"].as_str().unwrap());
+        let bytes = app.get(&self.street.cashier, &path).await.text;
+        let result = result_of(&bytes, file["number"].as_str().unwrap(), returned);
+        let headers = [("If-Match", "\"v1\""), ("Idempotency-Key", run), ("Content-Type", "text/csv")];
+        ok(app.send_text(Method::POST, &format!("{path}/results"), &self.street.cashier, Some(result), &headers).await, 200)
+    }
+
+    pub async fn runs(&self, app: &TestApp, period: &str) -> Vec<Value> {
         let list = ok(app.get(&self.street.leader, &format!("/payout-runs?period={period}")).await, 200);
         list["data"].as_array().unwrap().clone()
     }
 }
 
 /// What became of the payout's slots.
-pub(crate) async fn sweep(context: &mingzhang::platform::http::Context, by_hand: Option<&str>) -> Vec<SlotReport> {
+pub async fn sweep(context: &mingzhang::platform::http::Context, by_hand: Option<&str>) -> Vec<SlotReport> {
     let registry = jobs::Registry::new(vec![std::sync::Arc::new(StipendsPost)]);
     match by_hand {
         None => jobs::sweep(context, &registry).await.unwrap(),
@@ -81,12 +87,12 @@ pub(crate) async fn sweep(context: &mingzhang::platform::http::Context, by_hand:
     }
 }
 
-pub(crate) fn clock(app: &TestApp, instant: &str) {
+pub fn clock(app: &TestApp, instant: &str) {
     app.context.clocks.set(instant.parse().unwrap());
 }
 
 /// The bank's answer to a file, with some serials returned.
-fn result_of(file: &str, number: &str, returned: &[u32]) -> String {
+pub fn result_of(file: &str, number: &str, returned: &[u32]) -> String {
     let mut reader = csv::ReaderBuilder::new().from_reader(file.trim_start_matches('\u{feff}').as_bytes());
     let headers = reader.headers().unwrap().clone();
     let column = |name: &str| headers.iter().position(|header| header.contains(name)).unwrap();

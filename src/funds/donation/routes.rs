@@ -14,8 +14,11 @@ use crate::funds::budget::routes::Reason;
 use crate::kernel::access::{Actor, Capability};
 use crate::kernel::money::Fen;
 use crate::kernel::problem::{Faults, Problem};
+use crate::people::identity::duties::{self, Part};
 use crate::people::tenancy::unit_of;
+use crate::platform::db::{Scoped, Tx};
 use crate::platform::http::{Body, Context, Done, ListPage, ListRequest, Nothing, Refusals, Rules, Write, ok_versioned};
+use crate::platform::tasks::Submitted;
 
 fn amount_faults(amount: Fen, faults: &mut Faults) {
     if !amount.is_positive() || amount > Fen::DOCUMENT_MAX {
@@ -139,16 +142,23 @@ async fn get_use(actor: Actor, context: web::Data<Context>, id: web::Path<String
 }
 
 /// Prepares a use of donated money and submits it.
-#[utoipa::path(tag = "donations", request_body = NewUse, responses((status = 201, body = donation_use::Model), Refusals))]
+#[utoipa::path(tag = "donations", request_body = NewUse, responses((status = 201, body = Submitted<donation_use::Model>), Refusals))]
 #[post("/donation-uses")]
-async fn prepare_use(actor: Actor, write: Write) -> Result<HttpResponse, Problem> {
+async fn prepare_use(actor: Actor, context: web::Data<Context>, write: Write) -> Result<HttpResponse, Problem> {
     write
         .create(&actor, Capability::ClaimPrepare, Rules::plain(), async |tx, act, body: NewUse| {
             let unit = unit_of(tx, &actor, body.street_id, body.community_id, Capability::ClaimPrepare).await?;
             let row = work::prepare(tx, act, &unit, body).await?;
-            Ok(Done::created(format!("/api/v1/donation-uses/{}", row.id), Some(row.version), row))
+            Ok(Done::created(format!("/api/v1/donation-uses/{}", row.id), Some(row.version), submitted(&context, tx, (Capability::ClaimReview, Part::Review), row).await?))
         })
         .await
+}
+
+/// A use with who could take its next step, besides those who hold another part.
+async fn submitted(context: &Context, tx: &Tx, (capability, part): (Capability, Part), row: donation_use::Model) -> Result<Submitted<donation_use::Model>, Problem> {
+    let barred = duties::barred(tx, row.district_id, row.id, part).await?;
+    let place = donation_use::Entity::place(&row);
+    Submitted::besides(context.recipients.as_ref(), &barred, (capability, place), row).await
 }
 
 fn rules() -> Rules<donation_use::Model> {
@@ -156,25 +166,25 @@ fn rules() -> Rules<donation_use::Model> {
 }
 
 /// Reviews a use, as the accountant.
-#[utoipa::path(tag = "donations", request_body = Nothing, responses((status = 200, body = donation_use::Model), Refusals))]
+#[utoipa::path(tag = "donations", request_body = Nothing, responses((status = 200, body = Submitted<donation_use::Model>), Refusals))]
 #[post("/donation-uses/{id}/review")]
-async fn review_use(actor: Actor, write: Write, id: web::Path<String>) -> Result<HttpResponse, Problem> {
+async fn review_use(actor: Actor, context: web::Data<Context>, write: Write, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     write
         .on::<donation_use::Entity, Nothing, _>(&actor, Capability::ClaimReview, &id, rules(), async |tx, act, row, _| {
             let row = work::review(tx, act, row.into_inner()).await?;
-            Ok(Done::changed(row.version, row))
+            Ok(Done::changed(row.version, submitted(&context, tx, (Capability::ClaimApprove, Part::Approve), row).await?))
         })
         .await
 }
 
 /// Approves a reviewed use.
-#[utoipa::path(tag = "donations", request_body = Nothing, responses((status = 200, body = donation_use::Model), Refusals))]
+#[utoipa::path(tag = "donations", request_body = Nothing, responses((status = 200, body = Submitted<donation_use::Model>), Refusals))]
 #[post("/donation-uses/{id}/approve")]
-async fn approve_use(actor: Actor, write: Write, id: web::Path<String>) -> Result<HttpResponse, Problem> {
+async fn approve_use(actor: Actor, context: web::Data<Context>, write: Write, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     write
         .on::<donation_use::Entity, Nothing, _>(&actor, Capability::ClaimApprove, &id, rules(), async |tx, act, row, _| {
             let row = work::approve(tx, act, row.into_inner()).await?;
-            Ok(Done::changed(row.version, row))
+            Ok(Done::changed(row.version, submitted(&context, tx, (Capability::ClaimPay, Part::Pay), row).await?))
         })
         .await
 }

@@ -22,3 +22,6 @@ pub use entity::{fiscal_year, ledger_checkpoint, ledger_period, opening_balance,
 pub use model::{Account, Entry, VoucherKind};
 pub use post::{Posting, post};
 pub use read::{Balance, Turnover, balance_of, balances, turnover_of_year};
+
+/// Opening balances to be approved.
+pub const TASKS: [crate::platform::tasks::TaskSource; 1] = [crate::platform::tasks::TaskSource { noun: "opening_balance", view: "v_tasks_opening_balance" }];

@@ -21,8 +21,9 @@ use crate::kernel::money::Fen;
 use crate::kernel::problem::{Faults, Problem};
 use crate::people::identity::user;
 use crate::people::tenancy::{street_names, street_of};
-use crate::platform::db::Tx;
+use crate::platform::db::{Scoped, Tx};
 use crate::platform::http::{Body, Context, Done, ListPage, ListRequest, Nothing, Refusals, Rules, Write, ok, ok_versioned, print_page};
+use crate::platform::tasks::Submitted;
 
 /// A year to be opened.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -345,15 +346,16 @@ async fn get_opening_balance(actor: Actor, context: web::Data<Context>, id: web:
 }
 
 /// Records opening balances of a street, before its first voucher.
-#[utoipa::path(tag = "ledger", request_body = NewOpeningBalance, responses((status = 201, body = opening_balance::Model), Refusals))]
+#[utoipa::path(tag = "ledger", request_body = NewOpeningBalance, responses((status = 201, body = Submitted<opening_balance::Model>), Refusals))]
 #[post("/opening-balances")]
-async fn record_opening_balance(actor: Actor, write: Write) -> Result<HttpResponse, Problem> {
+async fn record_opening_balance(actor: Actor, context: web::Data<Context>, write: Write) -> Result<HttpResponse, Problem> {
     write
         .create(&actor, Capability::LedgerRecord, Rules::plain(), async |tx, act, body: NewOpeningBalance| {
             let street = street_of(tx, &actor, body.street_id, Capability::LedgerRecord).await?;
             super::model::check_date(super::VoucherKind::Opening, body.date, act.today)?;
             let row = opening::record(tx, act, &street, body).await?;
-            Ok(Done::created(format!("/api/v1/opening-balances/{}", row.id), Some(row.version), row))
+            let next = (Capability::OpeningApprove, opening_balance::Entity::place(&row));
+            Ok(Done::created(format!("/api/v1/opening-balances/{}", row.id), Some(row.version), Submitted::of(context.recipients.as_ref(), act, next, row).await?))
         })
         .await
 }

@@ -7,15 +7,14 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::model::{self, Facts, PartKind, Planned, Settled};
+use super::holds::Holds;
 use super::{bank_account, beneficiary, enrolment, payout_part, scheme, stipend_scheme, suspension};
+use crate::kernel::act::Act;
 use crate::kernel::ids::new_id;
 use crate::kernel::money::Fen;
 use crate::kernel::period::{Month, Period};
 use crate::kernel::problem::Problem;
 use crate::platform::db::{Sql, Tx};
-
-/// Arrears over more periods than this hold the item.
-const USUAL_ARREARS: usize = 4;
 
 /// One enrolment's item, as computed.
 #[derive(Debug)]
@@ -45,16 +44,17 @@ struct TaxMonth {
 ///
 /// # Errors
 /// 500 where the database fails.
-pub async fn compute(tx: &Tx, row: &stipend_scheme::Model, period: Period, tax_month: Month) -> Result<Vec<Computed>, Problem> {
+pub async fn compute(tx: &Tx, act: &Act, row: &stipend_scheme::Model, period: Period) -> Result<Vec<Computed>, Problem> {
     let enrolments = tx.all(tx.select::<enrolment::Entity>().filter(enrolment::Column::SchemeId.eq(row.id)).order_by_asc(enrolment::Column::Id)).await?;
-    let known = Known::read(tx, row, tax_month).await?;
+    let known = Known::read(tx, row, Month::of(act.today)).await?;
+    let checks = Holds::read(tx, act, row).await?;
     let rates: Vec<(Month, Fen)> = scheme::rates(tx, row.id).await?.into_iter().collect();
     let rules = scheme::rules(row);
     let mut items = Vec::new();
     for enrolment in enrolments {
-        let (stops, holds) = known.suspensions_of(enrolment.id);
+        let (stops, holds) = known.suspensions_of(enrolment.id, &checks);
         let own_rate = enrolment.own_rate_from.zip(enrolment.own_rate);
-        let facts = Facts { from: enrolment.from_date, to: enrolment.to_date, rates: rates.clone(), own_rate, stops };
+        let facts = Facts { from: enrolment.from_date, to: enrolment.last_day(), rates: rates.clone(), own_rate, stops };
         let settled = known.settled.get(&enrolment.id).cloned().unwrap_or_default();
         let planned = model::plan(&rules, &facts, &settled, enrolment.paid_through, period)?;
         if !planned.item && planned.outstanding.is_zero() {
@@ -64,7 +64,7 @@ pub async fn compute(tx: &Tx, row: &stipend_scheme::Model, period: Period, tax_m
             return Err(Problem::internal("an enrolment without its beneficiary"));
         };
         let account = known.accounts.get(&beneficiary.id).filter(|account| account.state == "confirmed").cloned();
-        let held = known.held(&enrolment, &beneficiary, account.as_ref(), &planned, period, holds);
+        let held = known.held(&enrolment, &beneficiary, account.as_ref(), holds).or_else(|| checks.of(&enrolment, &planned, period));
         let tax = if row.tax_kind == "labour" {
             let (gross, withheld) = known.taxed.get(&beneficiary.person_key).copied().unwrap_or_default();
             model::tax_of_item(gross, withheld, planned.amount)
@@ -117,13 +117,13 @@ impl Known {
     }
 
     /// Times that take entitlement out, and whether the item is held today by one that keeps it.
-    fn suspensions_of(&self, enrolment: Uuid) -> (Vec<(chrono::NaiveDate, Option<chrono::NaiveDate>)>, bool) {
+    fn suspensions_of(&self, enrolment: Uuid, checks: &Holds) -> (Vec<(chrono::NaiveDate, Option<chrono::NaiveDate>)>, bool) {
         let own: Vec<&suspension::Model> = self.suspensions.iter().filter(|row| row.enrolment_id == enrolment).collect();
         let stops = own.iter().filter(|row| row.kind == "stop").map(|row| (row.from_date, row.to_date)).collect();
-        (stops, own.iter().any(|row| row.kind == "hold" && row.to_date.is_none()))
+        (stops, own.iter().any(|row| checks.suspended(row)))
     }
 
-    fn held(&self, enrolment: &enrolment::Model, beneficiary: &beneficiary::Model, account: Option<&bank_account::Model>, planned: &Planned, period: Period, on_hold: bool) -> Option<&'static str> {
+    fn held(&self, enrolment: &enrolment::Model, beneficiary: &beneficiary::Model, account: Option<&bank_account::Model>, on_hold: bool) -> Option<&'static str> {
         if enrolment.state != "confirmed" {
             return Some("not_confirmed");
         }
@@ -132,9 +132,6 @@ impl Known {
         }
         if beneficiary.on_payroll {
             return Some("on_payroll");
-        }
-        if planned.arrears_periods(period) > USUAL_ARREARS {
-            return Some("arrears_unusual");
         }
         match account {
             None if self.accounts.contains_key(&beneficiary.id) => Some("account_unconfirmed"),
@@ -164,6 +161,7 @@ pub fn parts_of(row: &stipend_scheme::Model, item: &Computed, item_id: Uuid) -> 
             district_id: row.district_id,
             street_id: row.street_id,
             item_id: Some(item_id),
+            recovery_id: None,
             enrolment_id: item.enrolment.id,
             scheme_kind_id: row.scheme_kind_id,
             person_key: item.beneficiary.person_key.clone(),

@@ -23,6 +23,8 @@ pub mod scheme_kind {
         pub name: String,
         /// `month`, `quarter` or `year`.
         pub frequency: String,
+        /// After so many months each enrolment must be verified again; null where it need not be.
+        pub verification_months: Option<i32>,
         /// Counts the changes.
         pub version: i64,
         /// When it was made.
@@ -278,6 +280,35 @@ pub mod enrolment {
         pub own_rate: Option<Fen>,
         /// From which month.
         pub own_rate_from: Option<Month>,
+        /// Of a survivor 遗属: how they were related to who died.
+        pub relation: Option<String>,
+        /// Who died, encrypted.
+        #[serde(skip)]
+        pub deceased_sealed: Option<String>,
+        /// Who died, masked.
+        pub deceased_masked: Option<String>,
+        /// When they died.
+        pub died_on: Option<NaiveDate>,
+        /// The age with which it ends.
+        pub ends_at_age: Option<i32>,
+        /// Until when study is proven.
+        pub study_until: Option<NaiveDate>,
+        /// When it ends by itself: with the age, or with the study where that is later.
+        pub expected_end: Option<NaiveDate>,
+        /// Whether people were warned that it ends.
+        pub end_warned: bool,
+        /// Until when it must be verified again; after that day its items are held. Null where its kind does not demand it.
+        pub verify_by: Option<NaiveDate>,
+        /// When it was last verified.
+        pub verified_on: Option<NaiveDate>,
+        /// By whom.
+        pub verified_by: Option<Uuid>,
+        /// How.
+        pub verification_evidence: Option<String>,
+        /// Whether people were asked to verify it.
+        pub verification_asked: bool,
+        /// The last period whose arrears a second person found right, however many there are.
+        pub arrears_accepted_through: Option<Period>,
         /// `unconfirmed` or `confirmed`.
         pub state: String,
         /// Who wrote it.
@@ -594,8 +625,10 @@ pub mod payout_part {
         pub district_id: Uuid,
         /// Its street.
         pub street_id: Uuid,
-        /// The item.
+        /// The item; null where a recovery wrote it.
         pub item_id: Option<Uuid>,
+        /// The recovery; null where an item wrote it.
+        pub recovery_id: Option<Uuid>,
         /// The enrolment.
         pub enrolment_id: Uuid,
         /// The kind of scheme.

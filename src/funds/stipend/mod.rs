@@ -3,27 +3,38 @@
 
 mod compute;
 pub mod entity;
+pub mod expire;
+mod holds;
 mod import;
 pub mod job;
+mod late_return;
 pub mod model;
+mod outstanding;
 pub mod pay;
 mod people;
+mod recover;
+mod recovery_entity;
+mod recovery_model;
 mod refusals;
 mod roster;
 pub mod routes_import;
 pub mod routes_people;
+pub mod routes_recovery;
 pub mod routes_run;
 pub mod routes_scheme;
+pub mod routes_verify;
 pub mod run;
 pub mod scheme;
+mod verify;
 
 pub use entity::{bank_account, bank_file, beneficiary, enrolment, payout_item, payout_part, payout_run, scheme_kind, scheme_rate, standing_authorisation, stipend_scheme, suspension};
+pub use recovery_entity::{recovery, recovery_charge};
 
 use crate::platform::tasks::TaskSource;
 
-/// Runs to be approved, posted or exported; enrolments and bank accounts to be confirmed.
-pub const TASKS: [TaskSource; 3] =
-    [TaskSource { noun: "payout_run", view: "v_tasks_payout_run" }, TaskSource { noun: "enrolment", view: "v_tasks_enrolment" }, TaskSource { noun: "bank_account", view: "v_tasks_bank_account" }];
+/// Runs to be approved, posted or exported; enrolments to be confirmed, verified or extended; bank accounts to be confirmed; write-offs to be approved.
+pub const TASKS: [TaskSource; 4] = [
+    TaskSource { noun: "payout_run", view: "v_tasks_payout_run" }, TaskSource { noun: "enrolment", view: "v_tasks_enrolment" }, TaskSource { noun: "bank_account", view: "v_tasks_bank_account" }, TaskSource { noun: "recovery", view: "v_tasks_recovery" }];
 
 /// How many runs of a year are neither posted nor cancelled: a year closes only when there is none.
 ///

@@ -24,7 +24,12 @@ use crate::people::identity::duties::{self, Part};
 use crate::platform::audit::{self, Event};
 use crate::platform::db::{Authorised, Scoped, Sql, Tx};
 
-fn on_hand(scheme: &stipend_scheme::Model) -> Account {
+/// Takes a returned item off its tax month. What a recovery took of the tax before is not taken twice.
+pub(super) const LESSEN_TAX: Sql =
+    Sql::both("UPDATE stipend_tax_months SET gross = gross - $4, tax = CASE WHEN tax > $5 THEN tax - $5 ELSE 0 END WHERE street_id = $1 AND person_key = $2 AND month = $3");
+
+/// The account that a scheme pays from.
+pub(super) fn on_hand(scheme: &stipend_scheme::Model) -> Account {
     if scheme.paid_from == "quota" { Account::TreasuryQuota } else { Account::FundOnHand }
 }
 
@@ -260,8 +265,7 @@ async fn give_back_tax(tx: &Tx, scheme: &stipend_scheme::Model, run: &payout_run
     };
     for item in returned {
         let person = tx.maybe_load::<beneficiary::Entity>(item.beneficiary_id).await?.ok_or_else(Problem::not_found)?;
-        let lessen = Sql::both("UPDATE stipend_tax_months SET gross = gross - $4, tax = tax - $5 WHERE street_id = $1 AND person_key = $2 AND month = $3");
-        tx.execute(lessen, vec![run.street_id.into(), person.person_key.into(), Month::of(posted).into(), item.gross.into(), item.tax.into()]).await?;
+        tx.execute(LESSEN_TAX, vec![run.street_id.into(), person.person_key.into(), Month::of(posted).into(), item.gross.into(), item.tax.into()]).await?;
     }
     Ok(())
 }

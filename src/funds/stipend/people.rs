@@ -5,7 +5,7 @@ use sea_orm::{ColumnTrait, QueryFilter};
 use uuid::Uuid;
 
 use super::routes_people::{NewAccount, NewBeneficiary, NewEnrolment, NewSuspension};
-use super::{bank_account, beneficiary, enrolment, refusals, stipend_scheme, suspension};
+use super::{bank_account, beneficiary, enrolment, refusals, stipend_scheme, suspension, verify};
 use crate::kernel::act::Act;
 use crate::kernel::identity_number::IdentityNumber;
 use crate::kernel::ids::new_id;
@@ -165,8 +165,15 @@ pub async fn enrol(tx: &Tx, act: &Act, scheme: &Authorised<stipend_scheme::Model
         return Err(refusals::period_not_of_scheme(&paid_through.to_string()));
     }
     let author = act.person()?;
+    let id = new_id();
+    let survivor = new.survivor;
+    let deceased = survivor.as_ref().map(|survivor| survivor.deceased_name.trim().to_owned());
+    let expected_end = verify::expected_end(act, &person, new.ends_at_age, new.study_until)?;
+    if expected_end.is_some_and(|end| end < new.from_date) {
+        return Err(date_before_start(if new.ends_at_age.is_some() { "/ends_at_age" } else { "/study_until" }));
+    }
     let row = enrolment::ActiveModel {
-        id: Set(new_id()),
+        id: Set(id),
         district_id: Set(scheme.district_id),
         street_id: Set(scheme.street_id),
         community_id: Set(person.community_id),
@@ -179,6 +186,20 @@ pub async fn enrol(tx: &Tx, act: &Act, scheme: &Authorised<stipend_scheme::Model
         paid_through: Set(paid_through.max(scheme.first_period.previous())),
         own_rate: Set(new.own_rate),
         own_rate_from: Set(new.own_rate.map(|_| new.own_rate_from.unwrap_or_else(|| crate::kernel::period::Month::of(new.from_date)))),
+        relation: Set(survivor.as_ref().map(|survivor| survivor.relation.code().to_owned())),
+        deceased_sealed: Set(deceased.as_deref().map(|name| act.keys.encrypt(&format!("enrolment:deceased:{id}"), name).map_err(Problem::internal)).transpose()?),
+        deceased_masked: Set(deceased.as_deref().map(masking::name)),
+        died_on: Set(survivor.and_then(|survivor| survivor.died_on)),
+        ends_at_age: Set(new.ends_at_age),
+        study_until: Set(new.study_until),
+        expected_end: Set(expected_end),
+        end_warned: Set(false),
+        verify_by: Set(None),
+        verified_on: Set(None),
+        verified_by: Set(None),
+        verification_evidence: Set(None),
+        verification_asked: Set(false),
+        arrears_accepted_through: Set(None),
         state: Set("unconfirmed".to_owned()),
         authored_by: Set(author.user_id),
         author_person: Set(author.person()),
@@ -204,17 +225,28 @@ pub async fn confirm(tx: &Tx, act: &Act, row: Authorised<enrolment::Model>) -> R
         return Err(Problem::invalid_transition("confirm", &before.state));
     }
     duties::take(tx, act, enrolment::Entity::place(&before), "enrolment", before.id, Part::Approve).await?;
-    let change = enrolment::ActiveModel { state: Set("confirmed".to_owned()), confirmed_by: Set(act.user_id()), ..Default::default() };
+    let verify_by = verify::first_due(tx, act, &before).await?;
+    let change = enrolment::ActiveModel { state: Set("confirmed".to_owned()), confirmed_by: Set(act.user_id()), verify_by: Set(verify_by), ..Default::default() };
     changed(tx, act, "enrolment.confirm", &before, change, None).await
 }
 
-async fn changed(tx: &Tx, act: &Act, action: &'static str, before: &enrolment::Model, change: enrolment::ActiveModel, reason: Option<String>) -> Result<enrolment::Model, Problem> {
+/// Writes a change of an enrolment, with its event.
+///
+/// # Errors
+/// 500 where the database fails.
+pub async fn changed(tx: &Tx, act: &Act, action: &'static str, before: &enrolment::Model, change: enrolment::ActiveModel, reason: Option<String>) -> Result<enrolment::Model, Problem> {
     let next = enrolment::ActiveModel { id: Unchanged(before.id), version: Set(before.version.saturating_add(1)), ..change };
     let after = tx.update::<enrolment::Entity, _>(next).await?;
     let mut event = Event::new(action, "enrolment", after.id, enrolment::Entity::place(&after)).before(before)?.after(&after)?;
     event.reason = reason;
     audit::record(tx, act, event).await?;
     Ok(after)
+}
+
+fn date_before_start(pointer: &str) -> Problem {
+    Problem::new(422, "date_before_start", "日期早于开始日期", "The date lies before the start")
+        .detail("结束日期不得早于开始日期。", "An enrolment cannot end before it began.")
+        .field(pointer, "date_before_start", "早于开始日期", "lies before the start")
 }
 
 /// Ends an enrolment on a day, with the reason; what was paid beyond comes back in the next run.
@@ -227,9 +259,7 @@ pub async fn end(tx: &Tx, act: &Act, row: Authorised<enrolment::Model>, to: chro
         return Err(Problem::invalid_transition("end", "ended"));
     }
     if to < before.from_date {
-        return Err(Problem::new(422, "date_before_start", "日期早于开始日期", "The date lies before the start")
-            .detail("结束日期不得早于开始日期。", "An enrolment cannot end before it began.")
-            .field("/to_date", "date_before_start", "早于开始日期", "lies before the start"));
+        return Err(date_before_start("/to_date"));
     }
     let change = enrolment::ActiveModel { to_date: Set(Some(to)), end_reason: Set(Some(reason.clone())), ..Default::default() };
     changed(tx, act, "enrolment.end", &before, change, Some(reason)).await

@@ -1,5 +1,8 @@
 //! What the stipends refuse.
 
+use chrono::NaiveDate;
+
+use crate::kernel::money::Fen;
 use crate::kernel::problem::Problem;
 
 /// 422: the category does not pay people (八个严禁: no subsidy to a person out of it).
@@ -88,4 +91,49 @@ pub fn signer_is_author() -> Problem {
 #[must_use]
 pub fn earlier_period_open() -> Problem {
     Problem::new(409, "earlier_period_open", "前一期间尚未发放", "An earlier period is not paid").detail("该方案前一期间的发放尚未完成。", "The payout of an earlier period of the scheme is not done.")
+}
+
+/// 409: more than is outstanding.
+#[must_use]
+pub fn recovery_too_large(outstanding: Fen) -> Problem {
+    Problem::new(409, "recovery_too_large", "超过应收回金额", "More than is outstanding")
+        .detail(format!("该登记目前应收回 {outstanding}，收回或核销不得超过此数。"), format!("{outstanding} is outstanding on the enrolment: take back or write off no more than that."))
+        .field("/amount", "recovery_too_large", "超过应收回金额", "is more than is outstanding")
+}
+
+/// 409: money comes back that the bank has not paid yet.
+#[must_use]
+pub fn recovery_not_paid() -> Problem {
+    Problem::new(409, "recovery_not_paid", "款项尚未支付", "It has not been paid yet")
+        .detail("要收回的款项银行尚未确认支付；请先导入银行结果，或由银行退票。", "The bank has not told the payment yet that is to come back: import its result first, or have it returned.")
+}
+
+/// 409: a write-off of the enrolment waits already.
+#[must_use]
+pub fn recovery_open() -> Problem {
+    Problem::new(409, "recovery_open", "已有待批的核销", "A write-off waits already")
+        .detail("该登记已有一笔核销待分管领导审批，请先办结。", "A write-off of this enrolment waits for the leader: have it decided first.")
+}
+
+/// 409: part of the payment was paid back in cash before the bank returned it.
+#[must_use]
+pub fn item_recovered() -> Problem {
+    Problem::new(409, "item_recovered", "该款项已有收回记录", "Part of it was recovered")
+        .detail("该款项已有现金收回，不能再按退票处理，请核对银行回单。", "Money of this payment was paid back in cash, so it cannot have come back from the bank: check the bank's slip.")
+}
+
+/// 422: verified later than today.
+#[must_use]
+pub fn verification_in_future(today: NaiveDate) -> Problem {
+    Problem::new(422, "verification_in_future", "核验日期在今天之后", "The verification lies in the future")
+        .detail(format!("核验日期不得晚于今天（{today}）。"), format!("It was verified today ({today}) at the latest."))
+        .field("/verified_on", "verification_in_future", "晚于今天", "lies after today")
+}
+
+/// 422: the proof of study does not move the end.
+#[must_use]
+pub fn study_not_later(end: NaiveDate) -> Problem {
+    Problem::new(422, "study_not_later", "在读期限未延后", "The proof of study moves nothing")
+        .detail(format!("登记原定于 {end} 到期，在读期限须晚于该日。"), format!("The enrolment ends on {end} anyway: the proof must reach beyond it."))
+        .field("/study_until", "study_not_later", "不晚于原到期日", "is not later than its end")
 }

@@ -137,6 +137,48 @@ impl Body for Search {
     }
 }
 
+/// How a survivor was related to who died.
+#[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Relation {
+    /// 配偶.
+    Spouse,
+    /// 子女.
+    Child,
+    /// 父母.
+    Parent,
+    /// 兄弟姐妹.
+    Sibling,
+    /// 其他.
+    Other,
+}
+
+impl Relation {
+    /// The identifier in the database.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Spouse => "spouse",
+            Self::Child => "child",
+            Self::Parent => "parent",
+            Self::Sibling => "sibling",
+            Self::Other => "other",
+        }
+    }
+}
+
+/// Whose survivor 遗属 is enrolled.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Survivor {
+    /// Who died; kept encrypted and shown masked.
+    pub deceased_name: String,
+    /// When they died.
+    pub died_on: Option<NaiveDate>,
+    /// How the beneficiary was related to them.
+    pub relation: Relation,
+}
+
 /// An enrolment to be added.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -158,6 +200,12 @@ pub struct NewEnrolment {
     /// From which month; the first unless said.
     #[schema(value_type = Option<String>)]
     pub own_rate_from: Option<Month>,
+    /// Of a survivor 遗属: who died, and the relation.
+    pub survivor: Option<Survivor>,
+    /// The age with which it ends by itself (16 or 18), by the birthday in the ID number.
+    pub ends_at_age: Option<i32>,
+    /// Until when study is proven: it ends then by itself, where that is later than the age.
+    pub study_until: Option<NaiveDate>,
 }
 
 impl Body for NewEnrolment {
@@ -167,6 +215,12 @@ impl Body for NewEnrolment {
         }
         if self.own_rate.is_some_and(|rate| rate.is_negative() || rate > RATE_MAX) {
             faults.add("/own_rate", "rate_out_of_bound", format!("须在 0.00 至 {RATE_MAX} 之间"), format!("must be from 0.00 to {RATE_MAX}"));
+        }
+        if let Some(survivor) = &self.survivor {
+            faults.text("/survivor/deceased_name", &survivor.deceased_name, 60);
+        }
+        if self.ends_at_age.is_some_and(|age| !(1..=99).contains(&age)) {
+            faults.add("/ends_at_age", "out_of_range", "须为 1 至 99 岁", "must be from 1 to 99");
         }
     }
 }
@@ -378,7 +432,7 @@ async fn list_enrolments(actor: Actor, context: web::Data<Context>, request: Htt
     let condition = list.equals::<String>(condition, "state", enrolment::Column::State)?;
     let tx = context.read(&actor).await?;
     let select = tx.select::<enrolment::Entity>().filter(condition);
-    let columns = &["id", "street_id", "community_id", "scheme_id", "beneficiary_id", "from_date", "to_date", "end_reason", "paid_through", "own_rate", "state", "version"];
+    let columns = &["id", "street_id", "community_id", "scheme_id", "beneficiary_id", "from_date", "to_date", "end_reason", "paid_through", "own_rate", "relation", "expected_end", "verify_by", "state", "version"];
     list.answer(&context, tx, select, &[("from_date", enrolment::Column::FromDate)], columns, async |_, rows| Ok(rows)).await
 }
 

@@ -10,12 +10,14 @@ use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
+use super::holds::{PayoutItemView, explained};
 use super::{bank_file, pay, payout_item, payout_run, run, stipend_scheme};
 use crate::funds::budget::routes::Reason;
 use crate::kernel::access::{Actor, Capability};
 use crate::kernel::period::Period;
 use crate::kernel::problem::Problem;
-use crate::platform::db::Scoped;
+use crate::people::identity::duties::{self, Part};
+use crate::platform::db::{Scoped, Tx};
 use crate::platform::http::{Body, Content, Context, Done, FileForm, ListPage, ListRequest, Nothing, Refusals, Rules, Upload, Write, ok_versioned};
 use crate::platform::tasks::Submitted;
 
@@ -72,8 +74,8 @@ async fn get_run(actor: Actor, context: web::Data<Context>, id: web::Path<String
     Ok(ok_versioned(row.version, &row))
 }
 
-/// The items of a run, each with how it came about. Filter: `state`.
-#[utoipa::path(tag = "stipends", responses((status = 200, body = ListPage<payout_item::Model>), Refusals))]
+/// The items of a run, each with how it came about, and where it is held why and what to do. Filter: `state`.
+#[utoipa::path(tag = "stipends", responses((status = 200, body = ListPage<PayoutItemView>), Refusals))]
 #[get("/payout-runs/{id}/items")]
 async fn list_items(actor: Actor, context: web::Data<Context>, request: HttpRequest, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     actor.require_anywhere(Capability::StipendRead)?;
@@ -82,8 +84,8 @@ async fn list_items(actor: Actor, context: web::Data<Context>, request: HttpRequ
     let tx = context.read(&actor).await?;
     let row = tx.load_text::<payout_run::Entity>(&id).await?.into_read();
     let select = tx.select::<payout_item::Entity>().filter(payout_item::Column::RunId.eq(row.id)).filter(condition);
-    let columns = &["id", "enrolment_id", "beneficiary_id", "state", "held_code", "gross", "tax", "net", "outstanding_recovery", "explanation", "returned_reason"];
-    list.answer(&context, tx, select, &[], columns, async |_, rows| Ok(rows)).await
+    let columns = &["id", "enrolment_id", "beneficiary_id", "state", "held_code", "gross", "tax", "net", "outstanding_recovery", "explanation", "returned_reason", "held_reason_zh", "held_reason_en"];
+    list.answer(&context, tx, select, &[], columns, async |_, rows| Ok(explained(rows))).await
 }
 
 /// The roster 发放花名册 of a run with a column to sign in (A4), names and numbers masked.
@@ -111,30 +113,37 @@ async fn calculate_run(actor: Actor, context: web::Data<Context>, write: Write) 
         .await
 }
 
+/// A run with who could take its next step, besides those who hold another part.
+async fn submitted(context: &Context, tx: &Tx, (capability, part): (Capability, Part), row: payout_run::Model) -> Result<Submitted<payout_run::Model>, Problem> {
+    let barred = duties::barred(tx, row.district_id, row.id, part).await?;
+    let place = payout_run::Entity::place(&row);
+    Submitted::besides(context.recipients.as_ref(), &barred, (capability, place), row).await
+}
+
 fn rules() -> Rules<payout_run::Model> {
     Rules::moves(|row: &payout_run::Model| row.version)
 }
 
 /// Calculates an open run anew; an approval is undone.
-#[utoipa::path(tag = "stipends", request_body = Nothing, responses((status = 200, body = payout_run::Model), Refusals))]
+#[utoipa::path(tag = "stipends", request_body = Nothing, responses((status = 200, body = Submitted<payout_run::Model>), Refusals))]
 #[post("/payout-runs/{id}/recalculate")]
-async fn recalculate_run(actor: Actor, write: Write, id: web::Path<String>) -> Result<HttpResponse, Problem> {
+async fn recalculate_run(actor: Actor, context: web::Data<Context>, write: Write, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     write
         .on::<payout_run::Entity, Nothing, _>(&actor, Capability::StipendPrepare, &id, rules(), async |tx, act, row, _| {
             let row = run::recalculate(tx, act, row.into_inner()).await?;
-            Ok(Done::changed(row.version, row))
+            Ok(Done::changed(row.version, submitted(&context, tx, (Capability::RunApprove, Part::Approve), row).await?))
         })
         .await
 }
 
 /// Approves a calculated run.
-#[utoipa::path(tag = "stipends", request_body = Nothing, responses((status = 200, body = payout_run::Model), Refusals))]
+#[utoipa::path(tag = "stipends", request_body = Nothing, responses((status = 200, body = Submitted<payout_run::Model>), Refusals))]
 #[post("/payout-runs/{id}/approve")]
-async fn approve_run(actor: Actor, write: Write, id: web::Path<String>) -> Result<HttpResponse, Problem> {
+async fn approve_run(actor: Actor, context: web::Data<Context>, write: Write, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     write
         .on::<payout_run::Entity, Nothing, _>(&actor, Capability::RunApprove, &id, rules(), async |tx, act, row, _| {
             let row = run::approve(tx, act, row.into_inner()).await?;
-            Ok(Done::changed(row.version, row))
+            Ok(Done::changed(row.version, submitted(&context, tx, (Capability::RunPost, Part::Review), row).await?))
         })
         .await
 }

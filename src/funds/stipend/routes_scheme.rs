@@ -119,7 +119,7 @@ choices! {
 /// A kind to be added.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(example = json!({"code": "K01", "name": "遗属补助", "frequency": "quarter"}))]
+#[schema(example = json!({"code": "K01", "name": "遗属补助", "frequency": "quarter", "verification_months": 12}))]
 pub struct NewKind {
     /// The code, at most 20 characters.
     pub code: String,
@@ -127,12 +127,15 @@ pub struct NewKind {
     pub name: String,
     /// How often it is paid.
     pub frequency: Frequency,
+    /// After so many months each enrolment must be verified again, 1 to 60; not unless said.
+    pub verification_months: Option<i32>,
 }
 
 impl Body for NewKind {
     fn faults(&self, faults: &mut Faults) {
         faults.text("/code", &self.code, 20);
         faults.text("/name", &self.name, 60);
+        super::routes_verify::verification_fault(self.verification_months, faults);
     }
 }
 
@@ -290,7 +293,7 @@ async fn list_scheme_kinds(actor: Actor, context: web::Data<Context>, request: H
     let list = ListRequest::parse(&request, &[])?;
     let tx = context.read(&actor).await?;
     let select = tx.select::<scheme_kind::Entity>();
-    list.answer(&context, tx, select, &[("code", scheme_kind::Column::Code)], &["id", "code", "name", "frequency", "version"], async |_, rows| Ok(rows)).await
+    list.answer(&context, tx, select, &[("code", scheme_kind::Column::Code)], &["id", "code", "name", "frequency", "verification_months", "version"], async |_, rows| Ok(rows)).await
 }
 
 /// Reads one kind.

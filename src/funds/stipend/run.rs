@@ -51,7 +51,7 @@ pub async fn calculate(tx: &Tx, act: &Act, row: &stipend_scheme::Model, period: 
         return Err(refusals::run_open(&open.period.to_string()));
     }
     let seq = runs_of(tx, row.id, period).await?.last().map_or(1, |run| run.seq.saturating_add(1));
-    let items = compute::compute(tx, row, period, Month::of(act.today)).await?;
+    let items = compute::compute(tx, act, row, period).await?;
     let sums = sums(&items)?;
     let made = payout_run::ActiveModel {
         id: Set(new_id()),
@@ -140,7 +140,7 @@ pub async fn recalculate(tx: &Tx, act: &Act, run: payout_run::Model) -> Result<p
     require_open("recalculate", &run)?;
     let row = lock_scheme(tx, run.scheme_id).await?;
     duties::take(tx, act, payout_run::Entity::place(&run), "payout_run", run.id, Part::Prepare).await?;
-    let items = compute::compute(tx, &row, run.period, Month::of(act.today)).await?;
+    let items = compute::compute(tx, act, &row, run.period).await?;
     tx.execute(Sql::both("DELETE FROM payout_items WHERE run_id = $1"), vec![run.id.into()]).await?;
     put_items(tx, &row, &run, &items).await?;
     let sums = sums(&items)?;
@@ -238,7 +238,7 @@ pub async fn post(tx: &Tx, act: &Act, run: payout_run::Model) -> Result<payout_r
     duties::take(tx, act, place, "payout_run", run.id, Part::Review).await?;
     let year = model::year_of(act.today);
     years::require_open(tx, run.street_id, year).await?;
-    let items = compute::compute(tx, &row, run.period, Month::of(act.today)).await?;
+    let items = compute::compute(tx, act, &row, run.period).await?;
     if compute::fingerprint(&items) != run.fingerprint {
         return Err(refusals::run_stale());
     }

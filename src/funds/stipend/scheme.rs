@@ -30,6 +30,7 @@ pub async fn add_kind(tx: &Tx, act: &Act, district: &Authorised<org_unit::Model>
         code: Set(new.code),
         name: Set(new.name),
         frequency: Set(new.frequency.code().to_owned()),
+        verification_months: Set(new.verification_months),
         version: Set(1),
         created_at: Set(act.at),
     };

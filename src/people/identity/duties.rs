@@ -96,3 +96,18 @@ pub async fn holds(tx: &Tx, district: Uuid, subject_id: Uuid, person: &str, part
         .await?;
     Ok(held.is_some())
 }
+
+#[derive(sea_orm::FromQueryResult)]
+struct Person {
+    person: String,
+}
+
+/// Everybody who cannot take this part in a document, for they hold another.
+///
+/// # Errors
+/// 500 where the database fails.
+pub async fn barred(tx: &Tx, district: Uuid, subject_id: Uuid, part: Part) -> Result<Vec<String>, Problem> {
+    let others = Sql::both("SELECT person FROM duties WHERE district_id = $1 AND subject_id = $2 AND part <> $3");
+    let held = tx.query::<Person>(others, vec![district.into(), subject_id.into(), part.code().into()]).await?;
+    Ok(held.into_iter().map(|held| held.person).collect())
+}

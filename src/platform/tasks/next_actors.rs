@@ -59,7 +59,15 @@ impl<T> Submitted<T> {
     /// # Errors
     /// 422 `no_eligible_actor`.
     pub async fn of(recipients: &dyn Recipients, act: &Act, (capability, place): (Capability, Place), document: T) -> Result<Self, Problem> {
-        let next_actors = require_next_actors(recipients, capability, &place, &[act.person_key()]).await?;
+        Self::besides(recipients, &[act.person_key()], (capability, place), document).await
+    }
+
+    /// As [`Submitted::of`], besides everybody who is barred from the step.
+    ///
+    /// # Errors
+    /// As [`Submitted::of`].
+    pub async fn besides(recipients: &dyn Recipients, barred: &[String], (capability, place): (Capability, Place), document: T) -> Result<Self, Problem> {
+        let next_actors = require_next_actors(recipients, capability, &place, barred).await?;
         Ok(Self { document, next_actors })
     }
 }

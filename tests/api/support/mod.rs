@@ -8,12 +8,11 @@ use std::sync::Arc;
 
 use migration::{Migrator, MigratorTrait};
 use mingzhang::app;
-use mingzhang::kernel::act::Performer;
 use mingzhang::kernel::clock::Clocks;
 use mingzhang::kernel::crypto::KeyRing;
 use mingzhang::people::identity::Passwords;
-use mingzhang::people::identity::set_up::{FirstAdministrator, first_administrator};
-use mingzhang::platform::db::{Db, DbSettings, Reason};
+use mingzhang::people::identity::set_up::FirstAdministrator;
+use mingzhang::platform::db::{Db, DbSettings};
 use mingzhang::platform::http::{Context, RateLimits};
 use mingzhang::platform::jobs::Registry;
 use reqwest::{Method, StatusCode};
@@ -136,8 +135,6 @@ impl TestApp {
 
     /// One of the first administrators of a district, whose password needs no change.
     pub async fn administrator(&self, district: &str, username: &str) -> String {
-        let tx = self.context.db.write_as_system(Reason::SetUp).await.unwrap();
-        let act = self.context.act(Performer::Job { name: "user.create", authorisation: None }, "test".to_owned(), None);
         let new = FirstAdministrator {
             district: district.to_owned(),
             city: None,
@@ -146,8 +143,7 @@ impl TestApp {
             password: PASSWORD.to_owned(),
             must_change_password: false,
         };
-        first_administrator(&tx, &act, &self.passwords, new).await.unwrap();
-        tx.commit().await.unwrap();
+        app::first_administrator(&self.context, &self.passwords, new).await.unwrap();
         self.log_in(username, PASSWORD).await
     }
 

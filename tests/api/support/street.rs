@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::{Answer, TestApp};
 
 /// A street, its district's and its own people by role (tokens), a category and a plan item.
+#[derive(Clone)]
 pub struct Street {
     pub district: String,
     pub id: String,
