@@ -147,6 +147,7 @@ fn api(config: &mut utoipa_actix_web::service_config::ServiceConfig) {
             .configure(commitment::routes::routes)
             .configure(claim::routes::routes)
             .configure(claim::routes_pay::routes)
+            .configure(claim::routes_payees::routes)
             .configure(donation::routes::routes)
             .configure(stipend::routes_scheme::routes)
             .configure(stipend::routes_import::routes)

@@ -22,6 +22,7 @@ mod limits;
 mod notification;
 mod operations;
 mod patch;
+mod payees;
 mod permissions;
 mod reconcile;
 mod played;

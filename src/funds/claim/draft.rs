@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::model::Action;
 use super::routes::{ClaimChange, NewClaim, NewLine, Payee};
-use super::{claim, claim_line, steps, under_commitment};
+use super::{claim, claim_line, payees, steps, under_commitment};
 use crate::funds::budget::{budget_line, lines};
 use crate::funds::spending::allowed;
 use crate::kernel::act::Act;
@@ -50,14 +50,14 @@ async fn put_payee(tx: &Tx, act: &Act, row: &mut claim::Model, payee: Payee) -> 
         }
         None => None,
     };
-    let number: Option<String> = payee.account_number.map(|number| number.chars().filter(|character| !character.is_whitespace()).collect());
+    let number = payee.account_number.as_deref().map(payees::plain_number);
     row.payee_account_sealed = match &number {
         Some(number) => Some(act.keys.encrypt(&format!("claim:account:{}", row.id), number).map_err(Problem::internal)?),
         None => None,
     };
     row.payee_account_masked = number.as_deref().map(masking::account);
     row.payee_bank = payee.bank_name;
-    row.payee_key = act.keys.lookup_hash("payee", &format!("{}\n{}", row.payee_name, number.unwrap_or_default()));
+    row.payee_key = payees::key_of(&act.keys, &row.payee_name, number.as_deref().unwrap_or_default());
     Ok(())
 }
 
@@ -188,7 +188,8 @@ pub async fn add(tx: &Tx, act: &Act, unit: &Authorised<org_unit::Model>, new: Ne
     row.decision_reference = new.decision_reference;
     check_plan_item(tx, &row).await?;
     under_commitment::put(tx, &mut row).await?;
-    put_payee(tx, act, &mut row, new.payee).await?;
+    let payee = payees::choose(tx, &act.keys, (row.street_id, row.community_id), new.payee, new.payee_id).await?;
+    put_payee(tx, act, &mut row, payee).await?;
     put_sums(&mut row, &new.lines)?;
     insert(tx, act, row, new.lines).await
 }
@@ -231,7 +232,8 @@ pub async fn change(tx: &Tx, act: &Act, row: Authorised<claim::Model>, change: C
     }
     after.payment_reason = change.payment_reason.or(after.payment_reason);
     after.decision_reference = change.decision_reference.or(after.decision_reference);
-    if let Some(payee) = change.payee {
+    if change.payee.is_some() || change.payee_id.is_some() {
+        let payee = payees::choose(tx, &act.keys, (before.street_id, before.community_id), change.payee, change.payee_id).await?;
         put_payee(tx, act, &mut after, payee).await?;
     }
     check_plan_item(tx, &after).await?;

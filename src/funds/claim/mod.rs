@@ -9,17 +9,21 @@ pub mod entity;
 pub mod job;
 mod model;
 mod pay;
+mod payee_entity;
+mod payees;
 mod print;
 mod refund;
 pub mod refusals;
 pub mod routes;
 pub mod routes_pay;
+pub mod routes_payees;
 mod steps;
 mod submit;
 mod under_commitment;
 
 pub use check::{open_claims, quota_in_batches, reservations};
 pub use entity::{claim, claim_event, claim_line, claim_refund, payment_batch};
+pub use payee_entity::payee;
 
 use crate::platform::tasks::TaskSource;
 

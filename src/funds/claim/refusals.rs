@@ -67,3 +67,14 @@ pub fn activity_missing() -> Problem {
         .detail("活动类报销须指明活动（activity_id），以便核对计划、人数与外出限额。请先登记活动。", "A claim of kind activity names its activity (activity_id), to be held against plan, headcount and limits. Record the activity first.")
         .field("/activity_id", "activity_missing", "须填活动", "must name the activity")
 }
+
+/// 409: the unit keeps this payee already.
+pub fn payee_exists() -> Problem {
+    Problem::new(409, "payee_exists", "收款人已存在", "The payee is kept already")
+        .detail("本单位已有同名同账号的收款人，请直接选用（如已停用，请先恢复）。", "The unit keeps a payee of this name and account: choose it, and restore it first where it was retired.")
+}
+
+/// 422: a claim names one payee.
+pub fn payee_required() -> Problem {
+    Problem::new(422, "payee_required", "须指明一个收款人", "Name one payee").detail("请填写 payee 或 payee_id 之一。", "Give one of payee and payee_id.").field("/payee", "payee_required", "二者取一", "one of the two")
+}

@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
-use super::{check, claim, claim_event, claim_line, decide, draft, refusals, steps, submit, under_commitment};
+use super::{check, claim, claim_event, claim_line, decide, draft, payees, refusals, steps, submit, under_commitment};
 use crate::funds::budget::routes::Reason;
 use crate::funds::budget::routes_money::FundKind;
 use crate::kernel::access::{Actor, Capability};
@@ -165,8 +165,10 @@ pub struct NewClaim {
     pub activity_id: Option<Uuid>,
     /// The approved application beforehand it is made under, of the same unit, line and activity.
     pub commitment_id: Option<Uuid>,
-    /// Who is paid.
-    pub payee: Payee,
+    /// Who is paid; or else `payee_id`.
+    pub payee: Option<Payee>,
+    /// A payee that the unit keeps.
+    pub payee_id: Option<Uuid>,
     /// How.
     pub payment_method: PaymentMethod,
     /// Why in cash.
@@ -201,23 +203,34 @@ fn line_faults(lines: &[NewLine], faults: &mut Faults) {
     }
 }
 
-fn payee_faults(payee: &Payee, faults: &mut Faults) {
-    faults.text("/payee/name", &payee.name, 60);
-    if let Some(number) = &payee.account_number {
-        let digits: String = number.chars().filter(|character| !character.is_whitespace()).collect();
+/// What is wrong with a payee's name, account and bank, under a pointer.
+pub(super) fn payee_faults(pointer: &str, (name, number, bank): (&str, Option<&str>, Option<&str>), faults: &mut Faults) {
+    faults.text(&format!("{pointer}/name"), name, 60);
+    if let Some(number) = number {
+        let digits = payees::plain_number(number);
         if !(8..=32).contains(&digits.len()) || !digits.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
-            faults.add("/payee/account_number", "invalid_value", "账号须为 8 至 32 位数字或字母", "8 to 32 digits or letters");
+            faults.add(&format!("{pointer}/account_number"), "invalid_value", "账号须为 8 至 32 位数字或字母", "8 to 32 digits or letters");
         }
     }
-    if let Some(bank) = &payee.bank_name {
-        faults.text("/payee/bank_name", bank, 60);
+    if let Some(bank) = bank {
+        faults.text(&format!("{pointer}/bank_name"), bank, 60);
+    }
+}
+
+impl Payee {
+    fn faults(&self, faults: &mut Faults) {
+        payee_faults("/payee", (&self.name, self.account_number.as_deref(), self.bank_name.as_deref()), faults);
     }
 }
 
 impl Body for NewClaim {
     fn faults(&self, faults: &mut Faults) {
         faults.text("/title", &self.title, 100);
-        payee_faults(&self.payee, faults);
+        match (&self.payee, self.payee_id) {
+            (Some(payee), None) => payee.faults(faults),
+            (None, Some(_)) => {}
+            _ => faults.add("/payee", "payee_required", "请填写 payee 或 payee_id 之一", "one of payee and payee_id"),
+        }
         if self.payment_method == PaymentMethod::Cash && self.payment_reason.as_deref().is_none_or(|reason| reason.trim().is_empty()) {
             faults.add("/payment_reason", "reason_required", "现金支付须说明理由", "cash needs a reason");
         }
@@ -250,6 +263,8 @@ pub struct ClaimChange {
     pub commitment_id: Option<Option<Uuid>>,
     /// Who is paid.
     pub payee: Option<Payee>,
+    /// A payee that the unit keeps.
+    pub payee_id: Option<Uuid>,
     /// How.
     pub payment_method: Option<PaymentMethod>,
     /// Why in cash.
@@ -266,7 +281,10 @@ impl Body for ClaimChange {
             faults.text("/title", title, 100);
         }
         if let Some(payee) = &self.payee {
-            payee_faults(payee, faults);
+            payee.faults(faults);
+            if self.payee_id.is_some() {
+                faults.add("/payee", "payee_required", "请填写 payee 或 payee_id 之一", "one of payee and payee_id");
+            }
         }
         if let Some(lines) = &self.lines {
             line_faults(lines, faults);

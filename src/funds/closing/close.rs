@@ -10,7 +10,7 @@ use super::{final_accounts, quota, refusals};
 use crate::funds::commitment::open_commitments;
 use crate::funds::ledger::refusals::period_closed;
 use crate::funds::ledger::years::{self, Sums};
-use crate::funds::ledger::{Account, Entry, Posting, VoucherKind, balances, fiscal_year, ledger_period, post, turnover_of_year};
+use crate::funds::ledger::{Account, Entry, Posting, VoucherKind, balances, fiscal_year, hold_head, ledger_period, post, turnover_of_year};
 use crate::funds::spending::category;
 use crate::funds::stipend::open_runs;
 use crate::funds::{bank, claim};
@@ -57,6 +57,7 @@ pub async fn month(tx: &Tx, act: &Act, row: Authorised<ledger_period::Model>, re
 }
 
 async fn close_month(tx: &Tx, act: &Act, before: &ledger_period::Model, reason: Option<String>) -> Result<ledger_period::Model, Problem> {
+    hold_head(tx, before.street_id).await?;
     let next = ledger_period::ActiveModel {
         id: Unchanged(before.id),
         state: Set("closed".to_owned()),

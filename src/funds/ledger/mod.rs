@@ -20,7 +20,7 @@ pub mod years;
 
 pub use entity::{fiscal_year, ledger_checkpoint, ledger_period, opening_balance, tax_payment, voucher, voucher_line};
 pub use model::{Account, Entry, VoucherKind};
-pub use post::{Posting, post};
+pub use post::{Posting, hold_head, post};
 pub use read::{Balance, Turnover, balance_of, balances, turnover_of_year};
 
 /// Opening balances to be approved.

@@ -165,6 +165,15 @@ pub async fn post(tx: &Tx, act: &Act, posting: Posting) -> Result<voucher::Model
     Ok(written)
 }
 
+/// Keeps every other posting of a street out until this transaction ends: what is closed under it cannot be crossed by a voucher that was begun before.
+///
+/// # Errors
+/// 500 where the database fails.
+pub async fn hold_head(tx: &Tx, street: Uuid) -> Result<(), Problem> {
+    tx.execute(Sql::both("UPDATE ledger_heads SET seq = seq WHERE street_id = $1"), vec![street.into()]).await?;
+    Ok(())
+}
+
 /// All columns of a model are written.
 trait Reset {
     fn reset(self) -> Self;

@@ -1,0 +1,163 @@
+//! `payees`, and the account of a claim for who pays it.
+
+use actix_web::{HttpRequest, HttpResponse, get, post, web};
+use sea_orm::sea_query::Condition;
+use sea_orm::{ColumnTrait, QueryFilter};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_actix_web::service_config::ServiceConfig;
+use uuid::Uuid;
+
+use super::payee_entity::payee;
+use super::routes::{Payee, PayeeKind, payee_faults};
+use super::{claim, payees};
+use crate::kernel::access::{Actor, Capability};
+use crate::kernel::problem::{Faults, Problem};
+use crate::people::tenancy::unit_of;
+use crate::platform::audit::{self, Event};
+use crate::platform::db::Scoped;
+use crate::platform::http::{Body, Context, Done, ListPage, ListRequest, Nothing, Refusals, Rules, Write, ok_versioned};
+
+/// A payee to be kept for a unit.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"kind": "supplier", "name": "示例文化馆", "account_number": "6299990000001234", "bank_name": "示例银行"}))]
+pub struct NewPayee {
+    /// The street; may be left out by who acts in one only.
+    pub street_id: Option<Uuid>,
+    /// The community, for a community's payee.
+    pub community_id: Option<Uuid>,
+    /// A firm or a person.
+    pub kind: PayeeKind,
+    /// The name.
+    pub name: String,
+    /// The account; it is encrypted and shown masked.
+    pub account_number: Option<String>,
+    /// The bank.
+    pub bank_name: Option<String>,
+    /// The colleague, where it is one.
+    pub user_id: Option<Uuid>,
+}
+
+impl Body for NewPayee {
+    fn faults(&self, faults: &mut Faults) {
+        payee_faults("", (&self.name, self.account_number.as_deref(), self.bank_name.as_deref()), faults);
+    }
+}
+
+const COLUMNS: &[&str] = &["id", "street_id", "community_id", "kind", "name", "account_masked", "bank_name", "active", "version"];
+
+/// Lists payees, accounts masked. Filters: `street_id`, `community_id`, `kind`, `name`, `active`.
+#[utoipa::path(tag = "claims", responses((status = 200, body = ListPage<payee::Model>), Refusals))]
+#[get("/payees")]
+async fn list_payees(actor: Actor, context: web::Data<Context>, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    actor.require_anywhere(Capability::ClaimRead)?;
+    let list = ListRequest::parse(&request, &["street_id", "community_id", "kind", "name", "active"])?;
+    let condition = list.equals::<Uuid>(Condition::all(), "street_id", payee::Column::StreetId)?;
+    let condition = list.equals::<Uuid>(condition, "community_id", payee::Column::CommunityId)?;
+    let condition = list.equals::<String>(condition, "kind", payee::Column::Kind)?;
+    let condition = list.equals::<String>(condition, "name", payee::Column::Name)?;
+    let condition = list.equals::<bool>(condition, "active", payee::Column::Active)?;
+    let tx = context.read(&actor).await?;
+    let select = tx.select::<payee::Entity>().filter(condition);
+    list.answer(&context, tx, select, &[("name", payee::Column::Name)], COLUMNS, async |_, rows| Ok(rows)).await
+}
+
+/// Reads one payee, its account masked.
+#[utoipa::path(tag = "claims", responses((status = 200, body = payee::Model), Refusals))]
+#[get("/payees/{id}")]
+async fn get_payee(actor: Actor, context: web::Data<Context>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
+    actor.require_anywhere(Capability::ClaimRead)?;
+    let tx = context.read(&actor).await?;
+    let row = tx.load_text::<payee::Entity>(&id).await?.into_read();
+    Ok(ok_versioned(row.version, &row))
+}
+
+/// Keeps a payee for a unit, to be chosen in its claims by `payee_id`.
+#[utoipa::path(tag = "claims", request_body = NewPayee, responses((status = 201, body = payee::Model), Refusals))]
+#[post("/payees")]
+async fn add_payee(actor: Actor, write: Write) -> Result<HttpResponse, Problem> {
+    write
+        .create(&actor, Capability::ClaimPrepare, Rules::plain(), async |tx, act, body: NewPayee| {
+            let unit = unit_of(tx, &actor, body.street_id, body.community_id, Capability::ClaimPrepare).await?;
+            let new = Payee { kind: body.kind, name: body.name, account_number: body.account_number, bank_name: body.bank_name, user_id: body.user_id };
+            let row = payees::add(tx, act, &unit, new).await?;
+            Ok(Done::created(format!("/api/v1/payees/{}", row.id), Some(row.version), row))
+        })
+        .await
+}
+
+async fn set_active(actor: Actor, write: Write, id: &str, active: bool) -> Result<HttpResponse, Problem> {
+    write
+        .on::<payee::Entity, Nothing, _>(&actor, Capability::ClaimPrepare, id, Rules::moves(|row| row.version), async |tx, act, row, _| {
+            let row = payees::set_active(tx, act, row, active).await?;
+            Ok(Done::changed(row.version, row))
+        })
+        .await
+}
+
+/// Takes a payee out of the choice; claims that named it keep what they say.
+#[utoipa::path(tag = "claims", responses((status = 200, body = payee::Model), Refusals))]
+#[post("/payees/{id}/retire")]
+async fn retire_payee(actor: Actor, write: Write, id: web::Path<String>) -> Result<HttpResponse, Problem> {
+    set_active(actor, write, &id, false).await
+}
+
+/// Takes a payee back into the choice.
+#[utoipa::path(tag = "claims", responses((status = 200, body = payee::Model), Refusals))]
+#[post("/payees/{id}/restore")]
+async fn restore_payee(actor: Actor, write: Write, id: web::Path<String>) -> Result<HttpResponse, Problem> {
+    set_active(actor, write, &id, true).await
+}
+
+/// Why an account is shown.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"reason": "网银单笔转账"}))]
+pub struct ShowAccount {
+    /// In a few words.
+    pub reason: String,
+}
+
+impl Body for ShowAccount {
+    fn faults(&self, faults: &mut Faults) {
+        faults.text("/reason", &self.reason, 200);
+    }
+}
+
+/// The account that a claim is paid to.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ShownAccount {
+    /// Who is paid.
+    pub payee_name: String,
+    /// The account, whole; null where the claim names none.
+    pub account_number: Option<String>,
+    /// The bank.
+    pub bank_name: Option<String>,
+    /// What the payee gets.
+    pub net: crate::kernel::money::Fen,
+}
+
+/// Shows the whole account of a claim's payee to who pays it, with the reason; each look is kept in the audit trail.
+#[utoipa::path(tag = "claims", request_body = ShowAccount, responses((status = 200, body = ShownAccount), Refusals))]
+#[post("/claims/{id}/payee-account")]
+async fn show_account(actor: Actor, write: Write, id: web::Path<String>) -> Result<HttpResponse, Problem> {
+    write
+        .on::<claim::Entity, ShowAccount, _>(&actor, Capability::ClaimPay, &id, Rules::plain(), async |tx, act, row, body| {
+            let mut event = Event::new("claim.unmask", "claim", row.id, claim::Entity::place(&row));
+            event.reason = Some(body.reason);
+            audit::record(tx, act, event).await?;
+            let account_number = payees::account_of(&act.keys, &row)?;
+            let row = row.into_inner();
+            // A replay shows nothing: the account was for that moment.
+            let shown = ShownAccount { payee_name: row.payee_name, account_number, bank_name: row.payee_bank, net: row.net };
+            let kept = serde_json::json!({"payee_name": shown.payee_name, "account_number": null, "bank_name": shown.bank_name, "net": shown.net});
+            Ok(Done::result(shown).replayed_as(kept))
+        })
+        .await
+}
+
+/// Adds the routes of this file.
+pub fn routes(config: &mut ServiceConfig) {
+    config.service(list_payees).service(get_payee).service(add_payee).service(retire_payee).service(restore_payee).service(show_account);
+}
