@@ -33,12 +33,18 @@ const ACCOUNTS: &str = "SELECT 'bank_account' AS kind, a.id, a.district_id, a.st
 const OPENINGS: &str = "SELECT 'opening_balance' AS kind, o.id, o.district_id, o.street_id, CAST(NULL AS {uuid}) AS community_id, 'opening.approve' AS capability, 'approve' AS action, \
   CAST(o.date AS text) AS title, CAST(NULL AS {date}) AS due_on, o.prepared_by, COALESCE(u.person_key, CAST(u.id AS text)) AS prepared_person, o.created_at \
   FROM opening_balances o LEFT JOIN users u ON u.id = o.prepared_by WHERE o.state = 'draft'";
+/// A file waits for the bank's answer; what the bank returned waits for the accountant.
+const BANK_FILES: &str = "SELECT 'bank_file' AS kind, f.id, f.district_id, f.street_id, CAST(NULL AS {uuid}) AS community_id, \
+  CASE WHEN f.result_sha256 IS NULL THEN 'bank_file.make' ELSE 'bank_account.confirm' END AS capability, CASE WHEN f.result_sha256 IS NULL THEN 'results' ELSE 'confirm' END AS action, \
+  f.number AS title, CAST(NULL AS {date}) AS due_on, CASE WHEN f.result_sha256 IS NULL THEN CAST(NULL AS {uuid}) ELSE f.made_by END AS prepared_by, \
+  CASE WHEN f.result_sha256 IS NULL THEN CAST(NULL AS text) ELSE COALESCE(u.person_key, CAST(u.id AS text)) END AS prepared_person, f.created_at \
+  FROM bank_files f LEFT JOIN users u ON u.id = f.made_by WHERE f.state = 'made'";
 
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let ddl = Ddl::new(manager);
-        for (name, select) in [("budget", BUDGETS), ("budget_adjustment", ADJUSTMENTS), ("payout_run", RUNS), ("enrolment", ENROLMENTS), ("bank_account", ACCOUNTS), ("opening_balance", OPENINGS)] {
+        for (name, select) in [("budget", BUDGETS), ("budget_adjustment", ADJUSTMENTS), ("payout_run", RUNS), ("enrolment", ENROLMENTS), ("bank_account", ACCOUNTS), ("opening_balance", OPENINGS), ("bank_file", BANK_FILES)] {
             ddl.view(&format!("v_tasks_{name}"), select).await?;
         }
         Ok(())

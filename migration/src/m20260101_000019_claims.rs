@@ -173,6 +173,9 @@ const TASKS: &str = "SELECT 'claim' AS kind, c.id, c.district_id, c.street_id, c
   CASE WHEN c.state = 'draft' OR c.information_requested THEN CAST(NULL AS {uuid}) ELSE c.prepared_by END AS prepared_by, \
   CASE WHEN c.state = 'draft' OR c.information_requested THEN CAST(NULL AS text) ELSE COALESCE(u.person_key, CAST(u.id AS text)) END AS prepared_person, c.created_at \
   FROM claims c LEFT JOIN users u ON u.id = c.prepared_by WHERE c.state IN ('draft', 'submitted', 'endorsed', 'reviewed', 'approved') AND c.batch_id IS NULL";
+/// A batch waits for the bank's answer.
+const BATCH_TASKS: &str = "SELECT 'payment_batch' AS kind, b.id, b.district_id, b.street_id, CAST(NULL AS {uuid}) AS community_id, 'claim.pay' AS capability, 'results' AS action, \
+  b.number AS title, CAST(NULL AS {date}) AS due_on, CAST(NULL AS {uuid}) AS prepared_by, CAST(NULL AS text) AS prepared_person, b.created_at FROM payment_batches b WHERE b.state = 'made'";
 
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
@@ -187,6 +190,7 @@ impl MigrationTrait for Migration {
         for table in ["approval_chains", "claim_events", "claim_refunds"] {
             ddl.append_only(table).await?;
         }
+        ddl.view("v_tasks_payment_batch", BATCH_TASKS).await?;
         ddl.view("v_tasks_claim", TASKS).await
     }
 }

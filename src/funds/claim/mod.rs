@@ -27,5 +27,5 @@ pub use payee_entity::payee;
 
 use crate::platform::tasks::TaskSource;
 
-/// Claims that wait for somebody.
-pub const TASKS: [TaskSource; 1] = [TaskSource { noun: "claim", view: "v_tasks_claim" }];
+/// Claims that wait for somebody, and batches that wait for the bank's answer.
+pub const TASKS: [TaskSource; 2] = [TaskSource { noun: "claim", view: "v_tasks_claim" }, TaskSource { noun: "payment_batch", view: "v_tasks_payment_batch" }];

@@ -2,7 +2,7 @@
 
 use actix_web::{HttpRequest, HttpResponse, get, post, web};
 use sea_orm::sea_query::Condition;
-use sea_orm::{ColumnTrait, QueryFilter};
+use sea_orm::QueryFilter;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
