@@ -303,6 +303,9 @@ on_both_databases! {
         let (one, two) = (claims.approved(app, false, "500.00").await, claims.approved(app, true, "200.00").await);
         let batch = ok(app.money(&claims.street.cashier, "/payment-batches", json!({"template_id": template, "claim_ids": [one, two]}), "batch").await, 201);
         assert_eq!((batch["count"].as_i64(), batch["sum"].as_str()), (Some(2), Some("700.00")));
+        let tasks = ok(app.get(&claims.street.cashier, "/me/tasks?kind=to_do").await, 200);
+        let kinds: Vec<_> = tasks["data"].as_array().unwrap().iter().map(|task| (task["kind"].as_str().unwrap(), task["action"].as_str().unwrap(), task["id"].clone())).collect();
+        assert_eq!(kinds, [("payment_batch", "results", batch["id"].clone())], "the claims are the bank's until it answers");
         assert_eq!(claims.money(app, &claims.street.cashier, &one, "pay", json!({}), "again").await.code(), (409, "in_batch"));
         let path = format!("/payment-batches/{}", batch["id"].as_str().unwrap());
         let file = app.get(&claims.street.cashier, &format!("{path}/file")).await;
