@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Account, PASSWORD, Player, Said, Source, claims};
+use super::{Account, PASSWORD, Player, Said, Source, claims, statements};
 use crate::app;
 use crate::funds::bank;
 use crate::kernel::access::Scope;
@@ -137,6 +137,7 @@ pub(super) async fn play(player: &mut Player, passwords: &Passwords, source: &So
     claims::month(player, &year, 12).await?;
     pay_day(player, "2017-12-20", "2017-12-22", &[&bereaved, &allowance], "2017Q4").await?;
     next_year(player, source, &year).await?;
+    statements::reconcile(player, source.fiscal_year).await?;
     claims::close(player, source.fiscal_year).await
 }
 
