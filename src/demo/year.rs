@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Account, PASSWORD, Player, Said, Source, claims};
+use super::{Account, PASSWORD, Player, Said, Source, claims, statements};
 use crate::app;
 use crate::kernel::bank_card::luhn;
 use crate::kernel::identity_number::check_character;
@@ -134,6 +134,7 @@ pub(super) async fn play(player: &mut Player, passwords: &Passwords, source: &So
     claims::month(player, &year, 12).await?;
     pay_day(player, "2017-12-20", "2017-12-22", &[&bereaved, &allowance], "2017Q4").await?;
     next_year(player, source, &year).await?;
+    statements::reconcile(player, source.fiscal_year).await?;
     claims::close(player, source.fiscal_year).await
 }
 

@@ -181,8 +181,8 @@ on_both_databases! {
         assert_eq!(app.act(office, &format!("{drafted}/submit"), "\"v1\"").await.code(), (409, "fiscal_year_not_open"));
         let other = json!({"programme": "再一项目", "fiscal_year": 2017, "total": "1.00", "lines": draft["lines"]});
         assert_eq!(app.post(office, "/budgets", other).await.code(), (409, "fiscal_year_not_open"));
-        let claim = json!({"budget_line_id": books.line, "kind": "activity", "title": "迟到的单据", "payee": {"kind": "supplier", "name": "示例"}, "payment_method": "official_card",
-            "lines": [{"expense_item_id": books.item, "description": "场地", "amount": "1.00"}]});
+        let claim = json!({"budget_line_id": books.line, "kind": "other", "title": "迟到的单据", "payee": {"kind": "supplier", "name": "示例"}, "payment_method": "official_card",
+            "lines": [{"expense_item_id": books.item, "description": "用品", "amount": "1.00"}]});
         assert_eq!(app.post(office, "/claims", claim).await.code(), (409, "line_not_open"));
         let reversed = books.act(app, accountant, &format!("/claims/{}", paid["id"].as_str().unwrap()), "reverse", json!({"reason": "付错"})).await;
         assert_eq!(reversed.code(), (409, "not_reversible"));

@@ -58,7 +58,12 @@ pub async fn import(tx: &Tx, act: &Act, street: &Authorised<org_unit::Model>, ne
     }
     let read = read_statement(&new.layout.layout()?, &file.bytes, (new.from_date, new.to_date))?;
     let (opening, closing) = balances(&read, &new)?;
-    let previous = last(tx, street.id, new.account).await?;
+    let mut previous = last(tx, street.id, new.account).await?;
+    if let Some(found) = &previous {
+        // Nobody voids it meanwhile; if somebody just has, another one is the last.
+        tx.load_locked::<bank_statement::Entity>(found.id).await?;
+        previous = last(tx, street.id, new.account).await?;
+    }
     follows(previous.as_ref(), new.from_date, opening)?;
     let row = bank_statement::ActiveModel {
         id: Set(new_id()),

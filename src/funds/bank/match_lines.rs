@@ -16,6 +16,7 @@ use crate::funds::ledger::voucher;
 use crate::kernel::act::Act;
 use crate::kernel::ids::new_id;
 use crate::kernel::money::Fen;
+use crate::kernel::period::Month;
 use crate::kernel::problem::Problem;
 use crate::platform::audit::{self, Event};
 use crate::platform::db::{Authorised, Scoped, Sql, Tx, is_unique_violation};
@@ -49,7 +50,7 @@ pub struct MatchReport {
 const OPEN_BOOKS: Sql = Sql::both(
     "SELECT l.voucher_id, l.line_number, v.date, v.kind, v.bank_reference, v.reverses_id, l.debit - l.credit AS amount \
      FROM vouchers v JOIN voucher_lines l ON l.district_id = v.district_id AND l.street_id = v.street_id AND l.voucher_id = v.id \
-     WHERE v.district_id = $1 AND v.street_id = $2 AND l.account = $3 AND v.date BETWEEN $4 AND $5 AND v.kind <> 'opening' \
+     WHERE v.district_id = $1 AND v.street_id = $2 AND l.account = $3 AND v.month BETWEEN $6 AND $7 AND v.date BETWEEN $4 AND $5 AND v.kind <> 'opening' \
      AND NOT EXISTS (SELECT 1 FROM bank_match_items i WHERE i.district_id = l.district_id AND i.street_id = l.street_id AND i.voucher_id = l.voucher_id AND i.line_number = l.line_number AND i.live) \
      ORDER BY v.date, v.seq, l.line_number",
 );
@@ -76,7 +77,8 @@ pub async fn by_rules(tx: &Tx, act: &Act, row: Authorised<bank_statement::Model>
     let from = statement.from_date.checked_sub_days(around).unwrap_or(statement.from_date);
     let to = statement.to_date.checked_add_days(around).unwrap_or(statement.to_date);
     let account = statement.account.clone();
-    let books = tx.query::<BookLine>(OPEN_BOOKS, vec![statement.district_id.into(), statement.street_id.into(), account.into(), from.into(), to.into()]).await?;
+    let books =
+        tx.query::<BookLine>(OPEN_BOOKS, vec![statement.district_id.into(), statement.street_id.into(), account.into(), from.into(), to.into(), Month::of(from).into(), Month::of(to).into()]).await?;
     let bank: Vec<BankSide> = lines.iter().map(bank_side).collect();
     let proposals = propose(&bank, &books.iter().map(book_side).collect::<Vec<_>>(), i64::from(days));
     let mut matches = Vec::with_capacity(proposals.len());

@@ -111,14 +111,14 @@ const MOVED_UNTIL: Sql = Sql::both("SELECT CAST(COALESCE(SUM(amount), 0) AS bigi
 /// A match that is complete on a later day only is still open on this one.
 const BANK_OPEN: Sql = Sql::both(
     "SELECT l.id, l.date, l.amount, l.bank_reference, l.counterparty, l.summary FROM bank_statement_lines l LEFT JOIN bank_matches m ON m.id = l.match_id \
-     WHERE l.street_id = $1 AND l.account = $2 AND l.live AND l.date <= $3 AND (l.match_id IS NULL OR m.complete_on > $3) ORDER BY l.date, l.line_number",
+     WHERE l.district_id = $4 AND l.street_id = $1 AND l.account = $2 AND l.live AND l.date <= $3 AND (l.match_id IS NULL OR m.complete_on > $3) ORDER BY l.date, l.line_number",
 );
 const BOOK_OPEN: Sql = Sql::both(
     "SELECT l.voucher_id, v.date, v.month, v.number, v.summary, l.debit - l.credit AS amount \
      FROM vouchers v JOIN voucher_lines l ON l.district_id = v.district_id AND l.street_id = v.street_id AND l.voucher_id = v.id \
      LEFT JOIN bank_match_items i ON i.district_id = l.district_id AND i.street_id = l.street_id AND i.voucher_id = l.voucher_id AND i.line_number = l.line_number AND i.live \
      LEFT JOIN bank_matches m ON m.id = i.match_id \
-     WHERE v.street_id = $1 AND l.account = $2 AND v.date <= $3 AND v.kind <> 'opening' AND ((i.id IS NULL AND v.date >= $4) OR m.complete_on > $3) ORDER BY v.date, v.seq, l.line_number",
+     WHERE v.district_id = $5 AND v.street_id = $1 AND l.account = $2 AND v.date <= $3 AND v.kind <> 'opening' AND ((i.id IS NULL AND v.date >= $4) OR m.complete_on > $3) ORDER BY v.date, v.seq, l.line_number",
 );
 
 /// The statements of a street that stand, by account and time.
@@ -150,7 +150,7 @@ pub async fn at(tx: &Tx, statement: &bank_statement::Model, day: NaiveDate) -> R
     let bank_balance = statement.opening_balance.checked_add(moved).map_err(Problem::internal)?;
     let booked = balances(tx, street, day).await?.into_iter().filter(|row| row.account == account);
     let book_balance = Fen::checked_sum(booked.map(|row| row.balance)).map_err(Problem::internal)?;
-    let of_bank = tx.query::<BankOpen>(BANK_OPEN, vec![street.into(), account.clone().into(), day.into()]).await?;
+    let of_bank = tx.query::<BankOpen>(BANK_OPEN, vec![street.into(), account.clone().into(), day.into(), statement.district_id.into()]).await?;
     let of_bank = of_bank.into_iter().map(|row| OpenItem {
         date: row.date,
         amount: row.amount,
@@ -158,7 +158,7 @@ pub async fn at(tx: &Tx, statement: &bank_statement::Model, day: NaiveDate) -> R
         voucher_id: None,
         text: [row.bank_reference, row.counterparty, row.summary].into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join(" "),
     });
-    let of_books = tx.query::<BookOpen>(BOOK_OPEN, vec![street.into(), account.clone().into(), day.into(), first.into()]).await?;
+    let of_books = tx.query::<BookOpen>(BOOK_OPEN, vec![street.into(), account.clone().into(), day.into(), first.into(), statement.district_id.into()]).await?;
     let of_books = of_books.into_iter().map(|row| OpenItem {
         date: row.date,
         amount: row.amount,

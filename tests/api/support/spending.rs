@@ -19,7 +19,7 @@ impl Spending {
     /// Opens it with 10,000.00 budgeted, and as much received: `kind` is `cash` or `quota`.
     pub async fn open(app: &TestApp, district: &str, prefix: &str, kind: &str) -> Self {
         let street = Street::open(app, district, prefix).await;
-        let item = ok(app.post(&street.first, "/expense-items", json!({"code": "F05", "name": "场地费"})).await, 201)["id"].as_str().unwrap().to_owned();
+        let item = ok(app.post(&street.first, "/expense-items", json!({"code": "F11", "name": "其他费用"})).await, 201)["id"].as_str().unwrap().to_owned();
         let category = json!({"code": "C01", "name": "基层党组织运行经费", "carry_over": "returns", "allowed_item_ids": [item], "forbidden_item_ids": []});
         let category = ok(app.post(&street.first, "/categories", category).await, 201)["id"].as_str().unwrap().to_owned();
         let budget = street.budget(app, "10000.00", json!([{"category_id": category, "amount": "10000.00", "plan_item_ids": [street.plan_item]}])).await;
@@ -40,7 +40,7 @@ impl Spending {
     }
 
     async fn etag(&self, app: &TestApp, path: &str) -> String {
-        app.get(&self.street.accountant, path).await.etag.unwrap_or_else(|| panic!("{path} has no version"))
+        app.get(&self.street.accountant, path).await.etag.expect(path)
     }
 
     /// A request on a row at its version, with a key of its own.
@@ -51,8 +51,8 @@ impl Spending {
 
     /// An approved claim of the street; gives its path.
     pub async fn approved(&self, app: &TestApp, amount: &str, paid_from: &str) -> String {
-        let claim = json!({"budget_line_id": self.line, "kind": "activity", "title": "主题党日场地费", "payee": {"kind": "supplier", "name": "示例文化馆", "account_number": "6299990000001234", "bank_name": "示例银行"},
-            "payment_method": "transfer", "paid_from": paid_from, "lines": [{"expense_item_id": self.item, "description": "场地半天", "amount": amount}], "submit": true});
+        let claim = json!({"budget_line_id": self.line, "kind": "other", "title": "小组会议", "payee": {"kind": "supplier", "name": "示例文化馆", "account_number": "6299990000001234", "bank_name": "示例银行"},
+            "payment_method": "transfer", "paid_from": paid_from, "lines": [{"expense_item_id": self.item, "description": "会议用品", "amount": amount}], "submit": true});
         let path = format!("/claims/{}", ok(app.post(&self.street.party_office, "/claims", claim).await, 201)["id"].as_str().unwrap());
         ok(self.act(app, &self.street.accountant, &path, "review", json!({})).await, 200);
         ok(self.act(app, &self.street.leader, &path, "approve", json!({})).await, 200);
