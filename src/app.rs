@@ -111,6 +111,7 @@ fn api(config: &mut utoipa_actix_web::service_config::ServiceConfig) {
             .configure(tasks::routes::routes)
             .configure(plan::routes::routes)
             .configure(spending::routes::routes)
+            .configure(spending::routes_standards::routes)
             .configure(ledger::routes::routes)
             .configure(bank::routes::routes)
             .configure(budget::routes::routes)

@@ -16,6 +16,7 @@ mod m20260101_000010_tasks;
 mod m20260101_000013_donations;
 mod m20260101_000019_claims;
 mod m20260101_000021_final_accounts;
+mod m20260101_000024_standards;
 
 /// Runs the migrations in order.
 #[derive(Debug)]
@@ -36,6 +37,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20260101_000009_stipend::Migration),
             Box::new(m20260101_000010_tasks::Migration),
             Box::new(m20260101_000013_donations::Migration),
+            // Before the claims, whose lines refer to the standard they were judged by.
+            Box::new(m20260101_000024_standards::Migration),
             Box::new(m20260101_000019_claims::Migration),
             Box::new(m20260101_000021_final_accounts::Migration),
         ]

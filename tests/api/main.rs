@@ -20,6 +20,7 @@ mod patch;
 mod permissions;
 mod refused;
 mod scopes;
+mod standards;
 mod stipends;
 mod support;
 mod tasks;

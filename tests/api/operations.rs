@@ -75,6 +75,9 @@ async fn fill(app: &TestApp, street: &Street) {
     let claim = json!({"budget_line_id": line, "kind": "other", "title": "资料", "payee": {"kind": "supplier", "name": "示例"}, "payment_method": "official_card",
         "lines": [{"expense_item_id": item, "description": "资料", "amount": "10.00"}]});
     ok(app.post(&street.party_office, "/claims", claim).await, 201);
+    ok(app.post(&street.first, "/standards/defaults", json!({})).await, 200);
+    let chain = json!({"street_id": street.id, "effective_from": "2017-01-01", "expire_after_days": 30, "bands": [{"approvers": ["claim.approve"]}]});
+    ok(app.post(&street.first, "/approval-chains", chain).await, 201);
     ok(app.money(&street.accountant, "/donations", json!({"date": "2017-01-03", "amount": "5.00", "purpose": "红色基金"}), "don").await, 201);
     ok(app.post(&street.party_office, "/donation-uses", json!({"title": "慰问", "payee_name": "示例", "amount": "1.00"})).await, 201);
     let kind = ok(app.post(&street.first, "/scheme-kinds", json!({"code": "k", "name": "补助", "frequency": "quarter"})).await, 201)["id"].clone();

@@ -14,6 +14,7 @@ mod refund;
 pub mod refusals;
 pub mod routes;
 pub mod routes_pay;
+mod standard_check;
 mod steps;
 mod submit;
 
