@@ -136,6 +136,7 @@ fn api(config: &mut utoipa_actix_web::service_config::ServiceConfig) {
             .configure(plan::routes::routes)
             .configure(activity::routes::routes)
             .configure(spending::routes::routes)
+            .configure(spending::routes_standards::routes)
             .configure(ledger::routes::routes)
             .configure(ledger::routes_export::routes)
             .configure(ledger::routes_detail::routes)

@@ -21,6 +21,7 @@ mod m20260101_000028_payees;
 mod m20260101_000022_activities;
 mod m20260101_000025_bank_statements;
 mod m20260101_000027_recoveries;
+mod m20260101_000024_standards;
 
 /// Runs the migrations in order.
 #[derive(Debug)]
@@ -43,6 +44,8 @@ impl MigratorTrait for Migrator {
             Box::new(m20260101_000013_donations::Migration),
             // Claims refer to activities and commitments.
             Box::new(m20260101_000022_activities::Migration),
+            // Before the claims, whose lines refer to the standard they were judged by.
+            Box::new(m20260101_000024_standards::Migration),
             Box::new(m20260101_000019_claims::Migration),
             Box::new(m20260101_000021_final_accounts::Migration),
             Box::new(m20260101_000026_voucher_exports::Migration),

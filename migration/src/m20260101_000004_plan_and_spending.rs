@@ -56,6 +56,8 @@ CREATE TABLE expense_items (
   {district_columns},
   code text NOT NULL,
   name text NOT NULL,
+  labour_income boolean NOT NULL,
+  ban text,
   version bigint NOT NULL,
   created_at {ts} NOT NULL,
   UNIQUE (district_id, code),

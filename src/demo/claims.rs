@@ -7,23 +7,10 @@ use super::{Player, Said};
 use crate::kernel::money::Fen;
 use crate::kernel::problem::Problem;
 
-/// What each category may be spent on: code, name.
-pub(super) const ITEMS: [(&str, &str); 12] = [
-    ("F01", "租车费"),
-    ("F02", "城市间交通费"),
-    ("F03", "伙食费"),
-    ("F04", "住宿费"),
-    ("F05", "场地费"),
-    ("F06", "讲课费"),
-    ("F07", "资料费"),
-    ("F08", "其他费用"),
-    ("F09", "宣传费"),
-    ("F10", "办公费"),
-    ("F11", "会议费"),
-    ("F90", "旅游费"),
-];
+/// What the district spends on beside the eight items that ship with the program: code, name.
+pub(super) const ITEMS: [(&str, &str); 3] = [("F09", "宣传费"), ("F10", "办公费"), ("F11", "会议费")];
 
-/// Which of them a category allows.
+/// Which items a category allows.
 pub(super) fn allowed(category: &str) -> &'static [&'static str] {
     match category {
         "基层党组织运行经费" => &["F01", "F02", "F03", "F04", "F05", "F06", "F07", "F08", "F09", "F10", "F11"],
@@ -42,12 +29,16 @@ struct Group {
     total: Fen,
     claims: i64,
     items: &'static [(&'static str, &'static str, &'static str)],
+    /// All in this month; else spread over the year.
+    month: Option<u32>,
 }
 
 const ADVERTISING: &[(&str, &str, &str)] = &[("F09", "公益广告制作与张贴", "procurement"), ("F09", "公益广告墙绘", "procurement"), ("F09", "公益广告灯箱", "procurement")];
 const ACTIVITIES: &[(&str, &str, &str)] =
     &[("F07", "三会一课学习资料", "activity"), ("F05", "主题党日场地", "activity"), ("F10", "党员活动室用品", "procurement"), ("F08", "志愿服务物料", "activity"), ("F11", "社区党员大会", "activity")];
 const SPECIAL: &[(&str, &str, &str)] = &[("F05", "党建专项活动场地", "activity"), ("F07", "党建专项读本", "procurement"), ("F08", "党建阵地布置", "procurement")];
+const LECTURE: &[(&str, &str, &str)] = &[("F06", "党课讲课费（正高，2 学时）", "lecture")];
+const COACH: &[(&str, &str, &str)] = &[("F01", "赴市外红色教育基地租车", "activity")];
 const DISCIPLINE: &[(&str, &str, &str)] = &[("F10", "纪检小组办公用品", "procurement"), ("F07", "廉政教育资料", "procurement"), ("F11", "纪检工作会议", "other")];
 const CONGRESS: &[(&str, &str, &str)] = &[("F11", "代表小组会议", "other"), ("F05", "代表接待选民场地", "activity"), ("F07", "代表履职资料", "procurement")];
 
@@ -57,14 +48,16 @@ pub(super) const OPERATING: Fen = Fen(3_000_000);
 pub(super) const SPECIAL_EACH: Fen = Fen(600_000);
 
 /// The groups: nearly 300,000.00 of it is public-service advertising, as the source says.
-const GROUPS: [Group; 7] = [
-    Group { category: "基层党组织运行经费", communities: false, total: Fen(29_860_000), claims: 31, items: ADVERTISING },
-    Group { category: "基层党组织运行经费", communities: false, total: Fen(380_000), claims: 2, items: ACTIVITIES },
-    Group { category: "基层党组织运行经费", communities: true, total: OPERATING, claims: 20, items: ACTIVITIES },
-    Group { category: "基层党建专项", communities: true, total: SPECIAL_EACH, claims: 3, items: SPECIAL },
-    Group { category: "基层党建专项", communities: false, total: Fen(700_000), claims: 4, items: SPECIAL },
-    Group { category: "纪检小组", communities: false, total: Fen(2_200_000), claims: 11, items: DISCIPLINE },
-    Group { category: "街人大工委经费", communities: false, total: Fen(3_500_000), claims: 10, items: CONGRESS },
+const GROUPS: [Group; 9] = [
+    Group { category: "基层党组织运行经费", communities: false, total: Fen(29_860_000), claims: 31, items: ADVERTISING, month: None },
+    Group { category: "基层党组织运行经费", communities: false, total: Fen(380_000), claims: 2, items: ACTIVITIES, month: None },
+    Group { category: "基层党组织运行经费", communities: true, total: OPERATING, claims: 20, items: ACTIVITIES, month: None },
+    Group { category: "基层党建专项", communities: true, total: SPECIAL_EACH, claims: 3, items: SPECIAL, month: None },
+    Group { category: "基层党建专项", communities: false, total: Fen(290_000), claims: 2, items: SPECIAL, month: None },
+    Group { category: "基层党建专项", communities: false, total: Fen(230_000), claims: 1, items: LECTURE, month: Some(9) },
+    Group { category: "基层党建专项", communities: false, total: Fen(180_000), claims: 1, items: COACH, month: Some(10) },
+    Group { category: "纪检小组", communities: false, total: Fen(2_200_000), claims: 11, items: DISCIPLINE, month: None },
+    Group { category: "街人大工委经费", communities: false, total: Fen(3_500_000), claims: 10, items: CONGRESS, month: None },
 ];
 
 /// One claim to be made.
@@ -98,7 +91,8 @@ pub(super) fn specs(communities: usize) -> Vec<Spec> {
         for community in units {
             for (index, amount) in split(group.total, group.claims).into_iter().enumerate() {
                 let (item, title, kind) = group.items.get(index % group.items.len()).copied().unwrap_or(("F08", "其他", "other"));
-                let month = 2 + u32::try_from(index * 11 / usize::try_from(group.claims).unwrap_or(1)).unwrap_or(0);
+                let spread = 2 + u32::try_from(index * 11 / usize::try_from(group.claims).unwrap_or(1)).unwrap_or(0);
+                let month = group.month.unwrap_or(spread);
                 let key = format!("claim:{group_index}:{}:{index}", community.map_or_else(|| "s".to_owned(), |number| number.to_string()));
                 specs.push(Spec { key, category: group.category, community, item, title, kind, amount, month });
             }
@@ -113,13 +107,28 @@ pub(super) fn staff(community: usize) -> (String, String) {
     (format!("hjd-staff{tail}"), format!("hjd-secretary{tail}"))
 }
 
+/// What a line says for its standard: quantities, grade, and for the coach that went far why it cost more.
+fn measured(spec: &Spec) -> Value {
+    match spec.item {
+        "F05" => json!({"quantities": {"person_half_day": (spec.amount.0 + 4_999) / 5_000}}),
+        "F06" => json!({"quantities": {"class_hour": 2}, "grade": "senior"}),
+        "F01" => json!({"quantities": {"vehicle_day": 1}, "grade": "over_25_seats", "reason": "赴市外红色教育基地，往返 240 公里，超出市内用车标准"}),
+        _ => json!({}),
+    }
+}
+
 fn body(year: &Year, spec: &Spec, number: u32) -> Result<Value, Problem> {
     let community = spec.community.and_then(|index| year.communities.get(index)).cloned();
     let line = year.line(spec.category, community.as_deref())?;
-    let payee = json!({"kind": "supplier", "name": format!("示例商户{:02}", number % 17 + 1), "account_number": card_number(500 + number % 17), "bank_name": "示例银行"});
+    let (kind, name) = if spec.item == "F06" { ("person", "教授示例".to_owned()) } else { ("supplier", format!("示例商户{:02}", number % 17 + 1)) };
+    let payee = json!({"kind": kind, "name": name, "account_number": card_number(500 + number % 17), "bank_name": "示例银行"});
     // A community does not see the plan items of its street.
     let plan_item = if community.is_none() { year.plan_item(spec.category) } else { None };
-    let lines = json!([{"expense_item_id": year.item(spec.item), "description": spec.title, "amount": spec.amount}]);
+    let mut line = json!({"expense_item_id": year.item(spec.item), "description": spec.title, "amount": spec.amount});
+    if let (Some(line), Value::Object(measured)) = (line.as_object_mut(), measured(spec)) {
+        line.extend(measured);
+    }
+    let lines = json!([line]);
     let body = json!({"community_id": community, "budget_line_id": line, "kind": spec.kind, "title": format!("{}月{}", spec.month, spec.title), "plan_item_id": plan_item,
         "payee": payee, "payment_method": "transfer", "lines": lines, "submit": true});
     Ok(body)

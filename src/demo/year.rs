@@ -126,7 +126,7 @@ pub(super) async fn play(player: &mut Player, passwords: &Passwords, source: &So
     }
     pay_day(player, "2017-09-20", "2017-09-22", &[&bereaved, &allowance], "2017Q3").await?;
     player.day("2017-10-13")?;
-    player.step("tax", ACCOUNTANT, "/tax-payments", json!({"amount": "80.00", "document_number": "税票2017-0001"})).await?;
+    player.step("tax", ACCOUNTANT, "/tax-payments", json!({"amount": "380.00", "document_number": "税票2017-0001"})).await?;
     claims::month(player, &year, 10).await?;
     claims::donate(player, &year, 1, "2017-10-23", 1_500_000).await?;
     claims::month(player, &year, 11).await?;
@@ -156,16 +156,19 @@ async fn people(player: &mut Player, passwords: &Passwords, source: &Source) -> 
         player.person(ADMINISTRATORS, &secretary, &format!("书记示例{}", index + 1), "community_secretary", community).await?;
         player.person(ADMINISTRATORS, &staff, &format!("社区示例{}", index + 1), "community_staff", community).await?;
     }
-    let mut items = Vec::new();
+    player.step("standards", ADMINISTRATORS.0, "/standards/defaults", json!({"effective_from": format!("{}-01-01", source.fiscal_year)})).await?;
     for (code, name) in claims::ITEMS {
-        items.push((code.to_owned(), player.step(&format!("item:{code}"), ADMINISTRATORS.0, "/expense-items", json!({"code": code, "name": name})).await?.id()));
+        player.step(&format!("item:{code}"), ADMINISTRATORS.0, "/expense-items", json!({"code": code, "name": name})).await?;
     }
+    let items = player.get(ADMINISTRATORS.0, "/expense-items?limit=200").await?;
+    let items = items.body.get("data").and_then(Value::as_array).cloned().unwrap_or_default();
+    let items: Vec<(String, String)> = items.iter().map(|item| (text_of(item, "code"), text_of(item, "id"))).collect();
     let id_of = |code: &str| items.iter().find(|(known, _)| known == code).map(|(_, id)| id.clone());
     let mut categories = Vec::new();
     for (index, line) in source.budget.lines.iter().enumerate() {
         let pays = ["遗属补助", "统战人员补贴"].contains(&line.category.as_str());
         let body = json!({"code": format!("C{:02}", index + 1), "name": line.category, "earmarked": line.category == "基层党建专项", "pays_individuals": pays, "carry_over": "returns",
-            "allowed_item_ids": claims::allowed(&line.category).iter().filter_map(|code| id_of(code)).collect::<Vec<_>>(), "forbidden_item_ids": id_of("F90").into_iter().collect::<Vec<_>>()});
+            "allowed_item_ids": claims::allowed(&line.category).iter().filter_map(|code| id_of(code)).collect::<Vec<_>>()});
         categories.push((line.category.clone(), player.step(&format!("category:{index}"), ADMINISTRATORS.0, "/categories", body).await?.id(), line.amount));
     }
     Ok(Year { street, communities, categories, items, plan_items: Vec::new(), lines: Vec::new() })

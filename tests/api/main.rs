@@ -29,6 +29,7 @@ mod played;
 mod recoveries;
 mod refused;
 mod scopes;
+mod standards;
 mod stipends;
 mod support;
 mod tasks;

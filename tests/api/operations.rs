@@ -81,6 +81,9 @@ async fn fill(app: &TestApp, street: &Street) {
     let activity = ok(app.post(&street.party_office, "/activities", activity).await, 201)["id"].clone();
     let application = json!({"budget_line_id": line, "activity_id": activity, "title": "培训", "valid_until": "2017-12-31", "lines": [{"expense_item_id": item, "description": "资料", "amount": "10.00"}]});
     ok(app.post(&street.party_office, "/commitments", application).await, 201);
+    ok(app.post(&street.first, "/standards/defaults", json!({})).await, 200);
+    let chain = json!({"street_id": street.id, "effective_from": "2017-01-01", "expire_after_days": 30, "bands": [{"approvers": ["claim.approve"]}]});
+    ok(app.post(&street.first, "/approval-chains", chain).await, 201);
     ok(app.money(&street.accountant, "/donations", json!({"date": "2017-01-03", "amount": "5.00", "purpose": "红色基金"}), "don").await, 201);
     ok(app.post(&street.party_office, "/donation-uses", json!({"title": "慰问", "payee_name": "示例", "amount": "1.00"})).await, 201);
     let layout = json!({"code": "bank", "name": "示例银行对账单", "definition": {"format": "csv", "columns": [{"source": "date", "header": "日期"}, {"source": "reference", "header": "凭证号"}, {"source": "amount", "header": "金额"}]}});

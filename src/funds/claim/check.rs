@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::{claim, draft, under_commitment};
 use crate::funds::budget::{budget_line, lines};
-use crate::funds::spending::expense_item;
+use crate::funds::spending::{expense_item, standard};
 use crate::kernel::money::Fen;
 use crate::kernel::problem::Problem;
 use crate::platform::db::{Sql, Tx};
@@ -21,6 +21,8 @@ pub struct Checks {
     pub first_payee: bool,
     /// Claims of the same payee in the last 30 days, not counting this one: a purchase may have been split.
     pub same_payee_recently: i64,
+    /// Whether a line is above its standard.
+    pub over_standard: bool,
     /// Whether the amount is a whole number of thousands of yuan.
     pub round_sum: bool,
     /// By line of the claim.
@@ -44,10 +46,49 @@ pub struct LineCheck {
     pub expense_item: String,
     /// What is asked.
     pub amount: Fen,
+    /// What the payee gets of it: this is compared with the standard.
+    pub net: Fen,
+    /// The standard that it was judged by; null where there was none.
+    pub standard: Option<StandardCheck>,
+    /// How many of the standard's units; null at cost.
+    pub quantity: Option<i32>,
+    /// Quantity x standard; null at cost.
+    pub allowed: Option<Fen>,
+    /// How much the net is above it; below it with a minus.
+    pub difference: Option<Fen>,
+    /// Whether it is above it.
+    pub over_standard: bool,
+    /// Why it is.
+    pub reason: Option<String>,
     /// What paid lines of this item came to on average in the street; null where there is none.
     pub usual_amount: Option<Fen>,
     /// Over how many lines.
     pub usual_of: i64,
+}
+
+/// The standard of a line, as it was in force.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct StandardCheck {
+    /// The standard.
+    pub id: Uuid,
+    /// What it is called.
+    pub name: String,
+    /// What one unit is.
+    pub basis: String,
+    /// What a unit may cost; null at cost.
+    pub amount: Option<Fen>,
+    /// What happens above it.
+    pub above: String,
+    /// The rule that it comes from.
+    pub source: String,
+    /// Whether it still has to be looked up in the rule.
+    pub to_be_confirmed: bool,
+}
+
+impl From<&standard::Model> for StandardCheck {
+    fn from(row: &standard::Model) -> Self {
+        Self { id: row.id, name: row.name.clone(), basis: row.basis.clone(), amount: row.amount, above: row.above.clone(), source: row.source.clone(), to_be_confirmed: row.to_be_confirmed }
+    }
 }
 
 #[derive(FromQueryResult)]
@@ -86,13 +127,15 @@ pub async fn checks(tx: &Tx, row: &claim::Model) -> Result<Checks, Problem> {
     let mut with_since: Vec<sea_orm::Value> = key();
     with_since.push(since.into());
     let chain = super::steps::chain_of(row)?;
+    let lines_checked = line_checks(tx, row).await?;
     let needs = chain.as_ref().is_some_and(|chain| chain.band.collective_decision);
     Ok(Checks {
         line_available_after: lines::available(&line).checked_sub(asks).map_err(Problem::internal)?,
         first_payee: count(tx, paid_before, key()).await? == 0,
         same_payee_recently: count(tx, recently, with_since).await?,
         round_sum: row.amount.0 % 100_000 == 0,
-        lines: line_checks(tx, row).await?,
+        over_standard: lines_checked.iter().any(|line| line.over_standard),
+        lines: lines_checked,
         approvals: chain.map(|chain| chain.band.approvers).unwrap_or_default(),
         collective_decision_missing: needs && row.decision_reference.is_none(),
         activity,
@@ -103,6 +146,7 @@ pub async fn checks(tx: &Tx, row: &claim::Model) -> Result<Checks, Problem> {
 async fn line_checks(tx: &Tx, row: &claim::Model) -> Result<Vec<LineCheck>, Problem> {
     let lines = draft::lines_of(tx, row.id).await?;
     let items = tx.all(tx.select::<expense_item::Entity>().filter(expense_item::Column::Id.is_in(lines.iter().map(|line| line.expense_item_id)))).await?;
+    let standards = tx.all(tx.select::<standard::Entity>().filter(standard::Column::Id.is_in(lines.iter().filter_map(|line| line.standard_id)))).await?;
     let usual = Sql::both(
         "SELECT COUNT(*) AS n, CAST(COALESCE(SUM(l.amount), 0) AS bigint) AS sum FROM claim_lines l JOIN claims c ON c.id = l.claim_id \
          WHERE l.street_id = $1 AND l.expense_item_id = $2 AND c.state = 'paid' AND c.id <> $3",
@@ -112,7 +156,20 @@ async fn line_checks(tx: &Tx, row: &claim::Model) -> Result<Vec<LineCheck>, Prob
         let found = tx.query_one::<Usual>(usual, vec![row.street_id.into(), line.expense_item_id.into(), row.id.into()]).await?;
         let (n, sum) = found.map_or((0, 0), |found| (found.n, found.sum.0));
         let name = items.iter().find(|item| item.id == line.expense_item_id).map_or_else(String::new, |item| item.name.clone());
-        checks.push(LineCheck { line_number: line.line_number, expense_item: name, amount: line.amount, usual_amount: sum.checked_div(n).map(Fen), usual_of: n });
+        checks.push(LineCheck {
+            line_number: line.line_number,
+            expense_item: name,
+            amount: line.amount,
+            net: line.net,
+            standard: standards.iter().find(|standard| Some(standard.id) == line.standard_id).map(StandardCheck::from),
+            quantity: line.quantity,
+            allowed: line.allowed,
+            difference: line.allowed.map(|allowed| line.net.checked_sub(allowed)).transpose().map_err(Problem::internal)?,
+            over_standard: line.over_standard,
+            reason: line.reason,
+            usual_amount: sum.checked_div(n).map(Fen),
+            usual_of: n,
+        });
     }
     Ok(checks)
 }

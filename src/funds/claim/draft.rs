@@ -6,9 +6,8 @@ use uuid::Uuid;
 
 use super::model::Action;
 use super::routes::{ClaimChange, NewClaim, NewLine, Payee};
-use super::{claim, claim_line, payees, steps, under_commitment};
+use super::{claim, claim_line, payees, standard_check, steps, under_commitment};
 use crate::funds::budget::{budget_line, lines};
-use crate::funds::spending::allowed;
 use crate::kernel::act::Act;
 use crate::kernel::ids::new_id;
 use crate::kernel::masking;
@@ -27,11 +26,6 @@ use crate::work::plan::plan_item;
 /// 500 where the database fails.
 pub async fn lines_of(tx: &Tx, claim: Uuid) -> Result<Vec<claim_line::Model>, Problem> {
     tx.all(tx.select::<claim_line::Entity>().filter(claim_line::Column::ClaimId.eq(claim)).order_by_asc(claim_line::Column::LineNumber)).await
-}
-
-/// Each line names an item that the category allows; every line that does not is told.
-async fn check_items(tx: &Tx, category: Uuid, lines: &[NewLine]) -> Result<(), Problem> {
-    allowed::check(tx, category, lines.iter().map(|line| line.expense_item_id)).await
 }
 
 async fn line_of_unit(tx: &Tx, act: &Act, id: Uuid, (street, community): (Uuid, Option<Uuid>)) -> Result<budget_line::Model, Problem> {
@@ -73,6 +67,7 @@ fn put_sums(row: &mut claim::Model, lines: &[NewLine]) -> Result<(), Problem> {
 
 async fn put_lines(tx: &Tx, row: &claim::Model, lines: Vec<NewLine>) -> Result<(), Problem> {
     let rows = lines.into_iter().enumerate().map(|(index, line)| {
+        let tax = line.tax.unwrap_or(Fen::ZERO);
         Ok(claim_line::Model {
             id: new_id(),
             district_id: row.district_id,
@@ -84,9 +79,16 @@ async fn put_lines(tx: &Tx, row: &claim::Model, lines: Vec<NewLine>) -> Result<(
             description: line.description,
             quantities: serde_json::to_value(&line.quantities).map_err(Problem::internal)?,
             grade: line.grade,
+            place: line.place,
+            date: line.date,
             reason: line.reason,
             amount: line.amount,
-            tax: line.tax.unwrap_or(Fen::ZERO),
+            tax,
+            net: line.amount.checked_sub(tax).map_err(Problem::internal)?,
+            standard_id: line.verdict.standard_id,
+            quantity: line.verdict.quantity,
+            allowed: line.verdict.allowed,
+            over_standard: line.verdict.over_standard,
         })
     });
     tx.insert_all::<claim_line::Entity, claim_line::ActiveModel>(rows.collect::<Result<Vec<_>, Problem>>()?).await
@@ -171,11 +173,10 @@ fn blank(act: &Act, unit: &org_unit::Model, line: &budget_line::Model) -> Result
 /// Drafts a claim of a unit on one of its lines.
 ///
 /// # Errors
-/// 422 `unknown_reference`, `line_of_another_unit`, `item_not_allowed`, `item_forbidden`; 409 `line_not_open`.
+/// 422 `unknown_reference`, `line_of_another_unit`, and what [`standard_check::check`] refuses; 409 `line_not_open`.
 pub async fn add(tx: &Tx, act: &Act, unit: &Authorised<org_unit::Model>, new: NewClaim) -> Result<claim::Model, Problem> {
     let street = unit.street_id.ok_or_else(|| Problem::unknown_reference("/street_id"))?;
     let line = line_of_unit(tx, act, new.budget_line_id, (street, unit.community_id)).await?;
-    check_items(tx, line.category_id, &new.lines).await?;
     let mut row = blank(act, unit, &line)?;
     row.kind = new.kind.code().to_owned();
     row.title = new.title;
@@ -190,8 +191,10 @@ pub async fn add(tx: &Tx, act: &Act, unit: &Authorised<org_unit::Model>, new: Ne
     under_commitment::put(tx, &mut row).await?;
     let payee = payees::choose(tx, &act.keys, (row.street_id, row.community_id), new.payee, new.payee_id).await?;
     put_payee(tx, act, &mut row, payee).await?;
-    put_sums(&mut row, &new.lines)?;
-    insert(tx, act, row, new.lines).await
+    let mut lines = new.lines;
+    standard_check::check(tx, act, &row, &mut lines).await?;
+    put_sums(&mut row, &lines)?;
+    insert(tx, act, row, lines).await
 }
 
 async fn insert(tx: &Tx, act: &Act, row: claim::Model, lines: Vec<NewLine>) -> Result<claim::Model, Problem> {
@@ -239,11 +242,11 @@ pub async fn change(tx: &Tx, act: &Act, row: Authorised<claim::Model>, change: C
     check_plan_item(tx, &after).await?;
     under_commitment::put(tx, &mut after).await?;
     let given = change.lines.is_some();
-    let lines = match change.lines {
+    let mut lines = match change.lines {
         Some(lines) => lines,
         None => lines_of(tx, before.id).await?.into_iter().map(NewLine::try_from).collect::<Result<_, _>>()?,
     };
-    check_items(tx, after.category_id, &lines).await?;
+    standard_check::check(tx, act, &after, &mut lines).await?;
     put_sums(&mut after, &lines)?;
     if given {
         for old in lines_of(tx, before.id).await? {
@@ -260,9 +263,13 @@ pub async fn change(tx: &Tx, act: &Act, row: Authorised<claim::Model>, change: C
 /// As [`add`].
 pub async fn copy(tx: &Tx, act: &Act, row: Authorised<claim::Model>) -> Result<claim::Model, Problem> {
     let from = row.into_inner();
-    let line = line_of_unit(tx, act, from.budget_line_id, (from.street_id, from.community_id)).await?;
-    let lines: Vec<NewLine> = lines_of(tx, from.id).await?.into_iter().map(NewLine::try_from).collect::<Result<_, _>>()?;
-    check_items(tx, line.category_id, &lines).await?;
+    line_of_unit(tx, act, from.budget_line_id, (from.street_id, from.community_id)).await?;
+    let mut lines = lines_of(tx, from.id).await?.into_iter().map(NewLine::try_from).collect::<Result<Vec<_>, _>>()?;
+    for line in &mut lines {
+        // It is spent anew: by today's standards and tax.
+        (line.date, line.tax) = (None, None);
+    }
+    standard_check::check(tx, act, &from, &mut lines).await?;
     let id = new_id();
     let account = match &from.payee_account_sealed {
         Some(sealed) => Some(act.keys.decrypt(&format!("claim:account:{}", from.id), sealed).map_err(Problem::internal)?),
@@ -279,16 +286,19 @@ pub async fn copy(tx: &Tx, act: &Act, row: Authorised<claim::Model>) -> Result<c
     (copy.submitted_at, copy.endorsed_by, copy.reviewed_by, copy.approved_by) = (None, None, None, None);
     (copy.paid_by, copy.paid_on, copy.bank_reference, copy.value_date) = (None, None, None, None);
     (copy.voucher_id, copy.reversal_voucher_id, copy.batch_id, copy.batch_serial, copy.urged_on) = (None, None, None, None, None);
+    put_sums(&mut copy, &lines)?;
     insert(tx, act, copy, lines).await
 }
 
-/// Checks for the last time before submission that the line and the items still hold.
+/// Checks for the last time before submission that the line, the items and the standards still hold, and keeps on the lines what they were judged by.
 ///
 /// # Errors
 /// As [`add`], and 409 `invalid_transition`.
 pub async fn recheck(tx: &Tx, act: &Act, row: &claim::Model) -> Result<(), Problem> {
     steps::require(Action::Submit, row)?;
     line_of_unit(tx, act, row.budget_line_id, (row.street_id, row.community_id)).await?;
-    let lines: Vec<NewLine> = lines_of(tx, row.id).await?.into_iter().map(NewLine::try_from).collect::<Result<_, _>>()?;
-    check_items(tx, row.category_id, &lines).await
+    let stored = lines_of(tx, row.id).await?;
+    let mut lines = stored.iter().cloned().map(NewLine::try_from).collect::<Result<Vec<_>, _>>()?;
+    standard_check::check(tx, act, row, &mut lines).await?;
+    standard_check::keep(tx, stored, &lines).await
 }

@@ -138,6 +138,7 @@ pub mod claim {
 
 /// A line of a claim.
 pub mod claim_line {
+    use chrono::NaiveDate;
     use sea_orm::entity::prelude::*;
     use serde::Serialize;
     use utoipa::ToSchema;
@@ -171,12 +172,26 @@ pub mod claim_line {
         pub quantities: Json,
         /// The grade or class that its standard needs.
         pub grade: Option<String>,
+        /// The place that its standard needs, such as the city of a night.
+        pub place: Option<String>,
+        /// The day it was spent, where given; else it goes by the day of drafting or submitting.
+        pub date: Option<NaiveDate>,
         /// Why it is above the standard.
         pub reason: Option<String>,
         /// What is charged, tax included.
         pub amount: Fen,
         /// Tax withheld.
         pub tax: Fen,
+        /// What the payee gets: this is compared with the standard.
+        pub net: Fen,
+        /// The standard that was in force; later ones do not touch it.
+        pub standard_id: Option<Uuid>,
+        /// How many of the standard's units.
+        pub quantity: Option<i32>,
+        /// What the standard allows for them; null where it is paid at cost.
+        pub allowed: Option<Fen>,
+        /// Whether the net is above what is allowed.
+        pub over_standard: bool,
     }
 
     crate::no_relations!();

@@ -17,6 +17,7 @@ pub mod refusals;
 pub mod routes;
 pub mod routes_pay;
 pub mod routes_payees;
+mod standard_check;
 mod steps;
 mod submit;
 mod under_commitment;

@@ -53,12 +53,14 @@ pub async fn page(tx: &Tx, row: &claim::Model) -> Result<String, Problem> {
     let (mut body, mut signs) = (String::new(), String::new());
     for line in &lines {
         let item = items.get(&line.expense_item_id).map_or("", String::as_str);
+        // Who signs sees what is above a standard, and why.
+        let over = line.allowed.filter(|_| line.over_standard).map(|allowed| format!("（超标准 {allowed}：{}）", line.reason.as_deref().unwrap_or("未说明")));
         let _ = write!(
             body,
             "<tr><td>{}</td><td>{}</td><td>{}</td><td class=\"amount\">{}</td><td class=\"amount\">{}</td></tr>",
             line.line_number,
             escape(item),
-            escape(&line.description),
+            escape(&format!("{}{}", line.description, over.unwrap_or_default())),
             line.amount,
             line.tax
         );

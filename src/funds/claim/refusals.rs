@@ -4,6 +4,30 @@ pub use crate::funds::spending::refusals::collective_decision_missing;
 use crate::kernel::money::Fen;
 use crate::kernel::problem::Problem;
 
+/// 422: a line is above its standard, which refuses it.
+#[must_use]
+pub fn over_standard(pointer: &str, asked: Fen, allowed: Fen) -> Problem {
+    Problem::new(422, "over_standard", "超出开支标准", "Above the standard")
+        .detail("请按标准列支；errors 中列出各行按数量计算的标准额。", "Keep to the standard; errors says for each line what it allows for its quantity.")
+        .field(pointer, "over_standard", format!("{asked} 超出标准额 {allowed}"), format!("{asked} is above the {allowed} that the standard allows"))
+}
+
+/// 422: a line is above its standard, which asks for a reason.
+#[must_use]
+pub fn reason_required(pointer: &str, asked: Fen, allowed: Fen) -> Problem {
+    Problem::new(422, "reason_required", "超出开支标准须说明理由", "Above the standard a reason is needed")
+        .detail("请在该行 reason 中说明超标理由，或按标准列支。", "Say in the line's reason why it is above the standard, or keep to it.")
+        .field(pointer, "reason_required", format!("{asked} 超出标准额 {allowed}，须说明理由"), format!("{asked} is above the {allowed} that the standard allows; say why"))
+}
+
+/// 422: work is paid to a person, whose tax is withheld.
+#[must_use]
+pub fn payee_not_a_person(pointer: &str) -> Problem {
+    Problem::new(422, "payee_not_a_person", "劳务报酬只能支付给个人", "Work is paid to a person")
+        .detail("讲课费等劳务报酬须支付给个人并代扣个人所得税；请把 payee.kind 改为 person。", "A lecture fee is paid to a person, and its income tax is withheld: make payee.kind a person.")
+        .field(pointer, "payee_not_a_person", "收款人须为个人", "the payee must be a person")
+}
+
 /// 409: papers were asked for and are not there yet.
 #[must_use]
 pub fn information_requested() -> Problem {

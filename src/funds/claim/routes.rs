@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use actix_web::{HttpRequest, HttpResponse, get, patch, post, web};
+use chrono::NaiveDate;
 use sea_orm::sea_query::Condition;
 use sea_orm::{ColumnTrait, QueryFilter, QueryOrder};
 use serde::{Deserialize, Serialize};
@@ -10,6 +11,7 @@ use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
+use super::standard_check::Verdict;
 use super::{check, claim, claim_event, claim_line, decide, draft, payees, refusals, steps, submit, under_commitment};
 use crate::funds::budget::routes::Reason;
 use crate::funds::budget::routes_money::FundKind;
@@ -117,17 +119,27 @@ pub struct NewLine {
     pub expense_item_id: Uuid,
     /// What was bought.
     pub description: String,
-    /// What is charged, tax included.
+    /// What is charged, tax included; may be left out where `net` says what a lecturer gets.
+    #[serde(default)]
     pub amount: Fen,
-    /// Tax withheld from it (lecture fees).
+    /// What a person gets for work, after tax; the server works out tax and gross.
+    pub net: Option<Fen>,
+    /// Tax withheld from it; may be left out, it follows from the rule.
     pub tax: Option<Fen>,
-    /// Quantities that its standard needs.
+    /// How many units of the standard: `{"person_day": 10}`; `half_day` or `day` beside it where it says how many fit into one.
     #[serde(default)]
     pub quantities: BTreeMap<String, u32>,
     /// The grade or class that its standard needs.
     pub grade: Option<String>,
+    /// The place that its standard needs, such as the city of a night.
+    pub place: Option<String>,
+    /// The day it was spent, where another standard was in force than today's.
+    pub date: Option<NaiveDate>,
     /// Why it is above the standard.
     pub reason: Option<String>,
+    /// What it was judged by.
+    #[serde(skip)]
+    pub(super) verdict: Verdict,
 }
 
 impl TryFrom<claim_line::Model> for NewLine {
@@ -135,8 +147,19 @@ impl TryFrom<claim_line::Model> for NewLine {
 
     fn try_from(line: claim_line::Model) -> Result<Self, Problem> {
         let quantities = serde_json::from_value(line.quantities).map_err(Problem::internal)?;
-        let tax = (!line.tax.is_zero()).then_some(line.tax);
-        Ok(Self { expense_item_id: line.expense_item_id, description: line.description, amount: line.amount, tax, quantities, grade: line.grade, reason: line.reason })
+        Ok(Self {
+            expense_item_id: line.expense_item_id,
+            description: line.description,
+            amount: line.amount,
+            net: None,
+            tax: Some(line.tax),
+            quantities,
+            grade: line.grade,
+            place: line.place,
+            date: line.date,
+            reason: line.reason,
+            verdict: Verdict::default(),
+        })
     }
 }
 
@@ -191,14 +214,17 @@ fn line_faults(lines: &[NewLine], faults: &mut Faults) {
     }
     for (index, line) in lines.iter().enumerate() {
         faults.text(&format!("/lines/{index}/description"), &line.description, 200);
-        if !line.amount.is_positive() || line.amount > Fen::DOCUMENT_MAX {
+        let amount = line.net.filter(|_| line.amount.is_zero()).unwrap_or(line.amount);
+        if !amount.is_positive() || amount > Fen::DOCUMENT_MAX || line.net.is_some_and(|net| !net.is_positive() || net > Fen::DOCUMENT_MAX) {
             faults.add(&format!("/lines/{index}/amount"), "out_of_range", "金额须大于 0.00 且不超过单据上限", "above 0.00, and not above what a document holds");
         }
-        if line.tax.is_some_and(|tax| tax.is_negative() || tax >= line.amount) {
+        if line.tax.is_some_and(|tax| tax.is_negative() || (tax >= line.amount && !line.amount.is_zero())) {
             faults.add(&format!("/lines/{index}/tax"), "out_of_range", "代扣税须不小于 0.00 且小于金额", "at least 0.00 and less than the amount");
         }
-        if let Some(reason) = &line.reason {
-            faults.text(&format!("/lines/{index}/reason"), reason, 500);
+        for (field, text, most) in [("reason", &line.reason, 500), ("grade", &line.grade, 40), ("place", &line.place, 40)] {
+            if let Some(text) = text {
+                faults.text(&format!("/lines/{index}/{field}"), text, most);
+            }
         }
     }
 }

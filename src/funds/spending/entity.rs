@@ -59,6 +59,10 @@ pub mod expense_item {
         pub code: String,
         /// Its name.
         pub name: String,
+        /// Whether it pays a person for work (讲课费): net, tax and gross are worked out by the tax rule.
+        pub labour_income: bool,
+        /// The ban (八个严禁) that it stands for, such as `tourism`: new categories forbid it unless they allow it by name.
+        pub ban: Option<String>,
         /// Counts the changes.
         pub version: i64,
         /// When it was made.

@@ -46,6 +46,32 @@ pub struct NewExpenseItem {
     pub code: String,
     /// The name, at most 60 characters.
     pub name: String,
+    /// Whether it pays a person for work: net, tax and gross are worked out by the tax rule.
+    #[serde(default)]
+    pub labour_income: bool,
+}
+
+/// What may be changed of an expense item.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"name": "讲课费", "labour_income": true}))]
+pub struct ExpenseItemChange {
+    /// The name, at most 60 characters.
+    pub name: String,
+    /// Whether it pays a person for work.
+    pub labour_income: bool,
+}
+
+impl From<&expense_item::Model> for ExpenseItemChange {
+    fn from(row: &expense_item::Model) -> Self {
+        Self { name: row.name.clone(), labour_income: row.labour_income }
+    }
+}
+
+impl Body for ExpenseItemChange {
+    fn faults(&self, faults: &mut Faults) {
+        faults.text("/name", &self.name, 60);
+    }
 }
 
 impl Body for NewExpenseItem {
@@ -78,7 +104,7 @@ pub struct NewCategory {
     /// The items it may be spent on; empty: none but stipends.
     #[serde(default)]
     pub allowed_item_ids: Vec<Uuid>,
-    /// The items it must never be spent on (八个严禁).
+    /// The items it must never be spent on; those that stand for one of the eight bans 八个严禁 are added unless they are allowed by name.
     #[serde(default)]
     pub forbidden_item_ids: Vec<Uuid>,
 }
@@ -154,7 +180,7 @@ async fn one(tx: &Tx, category: category::Model) -> Result<Category, Problem> {
 }
 
 /// The actor's district, at which reference data are kept.
-async fn own_district(tx: &Tx, actor: &Actor) -> Result<Authorised<org_unit::Model>, Problem> {
+pub(super) async fn own_district(tx: &Tx, actor: &Actor) -> Result<Authorised<org_unit::Model>, Problem> {
     tx.load::<org_unit::Entity>(actor.home.district).await?.authorise(actor, Capability::ReferenceManage)
 }
 
@@ -215,7 +241,7 @@ async fn list_expense_items(actor: Actor, context: web::Data<Context>, request: 
     let condition = list.equals::<String>(Condition::all(), "code", expense_item::Column::Code)?;
     let tx = context.read(&actor).await?;
     let select = tx.select::<expense_item::Entity>().filter(condition);
-    list.answer(&context, tx, select, &[("code", expense_item::Column::Code)], &["id", "code", "name", "version"], async |_, rows| Ok(rows)).await
+    list.answer(&context, tx, select, &[("code", expense_item::Column::Code)], &["id", "code", "name", "labour_income", "ban", "version"], async |_, rows| Ok(rows)).await
 }
 
 /// Reads one expense item.
@@ -240,6 +266,24 @@ async fn add_expense_item(actor: Actor, write: Write) -> Result<HttpResponse, Pr
         .await
 }
 
+/// Changes the name of an expense item, or whether it pays for work.
+#[utoipa::path(tag = "spending", request_body(content = ExpenseItemChange, content_type = "application/merge-patch+json"), responses((status = 200, body = expense_item::Model), Refusals))]
+#[patch("/expense-items/{id}")]
+async fn change_expense_item(actor: Actor, write: Write, id: web::Path<String>) -> Result<HttpResponse, Problem> {
+    write
+        .patch::<expense_item::Entity, ExpenseItemChange, _>(
+            &actor,
+            Capability::ReferenceManage,
+            &id,
+            |row| row.version,
+            async |tx, act, row, change| {
+                let item = work::change_item(tx, act, row, change).await?;
+                Ok(Done::changed(item.version, item))
+            },
+        )
+        .await
+}
+
 /// Lists approval chains, the newest last. Filters: `street_id`. Sort: `chain_version`. A street without one goes by the shipped default.
 #[utoipa::path(tag = "spending", responses((status = 200, body = ListPage<approval_chain::Model>), Refusals))]
 #[get("/approval-chains")]
@@ -251,6 +295,16 @@ async fn list_chains(actor: Actor, context: web::Data<Context>, request: HttpReq
     let select = tx.select::<approval_chain::Entity>().filter(condition);
     let columns = &["id", "street_id", "chain_version", "effective_from", "bands", "expire_after_days"];
     list.answer(&context, tx, select, &[("chain_version", approval_chain::Column::ChainVersion)], columns, async |_, rows| Ok(rows)).await
+}
+
+/// Reads one version of a street's approval chain.
+#[utoipa::path(tag = "spending", responses((status = 200, body = approval_chain::Model), Refusals))]
+#[get("/approval-chains/{id}")]
+async fn get_chain(actor: Actor, context: web::Data<Context>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
+    actor.require_anywhere(Capability::ReferenceRead)?;
+    let tx = context.read(&actor).await?;
+    let chain = tx.load_text::<approval_chain::Entity>(&id).await?.into_read();
+    Ok(ok_versioned(i64::from(chain.chain_version), &chain))
 }
 
 /// Sets the next version of a street's approval chain. The district does, so that no street loosens its own control.
@@ -269,6 +323,6 @@ async fn set_chain(actor: Actor, write: Write) -> Result<HttpResponse, Problem> 
 /// Adds the routes of this folder.
 pub fn routes(config: &mut ServiceConfig) {
     config.service(list_categories).service(get_category).service(add_category).service(change_category);
-    config.service(list_chains).service(set_chain);
-    config.service(list_expense_items).service(get_expense_item).service(add_expense_item);
+    config.service(list_chains).service(get_chain).service(set_chain);
+    config.service(list_expense_items).service(get_expense_item).service(add_expense_item).service(change_expense_item);
 }

@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 
 use sea_orm::ActiveValue::{Set, Unchanged};
-use sea_orm::{ColumnTrait, QueryFilter};
+use sea_orm::{ActiveModelTrait, ColumnTrait, QueryFilter};
 use uuid::Uuid;
 
-use super::routes::{CategoryChange, NewCategory, NewExpenseItem};
+use super::refusals::code_taken;
+use super::routes::{CategoryChange, ExpenseItemChange, NewCategory, NewExpenseItem};
 use super::{category, category_item, expense_item};
 use crate::kernel::act::Act;
 use crate::kernel::ids::new_id;
@@ -15,21 +16,35 @@ use crate::people::tenancy::org_unit;
 use crate::platform::audit::{self, Event};
 use crate::platform::db::{Authorised, Scoped, Tx, is_unique_violation};
 
-fn code_taken(code: &str) -> Problem {
-    Problem::new(409, "code_taken", "编码或名称已被使用", "The code or name is taken")
-        .detail(format!("本区已有编码或名称与“{code}”相同的记录。请换一个。"), format!("The district already has one whose code or name is that of “{code}”. Choose another."))
-}
-
 /// Adds an expense item to a district.
 ///
 /// # Errors
 /// 409 `code_taken`.
 pub async fn add_item(tx: &Tx, act: &Act, district: &Authorised<org_unit::Model>, new: NewExpenseItem) -> Result<expense_item::Model, Problem> {
     let code = new.code.clone();
-    let row = expense_item::ActiveModel { id: Set(new_id()), district_id: Set(district.district_id), code: Set(new.code), name: Set(new.name), version: Set(1), created_at: Set(act.at) };
+    let row = expense_item::Model { id: new_id(), district_id: district.district_id, code: new.code, name: new.name, labour_income: new.labour_income, ban: None, version: 1, created_at: act.at };
+    let row = expense_item::ActiveModel::from(row).reset_all();
     let item = tx.try_insert::<expense_item::Entity, _>(row).await.map_err(|error| if is_unique_violation(&error) { code_taken(&code) } else { error.into() })?;
     audit::record(tx, act, Event::new("expense_item.add", "expense_item", item.id, expense_item::Entity::place(&item)).after(&item)?).await?;
     Ok(item)
+}
+
+/// Changes the name of an expense item, or whether it pays for work; its code stays.
+///
+/// # Errors
+/// 500 where the database fails.
+pub async fn change_item(tx: &Tx, act: &Act, row: Authorised<expense_item::Model>, change: ExpenseItemChange) -> Result<expense_item::Model, Problem> {
+    let before = row.into_inner();
+    let after = expense_item::Model { name: change.name, labour_income: change.labour_income, ..before.clone() };
+    put_item(tx, act, &before, after).await
+}
+
+/// Writes an expense item as it is now, with its audit event.
+pub(super) async fn put_item(tx: &Tx, act: &Act, before: &expense_item::Model, after: expense_item::Model) -> Result<expense_item::Model, Problem> {
+    let after = expense_item::Model { version: before.version.saturating_add(1), ..after };
+    let after = tx.update::<expense_item::Entity, _>(expense_item::ActiveModel::from(after).reset_all()).await?;
+    audit::record(tx, act, Event::new("expense_item.change", "expense_item", after.id, expense_item::Entity::place(&after)).before(before)?.after(&after)?).await?;
+    Ok(after)
 }
 
 /// Adds a category to a district.
@@ -102,8 +117,11 @@ async fn check_items(tx: &Tx, allowed: &[Uuid], forbidden: &[Uuid]) -> Result<()
     faults.into_result()
 }
 
+/// Writes the lists of a category. What stands for one of the eight bans is forbidden unless the category allows it by name.
 async fn put_items(tx: &Tx, category: &category::Model, allowed: &[Uuid], forbidden: &[Uuid]) -> Result<(), Problem> {
-    for (ids, is_allowed) in [(allowed, true), (forbidden, false)] {
+    let banned = tx.all(tx.select::<expense_item::Entity>().filter(expense_item::Column::Ban.is_not_null())).await?;
+    let forbidden: Vec<Uuid> = banned.into_iter().map(|item| item.id).filter(|id| !allowed.contains(id)).chain(forbidden.iter().copied()).collect();
+    for (ids, is_allowed) in [(allowed, true), (forbidden.as_slice(), false)] {
         for item in ids.iter().copied().collect::<BTreeSet<_>>() {
             let row = category_item::ActiveModel { id: Set(new_id()), district_id: Set(category.district_id), category_id: Set(category.id), expense_item_id: Set(item), allowed: Set(is_allowed) };
             tx.insert::<category_item::Entity, _>(row).await?;

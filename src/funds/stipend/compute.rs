@@ -10,6 +10,7 @@ use super::model::{self, Facts, PartKind, Planned, Settled};
 use super::holds::Holds;
 use super::{bank_account, beneficiary, enrolment, payout_part, scheme, stipend_scheme, suspension};
 use crate::kernel::act::Act;
+use crate::funds::spending::tax;
 use crate::kernel::ids::new_id;
 use crate::kernel::money::Fen;
 use crate::kernel::period::{Month, Period};
@@ -50,6 +51,7 @@ pub async fn compute(tx: &Tx, act: &Act, row: &stipend_scheme::Model, period: Pe
     let checks = Holds::read(tx, act, row).await?;
     let rates: Vec<(Month, Fen)> = scheme::rates(tx, row.id).await?.into_iter().collect();
     let rules = scheme::rules(row);
+    let tax_rule = tax::labour_on(tx, Month::of(act.today).first_day()).await?;
     let mut items = Vec::new();
     for enrolment in enrolments {
         let (stops, holds) = known.suspensions_of(enrolment.id, &checks);
@@ -67,7 +69,7 @@ pub async fn compute(tx: &Tx, act: &Act, row: &stipend_scheme::Model, period: Pe
         let held = known.held(&enrolment, &beneficiary, account.as_ref(), holds).or_else(|| checks.of(&enrolment, &planned, period));
         let tax = if row.tax_kind == "labour" {
             let (gross, withheld) = known.taxed.get(&beneficiary.person_key).copied().unwrap_or_default();
-            model::tax_of_item(gross, withheld, planned.amount)
+            model::tax_of_item(&tax_rule, gross, withheld, planned.amount)
         } else {
             Fen::ZERO
         };

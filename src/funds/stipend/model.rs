@@ -6,6 +6,7 @@ use chrono::{Datelike, NaiveDate};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::funds::spending::tax::LabourTax;
 use crate::kernel::calendar::{UnknownYear, WorkingCalendar};
 use crate::kernel::money::Fen;
 use crate::kernel::period::{Month, Period};
@@ -202,35 +203,10 @@ fn net(mut lines: Vec<PeriodLine>) -> Result<Planned, Problem> {
     Ok(Planned { item: positive.is_positive(), amount: Fen::ZERO, lines, outstanding: Fen(sum.0.saturating_neg()) })
 }
 
-/// A bracket of the labour tax: above `over` fen of taxable income, `rate` per cent less `deduction` fen.
-#[derive(Clone, Copy, Debug)]
-struct Bracket {
-    over: i64,
-    rate: i64,
-    deduction: i64,
-}
-
-/// 个人所得税法实施条例 art. 14, 国家税务总局公告2018年第61号: up to 800.00 free; up to 4,000.00 less 800.00; above less 20 %; withheld at 20, 30 and 40 per cent. To be confirmed.
-const BRACKETS: [Bracket; 3] = [Bracket { over: 5_000_000, rate: 40, deduction: 700_000 }, Bracket { over: 2_000_000, rate: 30, deduction: 200_000 }, Bracket { over: 0, rate: 20, deduction: 0 }];
-
-/// The tax on a person's labour income of a calendar month, rounded half up to the fen.
+/// The tax of an item: the month's tax with it by the district's rule, less what was withheld, never below 0.
 #[must_use]
-pub fn labour_tax(gross: Fen) -> Fen {
-    // In hundredths of a fen, so that 80 % and the rates stay whole.
-    let taxable = match gross.0 {
-        ..=80_000 => 0,
-        80_001..=400_000 => (i128::from(gross.0) - 80_000) * 100,
-        _ => i128::from(gross.0) * 80,
-    };
-    let bracket = BRACKETS.iter().find(|bracket| taxable > i128::from(bracket.over) * 100);
-    let tax = bracket.map_or(0, |bracket| taxable * i128::from(bracket.rate) - i128::from(bracket.deduction) * 10_000);
-    i64::try_from((tax + 5_000) / 10_000).map_or(Fen::ZERO, Fen)
-}
-
-/// The tax of an item: the month's tax with it, less what was withheld, never below 0.
-#[must_use]
-pub fn tax_of_item(month_gross: Fen, month_tax: Fen, gross: Fen) -> Fen {
-    Fen(labour_tax(Fen(month_gross.0.saturating_add(gross.0))).0.saturating_sub(month_tax.0).max(0))
+pub fn tax_of_item(rule: &LabourTax, month_gross: Fen, month_tax: Fen, gross: Fen) -> Fen {
+    Fen(rule.tax(Fen(month_gross.0.saturating_add(gross.0))).0.saturating_sub(month_tax.0).max(0))
 }
 
 /// The pay date of a period: the pay day in its last month, or the working day before.
@@ -351,11 +327,10 @@ mod tests {
     }
 
     #[test]
-    fn the_labour_tax_follows_the_steps() {
-        for (gross, tax) in [(60_000, 0), (80_000, 0), (120_000, 8_000), (240_000, 32_000), (400_000, 64_000), (500_000, 80_000), (2_500_000, 400_000), (3_000_000, 520_000), (10_000_000, 2_500_000)] {
-            assert_eq!(labour_tax(Fen(gross)), Fen(tax), "{gross}");
-        }
-        assert_eq!(tax_of_item(Fen(60_000), Fen(0), Fen(60_000)), Fen(8_000));
+    fn a_second_item_of_the_month_is_taxed_with_the_first() {
+        let rule: LabourTax = serde_json::from_str(include_str!("../spending/defaults/tax_rule.json")).unwrap();
+        assert_eq!(tax_of_item(&rule, Fen(0), Fen(0), Fen(60_000)), Fen(0));
+        assert_eq!(tax_of_item(&rule, Fen(60_000), Fen(0), Fen(60_000)), Fen(8_000));
     }
 
     #[test]
