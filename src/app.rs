@@ -15,11 +15,11 @@ use utoipa_swagger_ui::SwaggerUi;
 
 use crate::funds::{bank, budget, claim, closing, commitment, donation, ledger, spending, stipend};
 use crate::kernel::access::Scope;
+use crate::kernel::act::Performer;
 use crate::kernel::calendar::SharedCalendar;
 use crate::kernel::clock::Clocks;
 use crate::kernel::crypto::KeyRing;
 use crate::kernel::problem::{Problem, ProblemBody};
-use crate::kernel::act::Performer;
 use crate::people::identity::set_up::{self, FirstAdministrator};
 use crate::people::identity::{self, Authenticator, Directory, Passwords, user};
 use crate::people::tenancy;

@@ -16,12 +16,12 @@ mod m20260101_000010_tasks;
 mod m20260101_000013_donations;
 mod m20260101_000019_claims;
 mod m20260101_000021_final_accounts;
-mod m20260101_000026_voucher_exports;
-mod m20260101_000028_payees;
 mod m20260101_000022_activities;
-mod m20260101_000025_bank_statements;
-mod m20260101_000027_recoveries;
 mod m20260101_000024_standards;
+mod m20260101_000025_bank_statements;
+mod m20260101_000026_voucher_exports;
+mod m20260101_000027_recoveries;
+mod m20260101_000028_payees;
 
 /// Runs the migrations in order.
 #[derive(Debug)]

@@ -44,7 +44,15 @@ const BANK_FILES: &str = "SELECT 'bank_file' AS kind, f.id, f.district_id, f.str
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let ddl = Ddl::new(manager);
-        for (name, select) in [("budget", BUDGETS), ("budget_adjustment", ADJUSTMENTS), ("payout_run", RUNS), ("enrolment", ENROLMENTS), ("bank_account", ACCOUNTS), ("opening_balance", OPENINGS), ("bank_file", BANK_FILES)] {
+        for (name, select) in [
+            ("budget", BUDGETS),
+            ("budget_adjustment", ADJUSTMENTS),
+            ("payout_run", RUNS),
+            ("enrolment", ENROLMENTS),
+            ("bank_account", ACCOUNTS),
+            ("opening_balance", OPENINGS),
+            ("bank_file", BANK_FILES),
+        ] {
             ddl.view(&format!("v_tasks_{name}"), select).await?;
         }
         Ok(())

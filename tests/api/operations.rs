@@ -79,7 +79,8 @@ async fn fill(app: &TestApp, street: &Street) {
     ok(app.post(&street.party_office, "/payees", json!({"kind": "supplier", "name": "示例"})).await, 201);
     let activity = json!({"kind": "other", "title": "培训", "from_date": "2017-01-10", "place": "会议室", "planned_headcount": 5});
     let activity = ok(app.post(&street.party_office, "/activities", activity).await, 201)["id"].clone();
-    let application = json!({"budget_line_id": line, "activity_id": activity, "title": "培训", "valid_until": "2017-12-31", "lines": [{"expense_item_id": item, "description": "资料", "amount": "10.00"}]});
+    let application =
+        json!({"budget_line_id": line, "activity_id": activity, "title": "培训", "valid_until": "2017-12-31", "lines": [{"expense_item_id": item, "description": "资料", "amount": "10.00"}]});
     ok(app.post(&street.party_office, "/commitments", application).await, 201);
     ok(app.post(&street.first, "/standards/defaults", json!({})).await, 200);
     let chain = json!({"street_id": street.id, "effective_from": "2017-01-01", "expire_after_days": 30, "bands": [{"approvers": ["claim.approve"]}]});

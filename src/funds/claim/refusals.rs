@@ -1,6 +1,6 @@
 //! What the claims refuse.
 
-pub use crate::funds::spending::refusals::collective_decision_missing;
+pub use crate::funds::spending::refusals::{collective_decision_missing, item_forbidden, item_not_allowed};
 use crate::kernel::money::Fen;
 use crate::kernel::problem::Problem;
 
@@ -88,7 +88,10 @@ pub fn urged_today() -> Problem {
 #[must_use]
 pub fn activity_missing() -> Problem {
     Problem::new(422, "activity_missing", "未指明活动", "The activity is missing")
-        .detail("活动类报销须指明活动（activity_id），以便核对计划、人数与外出限额。请先登记活动。", "A claim of kind activity names its activity (activity_id), to be held against plan, headcount and limits. Record the activity first.")
+        .detail(
+            "活动类报销须指明活动（activity_id），以便核对计划、人数与外出限额。请先登记活动。",
+            "A claim of kind activity names its activity (activity_id), to be held against plan, headcount and limits. Record the activity first.",
+        )
         .field("/activity_id", "activity_missing", "须填活动", "must name the activity")
 }
 
@@ -100,5 +103,10 @@ pub fn payee_exists() -> Problem {
 
 /// 422: a claim names one payee.
 pub fn payee_required() -> Problem {
-    Problem::new(422, "payee_required", "须指明一个收款人", "Name one payee").detail("请填写 payee 或 payee_id 之一。", "Give one of payee and payee_id.").field("/payee", "payee_required", "二者取一", "one of the two")
+    Problem::new(422, "payee_required", "须指明一个收款人", "Name one payee").detail("请填写 payee 或 payee_id 之一。", "Give one of payee and payee_id.").field(
+        "/payee",
+        "payee_required",
+        "二者取一",
+        "one of the two",
+    )
 }

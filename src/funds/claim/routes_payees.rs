@@ -1,8 +1,8 @@
 //! `payees`, and the account of a claim for who pays it.
 
 use actix_web::{HttpRequest, HttpResponse, get, post, web};
-use sea_orm::sea_query::Condition;
 use sea_orm::QueryFilter;
+use sea_orm::sea_query::Condition;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;

@@ -13,6 +13,7 @@ use super::{beneficiary, enrolment, outstanding, pay, payout_item, payout_part, 
 use crate::funds::budget::{budget_line, lines};
 use crate::funds::ledger::years::{self, Sums};
 use crate::funds::ledger::{Account, Entry, Posting, VoucherKind, post};
+use crate::funds::spending::tax::labour_on;
 use crate::kernel::act::Act;
 use crate::kernel::ids::new_id;
 use crate::kernel::money::Fen;
@@ -166,7 +167,8 @@ async fn lessen_tax(tx: &Tx, row: &recovery::Model, person: &str, charges: &[rec
         tx.execute(Sql::both("UPDATE stipend_tax_months SET gross = gross WHERE street_id = $1 AND person_key = $2 AND month = $3"), key()).await?;
         let find = Sql::both("SELECT gross, tax FROM stipend_tax_months WHERE street_id = $1 AND person_key = $2 AND month = $3");
         let known = tx.query_one::<TaxMonth>(find, key()).await?.ok_or_else(|| Problem::internal("a taxed item without its month"))?;
-        let tax = recovery_model::tax_back(known.gross, known.tax, gross);
+        let rule = labour_on(tx, month.first_day()).await?;
+        let tax = recovery_model::tax_back(&rule, known.gross, known.tax, gross);
         let lessen = Sql::both("UPDATE stipend_tax_months SET gross = gross - $4, tax = tax - $5 WHERE street_id = $1 AND person_key = $2 AND month = $3");
         tx.execute(lessen, key().into_iter().chain([gross.into(), tax.into()]).collect()).await?;
         back.insert(month, tax);

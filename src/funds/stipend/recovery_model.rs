@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use uuid::Uuid;
 
-use super::model::{PeriodLine, labour_tax};
+use super::model::PeriodLine;
+use crate::funds::spending::tax::LabourTax;
 use crate::kernel::money::Fen;
 use crate::kernel::period::{Month, Period};
 
@@ -63,8 +64,8 @@ pub fn attribute(paid: &[Paid], pieces: &[(Period, Fen)]) -> Option<BTreeMap<Uui
 
 /// The tax that comes back: what is withheld in the month, less the tax on the month's gross without this; never below 0, never more than this.
 #[must_use]
-pub fn tax_back(month_gross: Fen, month_tax: Fen, this: Fen) -> Fen {
-    let owed = labour_tax(Fen(month_gross.0.saturating_sub(this.0).max(0)));
+pub fn tax_back(rule: &LabourTax, month_gross: Fen, month_tax: Fen, this: Fen) -> Fen {
+    let owed = rule.tax(Fen(month_gross.0.saturating_sub(this.0).max(0)));
     Fen(month_tax.0.saturating_sub(owed.0).clamp(0, this.0.max(0)))
 }
 
@@ -73,6 +74,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    fn shipped() -> LabourTax {
+        serde_json::from_str(include_str!("../spending/defaults/tax_rule.json")).unwrap()
+    }
 
     fn quarter(text: &str) -> Period {
         text.parse().unwrap()
@@ -105,20 +110,22 @@ mod tests {
 
     #[test]
     fn the_tax_of_the_month_comes_back_down_to_the_tax_on_what_is_left() {
-        assert_eq!(tax_back(Fen(120_000), Fen(8_000), Fen(20_000)), Fen(4_000));
-        assert_eq!(tax_back(Fen(120_000), Fen(8_000), Fen(120_000)), Fen(8_000));
-        assert_eq!(tax_back(Fen(120_000), Fen(0), Fen(60_000)), Fen(0), "never below 0");
-        assert_eq!(tax_back(Fen(60_000), Fen(8_000), Fen(5_000)), Fen(5_000), "never more than this");
+        let rule = shipped();
+        assert_eq!(tax_back(&rule, Fen(120_000), Fen(8_000), Fen(20_000)), Fen(4_000));
+        assert_eq!(tax_back(&rule, Fen(120_000), Fen(8_000), Fen(120_000)), Fen(8_000));
+        assert_eq!(tax_back(&rule, Fen(120_000), Fen(0), Fen(60_000)), Fen(0), "never below 0");
+        assert_eq!(tax_back(&rule, Fen(60_000), Fen(8_000), Fen(5_000)), Fen(5_000), "never more than this");
     }
 
     proptest! {
         #[test]
         fn no_more_than_this_comes_back_and_what_is_left_is_taxed_by_the_rule(gross in 0_i64..5_000_000, part in 0_i64..5_000_000) {
             let part = part.min(gross);
-            let before = labour_tax(Fen(gross));
-            let back = tax_back(Fen(gross), before, Fen(part));
+            let rule = shipped();
+            let before = rule.tax(Fen(gross));
+            let back = tax_back(&rule, Fen(gross), before, Fen(part));
             prop_assert!(back.0 >= 0 && back.0 <= part);
-            prop_assert_eq!(before.0 - back.0, labour_tax(Fen(gross - part)).0);
+            prop_assert_eq!(before.0 - back.0, rule.tax(Fen(gross - part)).0);
         }
     }
 }

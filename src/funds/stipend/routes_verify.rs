@@ -141,10 +141,16 @@ async fn accept_arrears(actor: Actor, write: Write, id: web::Path<String>) -> Re
 #[patch("/scheme-kinds/{id}")]
 async fn change_scheme_kind(actor: Actor, write: Write, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     write
-        .patch::<scheme_kind::Entity, KindChange, _>(&actor, Capability::ReferenceManage, &id, |row| row.version, async |tx, act, row, body| {
-            let row = verify::change_kind(tx, act, row, body).await?;
-            Ok(Done::changed(row.version, row))
-        })
+        .patch::<scheme_kind::Entity, KindChange, _>(
+            &actor,
+            Capability::ReferenceManage,
+            &id,
+            |row| row.version,
+            async |tx, act, row, body| {
+                let row = verify::change_kind(tx, act, row, body).await?;
+                Ok(Done::changed(row.version, row))
+            },
+        )
         .await
 }
 

@@ -48,13 +48,7 @@ async fn unconfirm_money_roles(tx: &Tx, act: &Act, user: Uuid) -> Result<(), Pro
     let open = tx.select::<role_assignment::Entity>().filter(role_assignment::Column::UserId.eq(user)).filter(role_assignment::Column::EndedAt.is_null());
     for held in tx.all(open.filter(role_assignment::Column::NeedsConfirmation.eq(true)).order_by_asc(role_assignment::Column::Id)).await? {
         let place = held.place();
-        let next = role_assignment::ActiveModel {
-            id: Unchanged(held.id),
-            granted_by: Set(act.user_id()),
-            confirmed_by: Set(None),
-            version: Set(held.version.saturating_add(1)),
-            ..Default::default()
-        };
+        let next = role_assignment::ActiveModel { id: Unchanged(held.id), granted_by: Set(act.user_id()), confirmed_by: Set(None), version: Set(held.version.saturating_add(1)), ..Default::default() };
         let after = tx.update::<role_assignment::Entity, _>(next).await?;
         audit::record(tx, act, Event::new(roles::UNCONFIRM, "role_assignment", after.id, place).before(&held)?.after(&after)?).await?;
     }
