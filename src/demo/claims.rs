@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::activities::{self, Month};
 use super::year::{ACCOUNTANT, CASHIER, LEADER, OFFICE, Year, card_number, text_of};
 use super::{Player, Said};
 use crate::kernel::money::Fen;
@@ -63,12 +64,12 @@ const GROUPS: [Group; 9] = [
 /// One claim to be made.
 pub(super) struct Spec {
     key: String,
-    category: &'static str,
-    community: Option<usize>,
-    item: &'static str,
-    title: &'static str,
-    kind: &'static str,
-    amount: Fen,
+    pub(super) category: &'static str,
+    pub(super) community: Option<usize>,
+    pub(super) item: &'static str,
+    pub(super) title: &'static str,
+    pub(super) kind: &'static str,
+    pub(super) amount: Fen,
     month: u32,
 }
 
@@ -107,6 +108,11 @@ pub(super) fn staff(community: usize) -> (String, String) {
     (format!("hjd-staff{tail}"), format!("hjd-secretary{tail}"))
 }
 
+/// Who makes a unit's documents: the community's staff, or the party office for the street's own.
+pub(super) fn preparer(community: Option<usize>) -> String {
+    community.map_or_else(|| OFFICE.to_owned(), |index| staff(index).0)
+}
+
 /// What a line says for its standard: quantities, grade, and for the coach that went far why it cost more.
 fn measured(spec: &Spec) -> Value {
     match spec.item {
@@ -117,9 +123,10 @@ fn measured(spec: &Spec) -> Value {
     }
 }
 
-fn body(year: &Year, spec: &Spec, number: u32) -> Result<Value, Problem> {
-    let community = spec.community.and_then(|index| year.communities.get(index)).cloned();
-    let line = year.line(spec.category, community.as_deref())?;
+fn body(year: &Year, activities: &Month, spec: &Spec, number: u32) -> Result<Value, Problem> {
+    let community = year.community(spec.community);
+    let line = year.line(spec.category, community)?;
+    let (activity, application) = activities.of(spec);
     let (kind, name) = if spec.item == "F06" { ("person", "教授示例".to_owned()) } else { ("supplier", format!("示例商户{:02}", number % 17 + 1)) };
     let payee = json!({"kind": kind, "name": name, "account_number": card_number(500 + number % 17), "bank_name": "示例银行"});
     // A community does not see the plan items of its street.
@@ -130,18 +137,22 @@ fn body(year: &Year, spec: &Spec, number: u32) -> Result<Value, Problem> {
     }
     let lines = json!([first]);
     let body = json!({"community_id": community, "budget_line_id": line, "kind": spec.kind, "title": format!("{}月{}", spec.month, spec.title), "plan_item_id": plan_item,
-        "payee": payee, "payment_method": "transfer", "lines": lines, "submit": true});
+        "activity_id": activity, "commitment_id": application, "payee": payee, "payment_method": "transfer", "lines": lines, "submit": true});
     Ok(body)
+}
+
+/// The day of the month on which its claims are made.
+pub(super) const fn first_day(month: u32) -> u32 {
+    match month {
+        4 => 13,
+        10 => 16,
+        _ => 10,
+    }
 }
 
 /// The days of a month's claims: made, checked, approved, paid; they keep clear of the stipends' pay days.
 fn days(month: u32) -> [String; 4] {
-    let first = match month {
-        4 => 11,
-        10 => 16,
-        _ => 10,
-    };
-    [0, 1, 2, 4].map(|after| format!("2017-{month:02}-{:02}", first + after))
+    [0, 1, 2, 4].map(|after| format!("2017-{month:02}-{:02}", first_day(month) + after))
 }
 
 /// Makes, checks, approves and pays the claims of a month.
@@ -151,11 +162,12 @@ fn days(month: u32) -> [String; 4] {
 pub(super) async fn month(player: &Player, year: &Year, month: u32) -> Result<(), Problem> {
     let specs: Vec<Spec> = specs(year.communities.len()).into_iter().filter(|spec| spec.month == month).collect();
     let [made, checked, approved, paid] = days(month);
+    let activities = activities::plan(player, year, &specs, month, &made).await?;
     player.day(&made)?;
+    activities::hold(player, &activities, month).await?;
     let mut claims = Vec::with_capacity(specs.len());
     for (number, spec) in specs.iter().enumerate() {
-        let who = spec.community.map_or_else(|| OFFICE.to_owned(), |index| staff(index).0);
-        let said = player.step(&spec.key, &who, "/claims", body(year, spec, u32::try_from(number).unwrap_or(0))?).await?;
+        let said = player.step(&spec.key, &preparer(spec.community), "/claims", body(year, &activities, spec, u32::try_from(number).unwrap_or(0))?).await?;
         claims.push((spec, said));
     }
     player.day(&checked)?;
@@ -178,7 +190,8 @@ pub(super) async fn month(player: &Player, year: &Year, month: u32) -> Result<()
             return Err(Problem::internal(format!("demo: approvals of month {month}: {}", outcome.body)));
         }
     }
-    batch(player, month, &reviewed, &paid).await
+    batch(player, month, &reviewed, &paid).await?;
+    activities::close(player, &activities, month).await
 }
 
 async fn endorse(player: &Player, spec: &Spec, path: &str, said: Said) -> Result<Said, Problem> {
@@ -190,7 +203,7 @@ async fn endorse(player: &Player, spec: &Spec, path: &str, said: Said) -> Result
 
 /// One claim a month does not go straight: in even months it is returned and submitted again, in odd ones papers are asked for.
 async fn detour(player: &Player, spec: &Spec, path: &str, said: Said, month: u32) -> Result<Said, Problem> {
-    let who = spec.community.map_or_else(|| OFFICE.to_owned(), |index| staff(index).0);
+    let who = preparer(spec.community);
     let step = |name: &str| format!("{}:{name}", spec.key);
     if month % 2 == 1 {
         let asked = player.step_on(&step("ask"), ACCOUNTANT, &format!("{path}/request-info"), &said.etag, json!({"reason": "请补签到表"})).await?;
@@ -227,10 +240,10 @@ pub(super) async fn mishaps(player: &Player, year: &Year) -> Result<(), Problem>
         |key: &str, amount: i64| Spec {
             key: format!("mishap:{key}"), category: "街人大工委经费", community: None, item: "F11", title: "代表小组会议", kind: "other", amount: Fen(amount), month: 5
         };
-    let rejected = player.step("mishap:rejected", OFFICE, "/claims", body(year, &spec("rejected", 50_000), 1)?).await?;
+    let rejected = player.step("mishap:rejected", OFFICE, "/claims", body(year, &Month::default(), &spec("rejected", 50_000), 1)?).await?;
     player.step_on("mishap:reject", ACCOUNTANT, &format!("/claims/{}/reject", rejected.id()), &rejected.etag, json!({"reason": "与上月重复"})).await?;
     for (key, amount) in [("reversed", 80_000), ("refunded", 30_000)] {
-        let made = player.step(&format!("mishap:{key}"), OFFICE, "/claims", body(year, &spec(key, amount), 2)?).await?;
+        let made = player.step(&format!("mishap:{key}"), OFFICE, "/claims", body(year, &Month::default(), &spec(key, amount), 2)?).await?;
         let path = format!("/claims/{}", made.id());
         let step = |name: &str| format!("mishap:{key}:{name}");
         let reviewed = player.step_on(&step("review"), ACCOUNTANT, &format!("{path}/review"), &made.etag, json!({})).await?;

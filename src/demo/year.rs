@@ -62,6 +62,11 @@ impl Year {
         self.categories.iter().find(|(known, ..)| known == name).map(|(_, id, _)| id.clone()).unwrap_or_default()
     }
 
+    /// The id of a community; none for the street itself.
+    pub(super) fn community(&self, index: Option<usize>) -> Option<&str> {
+        index.and_then(|index| self.communities.get(index)).map(String::as_str)
+    }
+
     /// The expense item with this code.
     pub(super) fn item(&self, code: &str) -> String {
         self.items.iter().find(|(known, _)| known == code).map(|(_, id)| id.clone()).unwrap_or_default()
@@ -126,7 +131,8 @@ pub(super) async fn play(player: &mut Player, passwords: &Passwords, source: &So
     }
     pay_day(player, "2017-09-20", "2017-09-22", &[&bereaved, &allowance], "2017Q3").await?;
     player.day("2017-10-13")?;
-    player.step("tax", ACCOUNTANT, "/tax-payments", json!({"amount": "380.00", "document_number": "税票2017-0001"})).await?;
+    player.step("tax", ACCOUNTANT, "/tax-payments", json!({"amount": "80.00", "document_number": "税票2017-0001"})).await?;
+    player.step("tax:lecture", ACCOUNTANT, "/tax-payments", json!({"amount": "300.00", "document_number": "税票2017-0002"})).await?;
     claims::month(player, &year, 10).await?;
     claims::donate(player, &year, 1, "2017-10-23", 1_500_000).await?;
     claims::month(player, &year, 11).await?;

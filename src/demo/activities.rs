@@ -1,0 +1,122 @@
+//! The activities of the year: each month every unit that claims for one has planned it; in the last month of a quarter a community applies for the money beforehand 事前申请,
+//! claims under its application, and closes it when all is paid.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::Player;
+use super::claims::{Spec, first_day, preparer};
+use super::year::{ACCOUNTANT, LEADER, Year, text_of};
+use crate::kernel::problem::Problem;
+
+/// The category whose activities are applied for beforehand.
+const APPLIED: &str = "基层党组织运行经费";
+
+/// What a unit does in a month: in town, or a journey out of it.
+pub(super) type Which = (Option<usize>, bool);
+
+/// The activities of a month, and the applications under which some are claimed.
+#[derive(Default)]
+pub(super) struct Month {
+    activities: BTreeMap<Which, String>,
+    applications: BTreeMap<usize, String>,
+}
+
+/// Which activity a claim pays for; none where it pays for none.
+fn which(spec: &Spec) -> Option<Which> {
+    (spec.kind == "activity").then_some((spec.community, spec.item == "F01"))
+}
+
+impl Month {
+    /// The activity of a claim, and the application it is made under.
+    pub(super) fn of(&self, spec: &Spec) -> (Option<&String>, Option<&String>) {
+        let activity = which(spec).and_then(|which| self.activities.get(&which));
+        let application = spec.community.filter(|_| activity.is_some() && spec.category == APPLIED).and_then(|index| self.applications.get(&index));
+        (activity, application)
+    }
+}
+
+/// Plans what the month's claims pay for, and applies for it where the quarter ends.
+///
+/// # Errors
+/// 500 where a step is refused.
+pub(super) async fn plan(player: &Player, year: &Year, specs: &[Spec], number: u32, held_on: &str) -> Result<Month, Problem> {
+    let mut month = Month::default();
+    // An application is submitted, reviewed and approved before the day.
+    let planned_on = if number % 3 == 0 { first_day(number) - 5 } else { first_day(number) - 2 };
+    player.day(&format!("2017-{number:02}-{planned_on:02}"))?;
+    for spec in specs {
+        let Some(which) = which(spec).filter(|which| !month.activities.contains_key(which)) else {
+            continue;
+        };
+        let body = json!({"community_id": year.community(which.0), "kind": "theme_day", "title": if which.1 { "赴市外红色教育基地".to_owned() } else { format!("{number}月主题党日") },
+            "from_date": held_on, "place": if which.1 { "红色教育基地" } else { "党员活动室" }, "planned_headcount": 30, "outside_town": which.1,
+            "plan_item_id": if which.0.is_none() { year.plan_item(spec.category) } else { None }});
+        let planned = player.step(&key("activity", which, number), &preparer(which.0), "/activities", body).await?;
+        month.activities.insert(which, planned.id());
+    }
+    if number % 3 == 0 {
+        apply(player, year, specs, number, &mut month).await?;
+    }
+    Ok(month)
+}
+
+fn key(what: &str, (community, outside): Which, month: u32) -> String {
+    format!("{what}:{}{}:{month}", community.map_or_else(|| "s".to_owned(), |index| index.to_string()), if outside { "-out" } else { "" })
+}
+
+/// Each community applies for its activity; the accountant reviews, the leader approves.
+async fn apply(player: &Player, year: &Year, specs: &[Spec], number: u32, month: &mut Month) -> Result<(), Problem> {
+    let mut submitted = Vec::new();
+    for (index, _) in year.communities.iter().enumerate() {
+        let of_unit: Vec<&Spec> = specs.iter().filter(|spec| spec.category == APPLIED && which(spec) == Some((Some(index), false))).collect();
+        let Some(activity) = month.activities.get(&(Some(index), false)).filter(|_| !of_unit.is_empty()) else {
+            continue;
+        };
+        let lines: Vec<Value> = of_unit.iter().map(|spec| json!({"expense_item_id": year.item(spec.item), "description": spec.title, "amount": spec.amount})).collect();
+        let community = year.community(Some(index));
+        let body = json!({"community_id": community, "budget_line_id": year.line(APPLIED, community)?, "activity_id": activity, "title": format!("{number}月主题党日事前申请"),
+            "valid_until": format!("2017-{number:02}-28"), "lines": lines, "submit": true});
+        let said = player.step(&key("application", (Some(index), false), number), &preparer(Some(index)), "/commitments", body).await?;
+        submitted.push((index, said));
+    }
+    player.day(&format!("2017-{number:02}-06"))?;
+    for (index, said) in &mut submitted {
+        *said = player.step_on(&key("application-review", (Some(*index), false), number), ACCOUNTANT, &format!("/commitments/{}/review", said.id()), &said.etag, json!({})).await?;
+    }
+    player.day(&format!("2017-{number:02}-07"))?;
+    for (index, said) in submitted {
+        let approved = player.step_on(&key("application-approve", (Some(index), false), number), LEADER, &format!("/commitments/{}/approve", said.id()), &said.etag, json!({})).await?;
+        month.applications.insert(index, approved.id());
+    }
+    Ok(())
+}
+
+/// The day has come: who was there, and what was done.
+///
+/// # Errors
+/// 500 where a step is refused.
+pub(super) async fn hold(player: &Player, month: &Month, number: u32) -> Result<(), Problem> {
+    for (which, id) in &month.activities {
+        let came = 24 + i32::try_from(which.0.unwrap_or(6)).unwrap_or(0);
+        let body = json!({"actual_headcount": came, "minutes": format!("集中学习并讨论社区工作，{came} 名党员签到。")});
+        player.step_on(&key("held", *which, number), &preparer(which.0), &format!("/activities/{id}/hold"), "\"v1\"", body).await?;
+    }
+    Ok(())
+}
+
+/// Everything is paid: the applications are closed, and what they still hold is free again.
+///
+/// # Errors
+/// 500 where a step is refused.
+pub(super) async fn close(player: &Player, month: &Month, number: u32) -> Result<(), Problem> {
+    for (index, id) in &month.applications {
+        let (path, who) = (format!("/commitments/{id}"), preparer(Some(*index)));
+        let now = player.get(&who, &path).await?;
+        if text_of(&now.body, "state") == "approved" {
+            player.step_on(&key("application-close", (Some(*index), false), number), &who, &format!("{path}/close"), &now.etag, json!({})).await?;
+        }
+    }
+    Ok(())
+}
