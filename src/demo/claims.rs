@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::activities::{self, Planned};
 use super::year::{ACCOUNTANT, CASHIER, LEADER, OFFICE, Year, card_number, text_of};
 use super::{Player, Said};
 use crate::kernel::money::Fen;
@@ -69,14 +70,14 @@ const GROUPS: [Group; 7] = [
 
 /// One claim to be made.
 pub(super) struct Spec {
-    key: String,
-    category: &'static str,
-    community: Option<usize>,
-    item: &'static str,
-    title: &'static str,
-    kind: &'static str,
-    amount: Fen,
-    month: u32,
+    pub(super) key: String,
+    pub(super) category: &'static str,
+    pub(super) community: Option<usize>,
+    pub(super) item: &'static str,
+    pub(super) title: &'static str,
+    pub(super) kind: &'static str,
+    pub(super) amount: Fen,
+    pub(super) month: u32,
 }
 
 /// The parts of a sum: in pairs a little above and below the mean, the last one what is left.
@@ -113,7 +114,7 @@ pub(super) fn staff(community: usize) -> (String, String) {
     (format!("hjd-staff{tail}"), format!("hjd-secretary{tail}"))
 }
 
-fn body(year: &Year, spec: &Spec, number: u32) -> Result<Value, Problem> {
+fn body(year: &Year, spec: &Spec, number: u32, planned: &Planned) -> Result<Value, Problem> {
     let community = spec.community.and_then(|index| year.communities.get(index)).cloned();
     let line = year.line(spec.category, community.as_deref())?;
     let payee = json!({"kind": "supplier", "name": format!("示例商户{:02}", number % 17 + 1), "account_number": card_number(500 + number % 17), "bank_name": "示例银行"});
@@ -121,18 +122,18 @@ fn body(year: &Year, spec: &Spec, number: u32) -> Result<Value, Problem> {
     let plan_item = if community.is_none() { year.plan_item(spec.category) } else { None };
     let lines = json!([{"expense_item_id": year.item(spec.item), "description": spec.title, "amount": spec.amount}]);
     let body = json!({"community_id": community, "budget_line_id": line, "kind": spec.kind, "title": format!("{}月{}", spec.month, spec.title), "plan_item_id": plan_item,
-        "payee": payee, "payment_method": "transfer", "lines": lines, "submit": true});
+        "activity_id": planned.activity, "commitment_id": planned.application, "payee": payee, "payment_method": "transfer", "lines": lines, "submit": true});
     Ok(body)
 }
 
 /// The days of a month's claims: made, checked, approved, paid; they keep clear of the stipends' pay days.
-fn days(month: u32) -> [String; 4] {
+fn days(month: u32) -> (u32, [String; 4]) {
     let first = match month {
         4 => 11,
         10 => 16,
         _ => 10,
     };
-    [0, 1, 2, 4].map(|after| format!("2017-{month:02}-{:02}", first + after))
+    (first, [0, 1, 2, 4].map(|after| format!("2017-{month:02}-{:02}", first + after)))
 }
 
 /// Makes, checks, approves and pays the claims of a month.
@@ -141,12 +142,13 @@ fn days(month: u32) -> [String; 4] {
 /// 500 where a step is refused.
 pub(super) async fn month(player: &Player, year: &Year, month: u32) -> Result<(), Problem> {
     let specs: Vec<Spec> = specs(year.communities.len()).into_iter().filter(|spec| spec.month == month).collect();
-    let [made, checked, approved, paid] = days(month);
+    let (first, [made, checked, approved, paid]) = days(month);
+    let planned = activities::month(player, year, &specs, (month, first)).await?;
     player.day(&made)?;
     let mut claims = Vec::with_capacity(specs.len());
-    for (number, spec) in specs.iter().enumerate() {
+    for (number, (spec, planned)) in specs.iter().zip(&planned).enumerate() {
         let who = spec.community.map_or_else(|| OFFICE.to_owned(), |index| staff(index).0);
-        let said = player.step(&spec.key, &who, "/claims", body(year, spec, u32::try_from(number).unwrap_or(0))?).await?;
+        let said = player.step(&spec.key, &who, "/claims", body(year, spec, u32::try_from(number).unwrap_or(0), planned)?).await?;
         claims.push((spec, said));
     }
     player.day(&checked)?;
@@ -169,7 +171,8 @@ pub(super) async fn month(player: &Player, year: &Year, month: u32) -> Result<()
             return Err(Problem::internal(format!("demo: approvals of month {month}: {}", outcome.body)));
         }
     }
-    batch(player, month, &reviewed, &paid).await
+    batch(player, month, &reviewed, &paid).await?;
+    activities::close(player, &specs, &planned).await
 }
 
 async fn endorse(player: &Player, spec: &Spec, path: &str, said: Said) -> Result<Said, Problem> {
@@ -218,10 +221,10 @@ pub(super) async fn mishaps(player: &Player, year: &Year) -> Result<(), Problem>
         |key: &str, amount: i64| Spec {
             key: format!("mishap:{key}"), category: "街人大工委经费", community: None, item: "F11", title: "代表小组会议", kind: "other", amount: Fen(amount), month: 5
         };
-    let rejected = player.step("mishap:rejected", OFFICE, "/claims", body(year, &spec("rejected", 50_000), 1)?).await?;
+    let rejected = player.step("mishap:rejected", OFFICE, "/claims", body(year, &spec("rejected", 50_000), 1, &Planned::default())?).await?;
     player.step_on("mishap:reject", ACCOUNTANT, &format!("/claims/{}/reject", rejected.id()), &rejected.etag, json!({"reason": "与上月重复"})).await?;
     for (key, amount) in [("reversed", 80_000), ("refunded", 30_000)] {
-        let made = player.step(&format!("mishap:{key}"), OFFICE, "/claims", body(year, &spec(key, amount), 2)?).await?;
+        let made = player.step(&format!("mishap:{key}"), OFFICE, "/claims", body(year, &spec(key, amount), 2, &Planned::default())?).await?;
         let path = format!("/claims/{}", made.id());
         let step = |name: &str| format!("mishap:{key}:{name}");
         let reviewed = player.step_on(&step("review"), ACCOUNTANT, &format!("{path}/review"), &made.etag, json!({})).await?;

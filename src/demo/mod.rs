@@ -1,6 +1,7 @@
 //! The demo year: Hanjiadun Street's 2017, played month by month over HTTP by the people who would do it, under the business clock, the scheduled job included.
 //! Every request carries an idempotency key of its own, so that a demo killed in the middle goes on where it was, and one that is done changes nothing.
 
+mod activities;
 mod claims;
 mod year;
 
