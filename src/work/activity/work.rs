@@ -88,7 +88,7 @@ pub async fn change(tx: &Tx, act: &Act, row: Authorised<activity::Model>, change
 pub async fn hold(tx: &Tx, act: &Act, row: Authorised<activity::Model>, held: Held) -> Result<activity::Model, Problem> {
     let before = require(row, "hold", &["planned", "held"])?;
     let from_date = held.from_date.unwrap_or(before.from_date);
-    let to_date = held.to_date.unwrap_or_else(|| from_date + before.to_date.signed_duration_since(before.from_date));
+    let to_date = held.to_date.or_else(|| from_date.checked_add_signed(before.to_date.signed_duration_since(before.from_date))).unwrap_or(from_date);
     let mut faults = Faults::none();
     day_faults(from_date, to_date, &mut faults);
     faults.into_result()?;
