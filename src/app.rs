@@ -77,7 +77,13 @@ pub fn context(db: Db, clocks: Clocks, keys: Arc<KeyRing>) -> Context {
 /// The jobs of this deployment.
 #[must_use]
 pub fn registry() -> Registry {
-    Registry::new(vec![Arc::new(stipend::job::StipendsNotice), Arc::new(stipend::job::StipendsPost), Arc::new(closing::job::LedgerVerify), Arc::new(claim::job::ClaimsExpire), Arc::new(commitment::job::CommitmentsExpire)])
+    Registry::new(vec![
+        Arc::new(stipend::job::StipendsNotice),
+        Arc::new(stipend::job::StipendsPost),
+        Arc::new(closing::job::LedgerVerify),
+        Arc::new(claim::job::ClaimsExpire),
+        Arc::new(commitment::job::CommitmentsExpire),
+    ])
 }
 
 /// The views of open documents.

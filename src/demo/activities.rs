@@ -2,9 +2,9 @@
 
 use serde_json::json;
 
+use super::Player;
 use super::claims::{Spec, staff};
 use super::year::{ACCOUNTANT, LEADER, OFFICE, Year};
-use super::Player;
 use crate::kernel::money::Fen;
 use crate::kernel::problem::Problem;
 

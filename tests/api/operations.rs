@@ -77,7 +77,8 @@ async fn fill(app: &TestApp, street: &Street) {
     ok(app.post(&street.party_office, "/claims", claim).await, 201);
     let activity = json!({"kind": "other", "title": "培训", "from_date": "2017-01-10", "place": "会议室", "planned_headcount": 5});
     let activity = ok(app.post(&street.party_office, "/activities", activity).await, 201)["id"].clone();
-    let application = json!({"budget_line_id": line, "activity_id": activity, "title": "培训", "valid_until": "2017-12-31", "lines": [{"expense_item_id": item, "description": "资料", "amount": "10.00"}]});
+    let application =
+        json!({"budget_line_id": line, "activity_id": activity, "title": "培训", "valid_until": "2017-12-31", "lines": [{"expense_item_id": item, "description": "资料", "amount": "10.00"}]});
     ok(app.post(&street.party_office, "/commitments", application).await, 201);
     ok(app.money(&street.accountant, "/donations", json!({"date": "2017-01-03", "amount": "5.00", "purpose": "红色基金"}), "don").await, 201);
     ok(app.post(&street.party_office, "/donation-uses", json!({"title": "慰问", "payee_name": "示例", "amount": "1.00"})).await, 201);

@@ -64,6 +64,9 @@ pub fn urged_today() -> Problem {
 #[must_use]
 pub fn activity_missing() -> Problem {
     Problem::new(422, "activity_missing", "未指明活动", "The activity is missing")
-        .detail("活动类报销须指明活动（activity_id），以便核对计划、人数与外出限额。请先登记活动。", "A claim of kind activity names its activity (activity_id), to be held against plan, headcount and limits. Record the activity first.")
+        .detail(
+            "活动类报销须指明活动（activity_id），以便核对计划、人数与外出限额。请先登记活动。",
+            "A claim of kind activity names its activity (activity_id), to be held against plan, headcount and limits. Record the activity first.",
+        )
         .field("/activity_id", "activity_missing", "须填活动", "must name the activity")
 }

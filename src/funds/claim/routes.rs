@@ -318,7 +318,8 @@ async fn views(tx: &Tx, claims: Vec<claim::Model>) -> Result<Vec<Claim>, Problem
 #[get("/claims")]
 async fn list_claims(actor: Actor, context: web::Data<Context>, request: HttpRequest) -> Result<HttpResponse, Problem> {
     actor.require_anywhere(Capability::ClaimRead)?;
-    let list = ListRequest::parse(&request, &["street_id", "community_id", "fiscal_year", "state", "budget_line_id", "category_id", "activity_id", "commitment_id", "number", "batch_id", "next_capability"])?;
+    let list =
+        ListRequest::parse(&request, &["street_id", "community_id", "fiscal_year", "state", "budget_line_id", "category_id", "activity_id", "commitment_id", "number", "batch_id", "next_capability"])?;
     let mut condition = list.equals::<i32>(Condition::all(), "fiscal_year", claim::Column::FiscalYear)?;
     for (name, column) in [
         ("street_id", claim::Column::StreetId),

@@ -14,13 +14,7 @@ use crate::platform::tasks::{NextActors, next_actors};
 ///
 /// # Errors
 /// 422 `no_eligible_actor`.
-pub async fn require_hands(
-    act: &Act,
-    recipients: &dyn Recipients,
-    place: &Place,
-    steps: &[(Capability, Part)],
-    excluded: impl Fn(&String, Part) -> bool,
-) -> Result<Vec<NextActors>, Problem> {
+pub async fn require_hands(act: &Act, recipients: &dyn Recipients, place: &Place, steps: &[(Capability, Part)], excluded: impl Fn(&String, Part) -> bool) -> Result<Vec<NextActors>, Problem> {
     let preparer = act.person_key();
     let mut people: Vec<BTreeSet<String>> = Vec::with_capacity(steps.len());
     for (capability, part) in steps {

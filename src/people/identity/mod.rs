@@ -17,8 +17,8 @@ mod users;
 
 pub use authenticate::Authenticator;
 pub use capabilities::of_role;
-pub use hands::require_hands;
 pub use entity::{role_assignment, user};
+pub use hands::require_hands;
 pub use passwords::Passwords;
 pub use recipients::Directory;
 
