@@ -51,7 +51,7 @@ on_both_databases! {
         assert_eq!(ok(app.get(&street.accountant, "/activities?year=2016").await, 200)["data"], json!([]));
         let csv = app.send(Method::GET, "/activities", &street.accountant, None, &[("Accept", "text/csv")]).await;
         assert!(csv.text.contains("主题党日") && csv.text.contains("21 人签到。"), "{}", csv.text);
-        let audit = ok(app.get(&street.first, "/audit-events?subject_type=activity").await, 200);
+        let audit = ok(app.get(&street.first, &format!("/audit-events?subject_id={}", made["id"].as_str().unwrap())).await, 200);
         let actions: Vec<_> = audit["data"].as_array().unwrap().iter().map(|event| event["action"].as_str().unwrap().to_owned()).collect();
         assert_eq!(actions, ["activity.hold", "activity.hold", "activity.change", "activity.plan"]);
     }

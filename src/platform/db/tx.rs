@@ -3,6 +3,7 @@
 use std::sync::Mutex;
 
 use chrono::{DateTime, Utc};
+use sea_orm::sea_query::LockType;
 use sea_orm::{
     ActiveModelBehavior, ActiveModelTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait, FromQueryResult, IntoActiveModel, QueryFilter, QuerySelect, Select, Statement,
     TransactionTrait, Value,
@@ -60,6 +61,7 @@ impl Tx {
     }
 
     /// As [`Tx::load`], and nobody else changes the row until this transaction ends: who acts on a version acts on the newest (PostgreSQL; SQLite has one writer anyway).
+    /// The lock leaves the key alone, so that rows which refer to this one (foreign keys) can be written meanwhile, and two who wrote one do not wait for each other for ever.
     ///
     /// # Errors
     /// As [`Tx::load`].
@@ -67,7 +69,7 @@ impl Tx {
     where
         E::Model: Sync,
     {
-        let select = self.select::<E>().filter(sea_orm::ColumnTrait::eq(&E::id_column(), id)).lock_exclusive();
+        let select = self.select::<E>().filter(sea_orm::ColumnTrait::eq(&E::id_column(), id)).lock(LockType::NoKeyUpdate);
         let model = select.one(&self.inner).await?.ok_or_else(Problem::not_found)?;
         let place = E::place(&model);
         Ok(Loaded { model, place })

@@ -1,7 +1,7 @@
 //! `activities` and `activity-limits`.
 
 use actix_web::{HttpRequest, HttpResponse, get, patch, post, web};
-use chrono::NaiveDate;
+use chrono::{Datelike, NaiveDate};
 use sea_orm::sea_query::Condition;
 use sea_orm::{ColumnTrait, QueryFilter};
 use serde::{Deserialize, Serialize};
@@ -26,17 +26,16 @@ fn headcount_faults(pointer: &str, count: i32, faults: &mut Faults) {
     }
 }
 
-fn day_faults(from: NaiveDate, to: NaiveDate, faults: &mut Faults) {
+/// The days lie in years that are kept, the last one not before the first.
+pub(super) fn day_faults(from: NaiveDate, to: NaiveDate, faults: &mut Faults) {
+    for (pointer, day) in [("/from_date", from), ("/to_date", to)] {
+        if !(2000..=2999).contains(&day.year()) {
+            faults.add(pointer, "out_of_range", "年份须在 2000 至 2999 之间", "must lie in a year from 2000 to 2999");
+        }
+    }
     if to < from {
         faults.add("/to_date", "date_before_start", "结束日期不能早于开始日期", "must not be before from_date");
     }
-}
-
-/// 422: the last day lies before the first.
-pub(super) fn days_turned() -> Problem {
-    let mut faults = Faults::none();
-    faults.add("/to_date", "date_before_start", "结束日期不能早于开始日期", "must not be before from_date");
-    faults.into_result().err().unwrap_or_else(|| Problem::internal("a fault that is none"))
 }
 
 /// An activity to be planned.

@@ -4,11 +4,11 @@ use chrono::Datelike;
 use sea_orm::ActiveModelTrait;
 use uuid::Uuid;
 
-use super::routes::{ActivityChange, Held, NewActivity};
+use super::routes::{ActivityChange, Held, NewActivity, day_faults};
 use super::{activity, refusals};
 use crate::kernel::act::Act;
 use crate::kernel::ids::new_id;
-use crate::kernel::problem::Problem;
+use crate::kernel::problem::{Faults, Problem};
 use crate::people::tenancy::org_unit;
 use crate::platform::audit::{self, Event};
 use crate::platform::db::{Authorised, Scoped, Tx};
@@ -88,14 +88,14 @@ pub async fn change(tx: &Tx, act: &Act, row: Authorised<activity::Model>, change
 pub async fn hold(tx: &Tx, act: &Act, row: Authorised<activity::Model>, held: Held) -> Result<activity::Model, Problem> {
     let before = require(row, "hold", &["planned", "held"])?;
     let from_date = held.from_date.unwrap_or(before.from_date);
-    let to_date = held.to_date.unwrap_or_else(|| from_date + before.to_date.signed_duration_since(before.from_date));
+    let to_date = held.to_date.or_else(|| from_date.checked_add_signed(before.to_date.signed_duration_since(before.from_date))).unwrap_or(from_date);
+    let mut faults = Faults::none();
+    day_faults(from_date, to_date, &mut faults);
+    faults.into_result()?;
     if to_date > act.today {
         return Err(refusals::activity_not_over(to_date));
     }
     let after = activity::Model { from_date, to_date, actual_headcount: Some(held.actual_headcount), minutes: Some(held.minutes), state: "held".to_owned(), ..before.clone() };
-    if to_date < from_date {
-        return Err(super::routes::days_turned());
-    }
     check_plan_item(tx, &after).await?;
     put(tx, act, "activity.hold", &before, after).await
 }
