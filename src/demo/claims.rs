@@ -124,11 +124,11 @@ fn body(year: &Year, spec: &Spec, number: u32) -> Result<Value, Problem> {
     let payee = json!({"kind": kind, "name": name, "account_number": card_number(500 + number % 17), "bank_name": "示例银行"});
     // A community does not see the plan items of its street.
     let plan_item = if community.is_none() { year.plan_item(spec.category) } else { None };
-    let mut line = json!({"expense_item_id": year.item(spec.item), "description": spec.title, "amount": spec.amount});
-    if let (Some(line), Value::Object(measured)) = (line.as_object_mut(), measured(spec)) {
-        line.extend(measured);
+    let mut spent = json!({"expense_item_id": year.item(spec.item), "description": spec.title, "amount": spec.amount});
+    if let (Some(spent), Value::Object(measured)) = (spent.as_object_mut(), measured(spec)) {
+        spent.extend(measured);
     }
-    let lines = json!([line]);
+    let lines = json!([spent]);
     let body = json!({"community_id": community, "budget_line_id": line, "kind": spec.kind, "title": format!("{}月{}", spec.month, spec.title), "plan_item_id": plan_item,
         "payee": payee, "payment_method": "transfer", "lines": lines, "submit": true});
     Ok(body)
