@@ -13,17 +13,7 @@ const UNQUOTED: &[(&str, &str)] = &[
     ("busy", "the database gave up waiting; needs a stopped writer"),
     ("idempotency_in_progress", "needs two requests inside one transaction's time on PostgreSQL"),
     ("method_not_allowed", "answered as not found"),
-    ("reservations_open", "claims are refused before it; commitments will reach it"),
-    ("earlier_period_open", "held by the job; the outcome of its slot is tested"),
-    ("no_budget_line", "held by the job; the outcome of its slot is tested"),
     ("reservations_open", "claims and applications beforehand are refused before it"),
-    ("run_empty", "a run without items holds before it posts"),
-    ("run_open", "partial unique index; the job takes over the open run instead"),
-    ("run_stale", "needs a change between approval and posting inside one period"),
-    ("runs_open", "a year closes after its runs; the count is tested by hand"),
-    ("signer_is_author", "held by the job; the outcome of its slot is tested"),
-    ("street_required", "needs a person with the same role in two streets"),
-    ("totp_already_on", "needs a second set-up of a running second factor"),
 ];
 
 /// One place where a refusal is made.

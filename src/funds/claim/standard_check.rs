@@ -56,7 +56,8 @@ pub async fn check(tx: &Tx, act: &Act, row: &claim::Model, lines: &mut [NewLine]
             line.verdict = Verdict::default();
             continue;
         };
-        let net = line.net.unwrap_or(line.amount);
+        // Whose tax is at fault has no net yet to compare.
+        let net = if is_labour(line) { line.net } else { Some(line.amount) }.unwrap_or(Fen::ZERO);
         let over = judged.allowed.filter(|(_, allowed)| net > *allowed);
         line.verdict = Verdict {
             standard_id: Some(judged.standard.id),
