@@ -15,11 +15,11 @@ use utoipa_swagger_ui::SwaggerUi;
 
 use crate::funds::{bank, budget, claim, closing, donation, ledger, spending, stipend};
 use crate::kernel::access::Scope;
+use crate::kernel::act::Performer;
 use crate::kernel::calendar::SharedCalendar;
 use crate::kernel::clock::Clocks;
 use crate::kernel::crypto::KeyRing;
 use crate::kernel::problem::{Problem, ProblemBody};
-use crate::kernel::act::Performer;
 use crate::people::identity::set_up::{self, FirstAdministrator};
 use crate::people::identity::{self, Authenticator, Directory, Passwords, user};
 use crate::people::tenancy;
@@ -79,7 +79,13 @@ pub fn context(db: Db, clocks: Clocks, keys: Arc<KeyRing>) -> Context {
 /// The jobs of this deployment.
 #[must_use]
 pub fn registry() -> Registry {
-    Registry::new(vec![Arc::new(stipend::job::StipendsNotice), Arc::new(stipend::job::StipendsPost), Arc::new(closing::job::LedgerVerify), Arc::new(claim::job::ClaimsExpire), Arc::new(stipend::expire::EnrolmentsExpiring)])
+    Registry::new(vec![
+        Arc::new(stipend::job::StipendsNotice),
+        Arc::new(stipend::job::StipendsPost),
+        Arc::new(closing::job::LedgerVerify),
+        Arc::new(claim::job::ClaimsExpire),
+        Arc::new(stipend::expire::EnrolmentsExpiring),
+    ])
 }
 
 /// The views of open documents.

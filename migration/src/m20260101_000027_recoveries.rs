@@ -59,7 +59,8 @@ CREATE INDEX payout_parts_recovery ON payout_parts (district_id, street_id, reco
 ";
 
 /// SQLite adds no key of several columns to a table that exists.
-const SAME_STREET: &str = "ALTER TABLE payout_parts ADD CONSTRAINT payout_parts_recovery_same_street FOREIGN KEY (district_id, street_id, recovery_id) REFERENCES recoveries (district_id, street_id, id)";
+const SAME_STREET: &str =
+    "ALTER TABLE payout_parts ADD CONSTRAINT payout_parts_recovery_same_street FOREIGN KEY (district_id, street_id, recovery_id) REFERENCES recoveries (district_id, street_id, id)";
 
 const TASKS: &str = "SELECT 'recovery' AS kind, r.id, r.district_id, r.street_id, CAST(NULL AS {uuid}) AS community_id, 'run.approve' AS capability, 'approve' AS action, \
   s.name || ' ' || b.name_masked AS title, CAST(NULL AS {date}) AS due_on, r.recorded_by AS prepared_by, COALESCE(u.person_key, CAST(u.id AS text)) AS prepared_person, r.created_at \

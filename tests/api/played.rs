@@ -151,9 +151,21 @@ struct Model {
 
 fn labour(gross: i64) -> i64 {
     // In ten-thousandths of a fen.
-    let taxable = if gross <= 80_000 { 0 } else if gross <= 400_000 { i128::from(gross - 80_000) * 10_000 } else { i128::from(gross) * 8_000 };
+    let taxable = if gross <= 80_000 {
+        0
+    } else if gross <= 400_000 {
+        i128::from(gross - 80_000) * 10_000
+    } else {
+        i128::from(gross) * 8_000
+    };
     let of = |rate: i128, less: i128| taxable * rate / 100 - less * 10_000;
-    let tax = if taxable <= 2_000_000 * 10_000 { of(20, 0) } else if taxable <= 5_000_000 * 10_000 { of(30, 200_000) } else { of(40, 700_000) };
+    let tax = if taxable <= 2_000_000 * 10_000 {
+        of(20, 0)
+    } else if taxable <= 5_000_000 * 10_000 {
+        of(30, 200_000)
+    } else {
+        of(40, 700_000)
+    };
     i64::try_from((tax + 5_000) / 10_000).unwrap()
 }
 
@@ -570,7 +582,12 @@ impl<'a> Play<'a> {
                 continue;
             };
             let item = item.unwrap_or_else(|| panic!("e{index} gets an item of {gross}: {:?}", plan.lines));
-            let lines: Vec<_> = item["explanation"].as_array().unwrap().iter().map(|line| (line["period"].as_str().unwrap().to_owned(), fen(&line["entitled"]), fen(&line["settled"]), fen(&line["taken"]), line["kind"].as_str().map(str::to_owned))).collect();
+            let lines: Vec<_> = item["explanation"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|line| (line["period"].as_str().unwrap().to_owned(), fen(&line["entitled"]), fen(&line["settled"]), fen(&line["taken"]), line["kind"].as_str().map(str::to_owned)))
+                .collect();
             let told: Vec<_> = plan.lines.iter().map(|line| (self.model.schemes[scheme].name(line.0), line.1, line.2, line.3, line.4.map(str::to_owned))).collect();
             assert_eq!(lines, told, "e{index}: period, entitled, settled, taken, kind");
             let tax = self.model.tax(index, gross, today);
@@ -709,8 +726,8 @@ impl<'a> Play<'a> {
 }
 
 async fn play(app: &TestApp, seed: u64) {
-    let mut play = Play::open(app, seed).await;
     clock(app, "2017-01-03T01:00:00Z");
+    let mut play = Play::open(app, seed).await;
     play.year(2017).await;
     for number in 0..3 {
         play.scheme(number).await;

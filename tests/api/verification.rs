@@ -150,8 +150,14 @@ on_both_databases! {
         let path = format!("/payout-runs/{}/recalculate", run["id"].as_str().unwrap());
         let again = ok(app.act(&street.party_office, &path, "\"v1\"").await, 200);
         assert_eq!((again["heads"].as_i64(), again["gross"].as_str(), &again["next_actors"]), (Some(1), Some("60.00"), &json!([{"role": "street_leader", "people": 1}])));
+        let person = format!("/beneficiaries/{}", enrolled["beneficiary_id"].as_str().unwrap());
+        let payroll = |on: bool, etag: &'static str| { let person = person.clone(); async move { app.send(Method::PATCH, &person, &street.party_office, Some(json!({"on_payroll": on})), &[("If-Match", etag)]).await } };
+        assert_eq!(ok(payroll(true, "\"v1\"").await, 200)["on_payroll"], json!(true));
+        ok(app.act(&street.party_office, &path, "\"v2\"").await, 200);
+        assert_eq!(items(app, street, &run).await[0]["held_code"], json!("on_payroll"));
+        ok(payroll(false, "\"v2\"").await, 200);
         ok(on(app, &street.party_office, &enrolled, "suspend", json!({"kind": "hold", "from_date": "2017-06-01", "to_date": "2017-06-30", "reason": "核查"})).await, 200);
-        let held = ok(app.act(&street.party_office, &path, "\"v2\"").await, 200);
+        let held = ok(app.act(&street.party_office, &path, "\"v3\"").await, 200);
         assert_eq!((held["heads"].as_i64(), items(app, street, &run).await[0]["held_code"].as_str()), (Some(0), Some("on_hold")), "a hold with an end holds until then");
     }
 

@@ -6,8 +6,8 @@ use sea_orm::{ColumnTrait, FromQueryResult, QueryFilter, QueryOrder};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::model::{self, Facts, PartKind, Planned, Settled};
 use super::holds::Holds;
+use super::model::{self, Facts, PartKind, Planned, Settled};
 use super::{bank_account, beneficiary, enrolment, payout_part, scheme, stipend_scheme, suspension};
 use crate::kernel::act::Act;
 use crate::kernel::ids::new_id;

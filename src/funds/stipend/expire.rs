@@ -112,10 +112,8 @@ async fn ask(tx: &Tx, act: &Act, place: Place) -> Result<usize, Problem> {
         changed(tx, act, "enrolment.ask_to_verify", before, enrolment::ActiveModel { verification_asked: Set(true), ..Default::default() }, None).await?;
     }
     if let Some(first) = rows.iter().filter_map(|row| row.verify_by).min() {
-        let words = (
-            format!("{} 项补贴登记须做资格核验，最早 {first} 前；逾期将暂缓发放。", rows.len()),
-            format!("{} enrolments must be verified, the first by {first}; what is not is held.", rows.len()),
-        );
+        let words =
+            (format!("{} 项补贴登记须做资格核验，最早 {first} 前；逾期将暂缓发放。", rows.len()), format!("{} enrolments must be verified, the first by {first}; what is not is held.", rows.len()));
         tell(tx, act, place, Capability::StipendPrepare, "enrolment.verification_due", words).await?;
     }
     Ok(rows.len())

@@ -66,7 +66,10 @@ pub fn words(code: &str) -> Option<(&'static str, &'static str)> {
     Some(match code {
         "not_confirmed" => ("登记尚未由第二人确认；请由分管领导或另一名经办确认。", "The enrolment is not confirmed: the leader or another of the party office confirms it."),
         "on_hold" => ("登记已暂缓发放；恢复后自动补发。", "The enrolment is suspended; resumed, what is due is paid by itself."),
-        "on_payroll" => ("该领取人属财政供养人员，不得另领补贴；情况有变请更正领取人资料。", "The person is on the civil-service payroll and draws no extra allowance; correct the beneficiary where that has changed."),
+        "on_payroll" => (
+            "该领取人属财政供养人员，不得另领补贴；情况有变请更正领取人资料。",
+            "The person is on the civil-service payroll and draws no extra allowance; correct the beneficiary where that has changed.",
+        ),
         "arrears_unusual" => ("补发超过 4 个期间；请由第二人核对后接受补发。", "Arrears over more than 4 periods: a second person checks and accepts them."),
         "verification_missing" => ("资格核验已逾期；核验后自动补发。", "The yearly verification is overdue; verified, what is due is paid by itself."),
         "signer_is_author" => ("常设授权的签署人经办了该登记；须由另一位领导审批发放批次。", "Who signed the standing authorisation wrote this enrolment: another leader approves the run."),

@@ -137,7 +137,18 @@ fn terms(row: &Row) -> Result<NewEnrolment, RowFault> {
     if own_rate.is_some_and(|rate| rate.is_negative() || rate > super::model::RATE_MAX) {
         return Err(row.fault("own_rate", "rate_out_of_bound", "超出标准上限", "is beyond the bound of a rate"));
     }
-    Ok(NewEnrolment { scheme_id: Uuid::nil(), beneficiary_id: Uuid::nil(), from_date, to_date, paid_through: Some(paid_through), own_rate, own_rate_from: None, survivor: None, ends_at_age: None, study_until: None })
+    Ok(NewEnrolment {
+        scheme_id: Uuid::nil(),
+        beneficiary_id: Uuid::nil(),
+        from_date,
+        to_date,
+        paid_through: Some(paid_through),
+        own_rate,
+        own_rate_from: None,
+        survivor: None,
+        ends_at_age: None,
+        study_until: None,
+    })
 }
 
 /// Imports enrolments of a street; gives how many. Each waits for a second person's confirmation.

@@ -34,7 +34,11 @@ use crate::platform::tasks::TaskSource;
 
 /// Runs to be approved, posted or exported; enrolments to be confirmed, verified or extended; bank accounts to be confirmed; write-offs to be approved.
 pub const TASKS: [TaskSource; 4] = [
-    TaskSource { noun: "payout_run", view: "v_tasks_payout_run" }, TaskSource { noun: "enrolment", view: "v_tasks_enrolment" }, TaskSource { noun: "bank_account", view: "v_tasks_bank_account" }, TaskSource { noun: "recovery", view: "v_tasks_recovery" }];
+    TaskSource { noun: "payout_run", view: "v_tasks_payout_run" },
+    TaskSource { noun: "enrolment", view: "v_tasks_enrolment" },
+    TaskSource { noun: "bank_account", view: "v_tasks_bank_account" },
+    TaskSource { noun: "recovery", view: "v_tasks_recovery" },
+];
 
 /// How many runs of a year are neither posted nor cancelled: a year closes only when there is none.
 ///

@@ -244,9 +244,12 @@ pub async fn changed(tx: &Tx, act: &Act, action: &'static str, before: &enrolmen
 }
 
 fn date_before_start(pointer: &str) -> Problem {
-    Problem::new(422, "date_before_start", "日期早于开始日期", "The date lies before the start")
-        .detail("结束日期不得早于开始日期。", "An enrolment cannot end before it began.")
-        .field(pointer, "date_before_start", "早于开始日期", "lies before the start")
+    Problem::new(422, "date_before_start", "日期早于开始日期", "The date lies before the start").detail("结束日期不得早于开始日期。", "An enrolment cannot end before it began.").field(
+        pointer,
+        "date_before_start",
+        "早于开始日期",
+        "lies before the start",
+    )
 }
 
 /// Ends an enrolment on a day, with the reason; what was paid beyond comes back in the next run.

@@ -432,7 +432,23 @@ async fn list_enrolments(actor: Actor, context: web::Data<Context>, request: Htt
     let condition = list.equals::<String>(condition, "state", enrolment::Column::State)?;
     let tx = context.read(&actor).await?;
     let select = tx.select::<enrolment::Entity>().filter(condition);
-    let columns = &["id", "street_id", "community_id", "scheme_id", "beneficiary_id", "from_date", "to_date", "end_reason", "paid_through", "own_rate", "relation", "expected_end", "verify_by", "state", "version"];
+    let columns = &[
+        "id",
+        "street_id",
+        "community_id",
+        "scheme_id",
+        "beneficiary_id",
+        "from_date",
+        "to_date",
+        "end_reason",
+        "paid_through",
+        "own_rate",
+        "relation",
+        "expected_end",
+        "verify_by",
+        "state",
+        "version",
+    ];
     list.answer(&context, tx, select, &[("from_date", enrolment::Column::FromDate)], columns, async |_, rows| Ok(rows)).await
 }
 
