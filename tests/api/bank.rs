@@ -50,7 +50,8 @@ on_both_databases! {
         }
         let elsewhere = app.administrator("江汉区", "other").await;
         assert_eq!(app.get(&elsewhere, &path(&made.id())).await.code(), (404, "not_found"));
-        assert_eq!(app.get(&elsewhere, "/bank-file-templates").await.body["data"], json!([]));
+        assert_eq!(app.get(&elsewhere, "/bank-file-templates?code=hankou").await.body["data"], json!([]));
+        assert_eq!(app.get(&elsewhere, "/bank-file-templates").await.body["data"].as_array().unwrap().len(), 3, "those that come with the program");
     }
 
     async fn what_is_no_layout_or_not_ones_to_make_is_refused(app: TestApp) {

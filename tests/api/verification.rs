@@ -48,6 +48,12 @@ async fn calculate(app: &TestApp, street: &Street, scheme: &str, period: &str) -
     ok(app.post(&street.party_office, "/payout-runs", json!({"scheme_id": scheme, "period": period})).await, 201)
 }
 
+async fn confirm_account(app: &TestApp, street: &Street, person: &Value) {
+    let accounts = format!("/beneficiaries/{}/bank-accounts", person["id"].as_str().unwrap());
+    let account = ok(app.get(&street.accountant, &accounts).await, 200)["data"][0]["id"].as_str().unwrap().to_owned();
+    ok(app.act(&street.accountant, &format!("{accounts}/{account}/confirm"), "\"v1\"").await, 200);
+}
+
 on_both_databases! {
     async fn a_verification_that_is_missing_holds_the_item_and_afterwards_it_is_paid_by_itself(app: TestApp) {
         let stipends = Stipends::open(app).await;
@@ -96,6 +102,7 @@ on_both_databases! {
         let street = &stipends.street;
         let person = json!({"name": "示例", "id_number": id_number(15), "account": {"number": "6222020000000015", "bank_name": "示例银行"}});
         let person = ok(app.post(&street.party_office, "/beneficiaries", person).await, 201);
+        confirm_account(app, &stipends.street, &person).await;
         let body = |age: i64| json!({"scheme_id": stipends.scheme, "beneficiary_id": person["id"], "from_date": "2017-01-01", "ends_at_age": age, "study_until": if age == 20 { json!(null) } else { json!("2017-02-20") },
             "survivor": {"deceased_name": "李已故", "relation": "child", "died_on": "2016-12-30"}});
         assert_eq!(app.post(&street.party_office, "/enrolments", body(20)).await.code(), (422, "date_before_start"), "20 was reached in 2010");
@@ -150,8 +157,14 @@ on_both_databases! {
         let path = format!("/payout-runs/{}/recalculate", run["id"].as_str().unwrap());
         let again = ok(app.act(&street.party_office, &path, "\"v1\"").await, 200);
         assert_eq!((again["heads"].as_i64(), again["gross"].as_str(), &again["next_actors"]), (Some(1), Some("60.00"), &json!([{"role": "street_leader", "people": 1}])));
+        let person = format!("/beneficiaries/{}", enrolled["beneficiary_id"].as_str().unwrap());
+        let payroll = |on: bool, etag: &'static str| { let person = person.clone(); async move { app.send(Method::PATCH, &person, &street.party_office, Some(json!({"on_payroll": on})), &[("If-Match", etag)]).await } };
+        assert_eq!(ok(payroll(true, "\"v1\"").await, 200)["on_payroll"], json!(true));
+        ok(app.act(&street.party_office, &path, "\"v2\"").await, 200);
+        assert_eq!(items(app, street, &run).await[0]["held_code"], json!("on_payroll"));
+        ok(payroll(false, "\"v2\"").await, 200);
         ok(on(app, &street.party_office, &enrolled, "suspend", json!({"kind": "hold", "from_date": "2017-06-01", "to_date": "2017-06-30", "reason": "核查"})).await, 200);
-        let held = ok(app.act(&street.party_office, &path, "\"v2\"").await, 200);
+        let held = ok(app.act(&street.party_office, &path, "\"v3\"").await, 200);
         assert_eq!((held["heads"].as_i64(), items(app, street, &run).await[0]["held_code"].as_str()), (Some(0), Some("on_hold")), "a hold with an end holds until then");
     }
 
@@ -167,8 +180,7 @@ on_both_databases! {
         ok(app.act(&street.second, &format!("/role-assignments/{}/confirm", granted["id"].as_str().unwrap()), "\"v1\"").await, 200);
         let person = json!({"name": "示例", "id_number": id_number(2), "account": {"number": "6222020000000002", "bank_name": "示例银行"}});
         let person = ok(app.post(&both, "/beneficiaries", person).await, 201);
-        let account = ok(app.get(&street.accountant, &format!("/beneficiaries/{}/bank-accounts", person["id"].as_str().unwrap())).await, 200)["data"][0]["id"].clone();
-        ok(app.act(&street.accountant, &format!("/beneficiaries/{}/bank-accounts/{}/confirm", person["id"].as_str().unwrap(), account.as_str().unwrap()), "\"v1\"").await, 200);
+        confirm_account(app, street, &person).await;
         let own = ok(app.post(&both, "/enrolments", json!({"scheme_id": stipends.scheme, "beneficiary_id": person["id"], "from_date": "2017-01-01"})).await, 201);
         ok(on(app, &street.leader, &own, "confirm", json!({})).await, 200);
         clock(app, "2017-03-20T01:00:00Z");

@@ -1,7 +1,7 @@
 //! What is asked of an enrolment while it runs: the yearly verification, the proof of study that moves its end, arrears that a second person accepts.
 
 use chrono::{Datelike, Months, NaiveDate};
-use sea_orm::ActiveValue::Set;
+use sea_orm::ActiveValue::{Set, Unchanged};
 use sea_orm::{ColumnTrait, QueryFilter};
 use uuid::Uuid;
 
@@ -119,6 +119,18 @@ pub async fn accept_arrears(tx: &Tx, act: &Act, row: Authorised<enrolment::Model
     changed(tx, act, "enrolment.accept_arrears", &before, change, Some(new.reason)).await
 }
 
+/// Says whether a beneficiary is on the civil-service payroll.
+///
+/// # Errors
+/// 500 where the database fails.
+pub async fn set_on_payroll(tx: &Tx, act: &Act, row: Authorised<beneficiary::Model>, on_payroll: bool) -> Result<beneficiary::Model, Problem> {
+    let before = row.into_inner();
+    let next = beneficiary::ActiveModel { id: Unchanged(before.id), on_payroll: Set(on_payroll), version: Set(before.version.saturating_add(1)), ..Default::default() };
+    let after = tx.update::<beneficiary::Entity, _>(next).await?;
+    audit::record(tx, act, Event::new("beneficiary.change", "beneficiary", after.id, beneficiary::Entity::place(&after)).before(&before)?.after(&after)?).await?;
+    Ok(after)
+}
+
 /// Changes the name of a kind, and whether its enrolments must be verified. Newly demanded, each has the whole term from today; demanded no more, nothing is held for it.
 ///
 /// # Errors
@@ -127,7 +139,7 @@ pub async fn change_kind(tx: &Tx, act: &Act, row: Authorised<scheme_kind::Model>
     let before = row.into_inner();
     let demanded = before.verification_months != new.verification_months;
     let next = scheme_kind::ActiveModel {
-        id: sea_orm::ActiveValue::Unchanged(before.id),
+        id: Unchanged(before.id),
         name: Set(new.name),
         verification_months: Set(new.verification_months),
         version: Set(before.version.saturating_add(1)),
