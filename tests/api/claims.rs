@@ -7,9 +7,9 @@ use crate::support::TestApp;
 use crate::support::street::{Street, ok};
 
 /// A street with a category that allows one item and forbids another, a line of the community and one of the street, and everybody a claim needs.
-struct Claims {
-    street: Street,
-    secretary: String,
+pub(super) struct Claims {
+    pub(super) street: Street,
+    pub(super) secretary: String,
     item: String,
     forbidden: String,
     unknown: String,
@@ -18,7 +18,7 @@ struct Claims {
 }
 
 impl Claims {
-    async fn open(app: &TestApp) -> Self {
+    pub(super) async fn open(app: &TestApp) -> Self {
         let street = Street::open(app, "硚口区", "c-").await;
         let mut items = Vec::new();
         for (code, name) in [("F05", "场地费"), ("F99", "旅游"), ("F06", "讲课费")] {
@@ -52,7 +52,7 @@ impl Claims {
         body
     }
 
-    async fn submitted(&self, app: &TestApp, community: bool, amount: &str) -> String {
+    pub(super) async fn submitted(&self, app: &TestApp, community: bool, amount: &str) -> String {
         let who = if community { &self.street.staff } else { &self.street.party_office };
         ok(app.post(who, "/claims", self.body(community, amount)).await, 201)["id"].as_str().unwrap().to_owned()
     }
@@ -94,7 +94,7 @@ impl Claims {
         ok(app.get(&self.street.accountant, &format!("/budget-lines/{id}")).await, 200)
     }
 
-    async fn books_hold(&self, app: &TestApp) {
+    pub(super) async fn books_hold(&self, app: &TestApp) {
         let answer = ok(app.get(&self.street.accountant, &format!("/ledger/verify?street_id={}", self.street.id)).await, 200);
         assert_eq!(answer["holds"], json!(true), "{answer}");
     }

@@ -338,7 +338,7 @@ impl Write {
             .detail(format!("该记录当前版本为 {now}，与 If-Match 不符。请重新读取、核对后再办理。"), format!("The record is now at {now}, not what If-Match says. Read it again, check it, then act.")))
     }
 
-    /// Replays a stored answer or runs the use case, keeps its answer, and commits; a dry run rolls back.
+    /// Replays a stored answer or runs the use case, keeps its answer, and commits; a dry run rolls back. What left nothing in the audit trail is not committed.
     async fn finish<R: Serialize>(&self, tx: Tx, actor: &Actor, content: &str, work: impl AsyncFnOnce(&Tx, &Act) -> Result<Done<R>, Problem>) -> Result<HttpResponse, Problem> {
         let act = self.act(actor);
         let fingerprint = self.fingerprint(content);
@@ -349,6 +349,9 @@ impl Write {
             return Ok(answer.response(true));
         }
         let done = work(&tx, &act).await?;
+        if act.trail.is_empty() {
+            return Err(Problem::internal("a write that leaves no audit event is not committed: call audit::record in its transaction"));
+        }
         let answer = Answer {
             status: match &done.created_at {
                 Some(_) if !self.dry_run => {
