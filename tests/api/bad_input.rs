@@ -52,7 +52,8 @@ on_both_databases! {
     async fn a_file_that_is_no_table_of_people_is_refused(app: TestApp) {
         let street = Street::open(app, "硚口区", "").await;
         let token = &street.party_office;
-        assert_eq!(import(app, token, b"this is no workbook at all".to_vec(), XLSX).await.code().0, 415, "what it is counts, not what it is called");
+        assert_eq!(import(app, token, b"this is no workbook at all".to_vec(), XLSX).await.code(), (422, "import_refused"), "what it is counts, not what it is called");
+        assert_eq!(import(app, token, b"%PDF-1.7 a document".to_vec(), XLSX).await.code(), (415, "unsupported_media_type"));
         let broken = import(app, token, [&b"PK\x03\x04"[..], &[7; 400]].concat(), XLSX).await;
         assert!([(422, "unreadable_file"), (415, "unsupported_media_type")].contains(&broken.code()), "{}", broken.text);
         let formula = import(app, token, with_formula(), XLSX).await;

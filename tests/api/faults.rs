@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use reqwest::Method;
@@ -168,7 +169,7 @@ with_processes! {
 
     async fn two_servers_on_pay_day_make_one_run_and_end_when_told(app: TestApp, processes: Processes) {
         before_pay_day(&app).await;
-        let both = [processes.serve("2017-03-20T08:59:59+08:00"), processes.serve("2017-03-20T08:59:59+08:00")];
+        let both = [processes.serve(PAY_TIME), processes.serve(PAY_TIME)];
         let waited = Instant::now();
         while count(&processes.url, "SELECT COUNT(*) AS n FROM job_slots WHERE job = 'stipends.post' AND state = 'done'").await == 0 {
             assert!(waited.elapsed() < Duration::from_secs(120), "the scheduler did not pay");
@@ -238,7 +239,7 @@ with_processes! {
         let by: [(&str, &String); 12] = [("endorse", &claims.secretary), ("review", &street.accountant), ("approve", &street.leader), ("pay", &street.cashier), ("endorse", &claims.secretary), ("review", &street.accountant),
             ("approve", &street.leader), ("pay", &street.cashier), ("return", &street.accountant), ("submit", &street.party_office), ("refunds", &street.accountant), ("reverse", &street.accountant)];
         let (mut done, mut broken) = (0, 0);
-        for round in 0..8_u64 {
+        for round in 0..8 {
             let served = processes.serve("2017-01-03T09:00:00+08:00");
             let remote = app.at(&served.address);
             let mut asked = Vec::new();
@@ -246,8 +247,9 @@ with_processes! {
                 let (id, (action, who)) = (ids[next(ids.len())].clone(), by[next(by.len())]);
                 asked.push((id, action, who, uuid::Uuid::now_v7().to_string()));
             }
-            let (remote, accountant) = (&remote, &street.accountant);
+            let (remote, accountant, finished) = (&remote, &street.accountant, &AtomicUsize::new(0));
             let all = futures_util::future::join_all(asked.into_iter().map(|(id, action, who, key)| async move {
+                let _counted = Counted(finished);
                 let read = remote.try_send(Method::GET, &format!("/claims/{id}"), accountant, None, &[]).await.ok()?;
                 let body = match action {
                     "return" | "reverse" => json!({"reason": "随机"}),
@@ -259,9 +261,14 @@ with_processes! {
                 assert!([200, 201, 403, 404, 409, 412, 422, 503].contains(&answer.status.as_u16()), "{action}: {}", answer.text);
                 Some(answer.status.is_success())
             }));
-            // Killed earlier and later; the last server lives.
-            let (killed, answers) = tokio::join!(async move { tokio::time::sleep(Duration::from_millis(40 + 90 * round)).await; served.kill() }, all);
-            let () = killed;
+            // Killed while the others are asked, earlier and later.
+            let killer = async move {
+                while finished.load(Ordering::SeqCst) < 3 + 2 * round {
+                    tokio::task::yield_now().await;
+                }
+                served.kill();
+            };
+            let ((), answers) = tokio::join!(killer, all);
             done += answers.iter().filter(|answer| **answer == Some(true)).count();
             broken += answers.iter().filter(|answer| answer.is_none()).count();
         }
@@ -277,6 +284,15 @@ with_processes! {
         let paid = count(&processes.url, "SELECT COUNT(*) AS n FROM claims WHERE paid_on IS NOT NULL AND state IN ('paid', 'reversed')").await;
         let vouchers = count(&processes.url, "SELECT COUNT(*) AS n FROM (SELECT source_id FROM vouchers WHERE source_type = 'claim' AND reverses_id IS NULL GROUP BY source_id HAVING COUNT(*) = 1) AS once").await;
         assert_eq!(paid, vouchers);
+    }
+}
+
+/// Counts one more when it goes.
+struct Counted<'all>(&'all AtomicUsize);
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Ordering::SeqCst);
     }
 }
 

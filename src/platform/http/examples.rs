@@ -25,7 +25,7 @@ const WORDS: [(&str, &str); 44] = [
     ("file_name", "名单.csv"),
     ("first_password", "correct horse battery staple"),
     ("holder_masked", "张*"),
-    ("id_number_masked", "4201**********0015"),
+    ("id_number_masked", "4201**********0005"),
     ("job", "stipends.post"),
     ("location", "/api/v1/claims/0190a0b0-0000-7000-8000-000000000001"),
     ("message", "3/12"),
