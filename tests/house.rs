@@ -161,7 +161,8 @@ impl WireTypes {
     fn take(&mut self, name: &syn::Ident, attributes: &[syn::Attribute]) {
         let text = |attribute: &syn::Attribute| if let syn::Meta::List(list) = &attribute.meta { list.tokens.to_string() } else { String::new() };
         if attributes.iter().any(|attribute| attribute.path().is_ident("derive") && text(attribute).contains("ToSchema")) {
-            let renamed = attributes.iter().filter(|attribute| attribute.path().is_ident("schema")).find_map(|attribute| Some(text(attribute).strip_prefix("as = ")?.split([' ', ',']).next()?.to_owned()));
+            let renamed =
+                attributes.iter().filter(|attribute| attribute.path().is_ident("schema")).find_map(|attribute| Some(text(attribute).strip_prefix("as = ")?.split([' ', ',']).next()?.to_owned()));
             self.0.push(renamed.unwrap_or_else(|| name.to_string()));
         }
     }
@@ -199,7 +200,8 @@ impl<'a> Visit<'a> for Writers {
     fn visit_item_fn(&mut self, function: &'a syn::ItemFn) {
         let route = function.attrs.iter().find(|attribute| ["post", "patch", "put", "delete"].iter().any(|method| attribute.path().is_ident(method)));
         if let Some(syn::Meta::List(route)) = route.map(|attribute| &attribute.meta) {
-            let guarded = |argument: &syn::FnArg| matches!(argument, syn::FnArg::Typed(typed) if matches!(&*typed.ty, syn::Type::Path(path) if path.path.is_ident("Write") || path.path.is_ident("Upload")));
+            let guarded =
+                |argument: &syn::FnArg| matches!(argument, syn::FnArg::Typed(typed) if matches!(&*typed.ty, syn::Type::Path(path) if path.path.is_ident("Write") || path.path.is_ident("Upload")));
             self.0.push((function.sig.ident.to_string(), route.tokens.to_string(), function.sig.inputs.iter().any(guarded)));
         }
     }

@@ -176,6 +176,17 @@ async fn every_exception_of_the_trail_is_needed() {
     let batch = ok(app.get(&street.cashier, "/payment-batches").await, 200)["data"][0].clone();
     let result = format!("批次号,{},笔数,1,金额,10.00,日期,2017-01-03\r\n序号,账号后四位,金额,结果,原因\r\n1,1234,10.00,成功,\r\n", batch["number"].as_str().unwrap());
     ok(import(&format!("/payment-batches/{}/results", batch["id"].as_str().unwrap()), &street.cashier, &result).await, 200);
+    let other = Street::open(app, "江汉区", "b-").await;
+    ok(app.post(&other.accountant, "/fiscal-years", json!({"year": 2017})).await, 201);
+    app.context.clocks.set("2018-01-02T01:00:00Z".parse().unwrap());
+    let accountant = app.log_in("b-accountant", PASSWORD).await;
+    for period in ok(app.get(&accountant, "/ledger/periods?sort=month").await, 200)["data"].as_array().unwrap().iter().take(11) {
+        ok(app.act(&accountant, &format!("/ledger/periods/{}/close", period["id"].as_str().unwrap()), "\"v1\"").await, 200);
+    }
+    ok(app.post(&accountant, "/fiscal-years", json!({"year": 2018})).await, 201);
+    let year = ok(app.get(&accountant, "/fiscal-years?year=2017").await, 200)["data"][0].clone();
+    let (close, etag) = (format!("/fiscal-years/{}/close", year["id"].as_str().unwrap()), format!("\"v{}\"", year["version"]));
+    ok(app.send(Method::POST, &close, &accountant, Some(json!({})), &[("If-Match", &etag), ("Idempotency-Key", "close")]).await, 200);
     let met = trail::met().lock().unwrap().clone();
     let needless: Vec<_> = trail::OTHERWISE.iter().filter(|(_, path, ..)| !met.contains(path)).map(|(_, path, reason, _)| format!("{path} ({reason})")).collect();
     assert!(needless.is_empty(), "these leave one event as every write does, or are not tried here: {needless:?}");

@@ -16,7 +16,7 @@ use crate::support::TestApp;
 async fn take_file(actor: Actor, upload: Upload) -> Result<HttpResponse, Problem> {
     upload
         .create_from_file(&actor, Capability::UnitRead, &[Content::Csv, Content::Pdf], Rules::plain(), async |tx, act, file: UploadedFile| {
-            audit::record(tx, act, Event { action: "file.take", subject_type: "file", ..Event::default() }).await?;
+            audit::record(tx, act, Event { action: "file.take", subject_type: "file", place: Some(actor.home), ..Event::default() }).await?;
             Ok(Done::created("/files/1".to_owned(), None, json!({"name": file.name, "kind": file.content.extension(), "bytes": file.bytes.len(), "sha256": file.sha256()})))
         })
         .await

@@ -120,7 +120,8 @@ fn csv_of(page: &Value) -> Value {
     let Some(row) = page.get("data").and_then(|data| data.get(0)).and_then(Value::as_object) else {
         return json!("");
     };
-    let plain: Vec<(&String, String)> = row.iter().filter(|(_, value)| !value.is_object() && !value.is_array()).map(|(name, value)| (name, value.as_str().map_or_else(|| value.to_string(), str::to_owned))).collect();
+    let plain: Vec<(&String, String)> =
+        row.iter().filter(|(_, value)| !value.is_object() && !value.is_array()).map(|(name, value)| (name, value.as_str().map_or_else(|| value.to_string(), str::to_owned))).collect();
     let names: Vec<&str> = plain.iter().map(|(name, _)| name.as_str()).collect();
     let values: Vec<&str> = plain.iter().map(|(_, value)| value.as_str()).collect();
     json!(format!("{}\r\n{}\r\n", names.join(","), values.join(",")))

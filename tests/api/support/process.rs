@@ -1,6 +1,6 @@
 //! The program as processes of their own, on a database that a test prepared in its own process: to kill them, and to let several run at once.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -81,6 +81,12 @@ impl Processes {
             assert!(told.read_line(&mut line).unwrap() > 0, "it ended before it served");
         }
         std::thread::spawn(move || std::io::copy(&mut told, &mut std::io::sink()));
+        // Once it answers it listens to signals as well.
+        let mut stream = std::net::TcpStream::connect(&bind).unwrap();
+        stream.write_all(b"GET /health/live HTTP/1.0\r\nHost: localhost\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.contains(" 200 "), "{answer}");
         Served { child, address: format!("http://{bind}") }
     }
 }
