@@ -4,7 +4,9 @@ WORKDIR /build
 COPY Cargo.toml Cargo.lock ./
 COPY migration migration
 COPY src src
+# Both are compiled in: the page of refusals, the demo year's figures.
 COPY docs docs
+COPY demo demo
 # Only the server is built; the manifests name the tests, so their places must exist.
 RUN mkdir -p tests/api && echo '//! none' | tee tests/api/main.rs tests/house.rs >/dev/null
 RUN cargo build --release --locked --bin mingzhang

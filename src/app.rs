@@ -1,9 +1,10 @@
 //! The composition root: the only place that knows every folder.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::LOCATION;
 use actix_web::middleware::from_fn;
 use actix_web::{App, HttpMessage, HttpResponse, HttpServer, get, web};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
@@ -26,7 +27,7 @@ use crate::people::tenancy;
 use crate::platform::audit::{self, Attempts};
 use crate::platform::calendar;
 use crate::platform::db::{Db, Reason};
-use crate::platform::http::{Complete, Context, Public, RateGate, RateLimits, errors_page, finish, limit, observe, ok};
+use crate::platform::http::{Complete, Context, Public, RateGate, RateLimits, errors_page, finish, keep_exports, limit, observe, ok};
 use crate::platform::jobs::{self, Registry};
 use crate::platform::notification;
 use crate::platform::tasks::{self, TaskSources};
@@ -164,9 +165,14 @@ fn api(config: &mut utoipa_actix_web::service_config::ServiceConfig) {
 /// The description of the API (OpenAPI 3.1).
 #[must_use]
 pub fn openapi() -> utoipa::openapi::OpenApi {
-    let (_, mut description) = App::new().into_utoipa_app().openapi(Description::openapi()).configure(api).split_for_parts();
-    Complete.modify(&mut description);
-    description
+    // The same for every worker of every server.
+    static DESCRIPTION: OnceLock<utoipa::openapi::OpenApi> = OnceLock::new();
+    let build = || {
+        let (_, mut description) = App::new().into_utoipa_app().openapi(Description::openapi()).configure(api).split_for_parts();
+        Complete.modify(&mut description);
+        description
+    };
+    DESCRIPTION.get_or_init(build).clone()
 }
 
 /// The process answers.
@@ -188,6 +194,12 @@ async fn ready(_public: Public, context: web::Data<Context>) -> Result<HttpRespo
 #[get("/docs/errors")]
 async fn errors(_public: Public) -> HttpResponse {
     HttpResponse::Ok().content_type("text/html; charset=utf-8").body(errors_page())
+}
+
+/// The documentation lies in the folder below.
+#[get("/docs")]
+async fn docs(_public: Public) -> HttpResponse {
+    HttpResponse::PermanentRedirect().insert_header((LOCATION, "/docs/")).finish()
 }
 
 /// Prometheus metrics.
@@ -218,23 +230,23 @@ pub fn serve_jobs(listener: std::net::TcpListener, context: Context, passwords: 
     }
     let (context, passwords) = (web::Data::new(context), web::Data::new(passwords));
     let server = HttpServer::new(move || {
-        let (app, mut description) = App::new()
+        let (app, _) = App::new()
             .app_data(context.clone())
             .app_data(passwords.clone())
             .app_data(handle.clone())
             .app_data(registry.clone())
             .app_data(sources.clone())
             .into_utoipa_app()
-            .openapi(Description::openapi())
             .configure(api)
             .split_for_parts();
-        Complete.modify(&mut description);
         app.service(live)
             .service(ready)
             .service(metrics)
             .service(errors)
-            .service(SwaggerUi::new("/docs/{_:.*}").url("/openapi.json", description))
+            .service(docs)
+            .service(SwaggerUi::new("/docs/{_:.*}").url("/openapi.json", openapi()))
             .default_service(web::to(|| async { Err::<HttpResponse, _>(Problem::not_found()) }))
+            .wrap(from_fn(keep_exports))
             .wrap(from_fn(limit))
             .wrap(from_fn(observe))
             .wrap(from_fn(finish))

@@ -155,3 +155,69 @@ fn every_handler_says_once_who_asks() {
         assert_eq!(count, 1, "{name}: take exactly one of Actor and Public");
     }
 }
+
+/// Names under which types stand in the API's description.
+struct WireTypes(Vec<String>);
+
+impl WireTypes {
+    fn take(&mut self, name: &syn::Ident, attributes: &[syn::Attribute]) {
+        let text = |attribute: &syn::Attribute| if let syn::Meta::List(list) = &attribute.meta { list.tokens.to_string() } else { String::new() };
+        if attributes.iter().any(|attribute| attribute.path().is_ident("derive") && text(attribute).contains("ToSchema")) {
+            let renamed =
+                attributes.iter().filter(|attribute| attribute.path().is_ident("schema")).find_map(|attribute| Some(text(attribute).strip_prefix("as = ")?.split([' ', ',']).next()?.to_owned()));
+            self.0.push(renamed.unwrap_or_else(|| name.to_string()));
+        }
+    }
+}
+
+impl<'a> Visit<'a> for WireTypes {
+    fn visit_item_struct(&mut self, item: &'a syn::ItemStruct) {
+        self.take(&item.ident, &item.attrs);
+    }
+
+    fn visit_item_enum(&mut self, item: &'a syn::ItemEnum) {
+        self.take(&item.ident, &item.attrs);
+    }
+}
+
+#[test]
+fn no_two_types_stand_under_one_name_in_the_description() {
+    let mut known: std::collections::BTreeMap<String, PathBuf> = std::collections::BTreeMap::new();
+    for file in sources(&root()) {
+        let mut types = WireTypes(Vec::new());
+        types.visit_file(&syn::parse_file(&std::fs::read_to_string(&file).unwrap()).unwrap());
+        for name in types.0 {
+            if let Some(other) = known.insert(name.clone(), file.clone()) {
+                panic!("{} and {}: two wire types are called {name}, and the description would show one of them twice; rename one by #[schema(as = …)]", other.display(), file.display());
+            }
+        }
+    }
+    assert!(known.len() > 50, "{}", known.len());
+}
+
+/// Handlers that change something, and whether they take `Write` or `Upload`.
+struct Writers(Vec<(String, String, bool)>);
+
+impl<'a> Visit<'a> for Writers {
+    fn visit_item_fn(&mut self, function: &'a syn::ItemFn) {
+        let route = function.attrs.iter().find(|attribute| ["post", "patch", "put", "delete"].iter().any(|method| attribute.path().is_ident(method)));
+        if let Some(syn::Meta::List(route)) = route.map(|attribute| &attribute.meta) {
+            let guarded =
+                |argument: &syn::FnArg| matches!(argument, syn::FnArg::Typed(typed) if matches!(&*typed.ty, syn::Type::Path(path) if path.path.is_ident("Write") || path.path.is_ident("Upload")));
+            self.0.push((function.sig.ident.to_string(), route.tokens.to_string(), function.sig.inputs.iter().any(guarded)));
+        }
+    }
+}
+
+#[test]
+fn what_changes_something_goes_through_write_which_commits_nothing_without_an_audit_event() {
+    let mut writers = Writers(Vec::new());
+    for file in sources(&root()) {
+        writers.visit_file(&syn::parse_file(&std::fs::read_to_string(&file).unwrap()).unwrap());
+    }
+    assert!(writers.0.len() > 50);
+    for (name, route, guarded) in writers.0 {
+        // Logins have an order of refusals of their own, and tell nobody whether an account exists.
+        assert!(guarded || route.starts_with("\"/auth/"), "{name} {route}: take Write or Upload, as src/funds/claim/routes.rs does");
+    }
+}

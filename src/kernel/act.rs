@@ -1,6 +1,7 @@
 //! Who does something, and when: what every use case that changes something is told.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use chrono::{DateTime, NaiveDate, Utc};
 use uuid::Uuid;
@@ -43,6 +44,25 @@ pub struct Act {
     pub keys: Arc<KeyRing>,
     /// The working days.
     pub calendar: Arc<WorkingCalendar>,
+    /// What it has left in the audit trail.
+    pub trail: Trail,
+}
+
+/// How many audit events an act has left; its copies count together.
+#[derive(Clone, Debug, Default)]
+pub struct Trail(Arc<AtomicU32>);
+
+impl Trail {
+    /// One more.
+    pub fn add(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Whether there is none yet.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.load(Ordering::Relaxed) == 0
+    }
 }
 
 impl Act {

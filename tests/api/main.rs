@@ -3,6 +3,7 @@
 
 mod activities;
 mod audit;
+mod bad_input;
 mod bank;
 mod books;
 mod calendar;

@@ -159,8 +159,8 @@ pub mod budget_adjustment {
         pub state: String,
         /// Why.
         pub reason: String,
-        /// `[{budget_line_id, amount}]`, signed.
-        #[schema(value_type = Object)]
+        /// Its parts by budget line, signed.
+        #[schema(value_type = Vec<Object>, example = json!([{"budget_line_id": "0190a0b0-0000-7000-8000-000000000002", "amount": "-500.00"}, {"budget_line_id": "0190a0b0-0000-7000-8000-000000000003", "amount": "500.00"}]))]
         pub lines: Json,
         /// What is moved, added or taken, without sign.
         pub total: Fen,
@@ -210,8 +210,8 @@ pub mod receipt {
         pub document_number: String,
         /// The sum.
         pub amount: Fen,
-        /// `[{category_id, amount}]`.
-        #[schema(value_type = Object)]
+        /// Its parts by category.
+        #[schema(value_type = Vec<Object>, example = json!([{"category_id": "0190a0b0-0000-7000-8000-000000000001", "amount": "17580.00"}]))]
         pub lines: Json,
         /// A remark.
         pub remark: Option<String>,
@@ -261,8 +261,8 @@ pub mod treasury_return {
         pub document_number: String,
         /// The sum.
         pub amount: Fen,
-        /// `[{category_id, amount}]`.
-        #[schema(value_type = Object)]
+        /// Its parts by category.
+        #[schema(value_type = Vec<Object>, example = json!([{"category_id": "0190a0b0-0000-7000-8000-000000000001", "amount": "17580.00"}]))]
         pub lines: Json,
         /// Its voucher.
         pub voucher_id: Uuid,

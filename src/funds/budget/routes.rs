@@ -22,7 +22,7 @@ use crate::platform::tasks::Submitted;
 /// A line to be drafted.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(example = json!({"category_id": "0190a0b0-0000-7000-8000-000000000001", "amount": "17580.00", "plan_item_ids": ["0190a0b0-0000-7000-8000-000000000002"]}))]
+#[schema(as = NewBudgetLine, example = json!({"category_id": "0190a0b0-0000-7000-8000-000000000001", "amount": "17580.00", "plan_item_ids": ["0190a0b0-0000-7000-8000-000000000002"]}))]
 pub struct NewLine {
     /// The category.
     pub category_id: Uuid,

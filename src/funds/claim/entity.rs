@@ -81,7 +81,7 @@ pub mod claim {
         /// 补正: no step is taken until the papers are provided.
         pub information_requested: bool,
         /// The approval chain it was submitted under.
-        #[schema(value_type = Object)]
+        #[schema(value_type = Option<Object>)]
         pub chain: Option<Json>,
         /// How many approvals of the chain are done.
         pub steps_done: i32,

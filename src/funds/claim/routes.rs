@@ -663,7 +663,7 @@ async fn approve_claims(actor: Actor, write: Write) -> Result<HttpResponse, Prob
                     }
                 }
             }
-            Ok(Done::result(BulkOutcome { outcomes }))
+            Ok(Done::outcomes(BulkOutcome { outcomes }))
         })
         .await
 }

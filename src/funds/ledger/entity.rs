@@ -263,8 +263,8 @@ pub mod opening_balance {
         pub date: NaiveDate,
         /// `draft` or `approved`.
         pub state: String,
-        /// Carried-over balance by category: `[{category_id, amount}]`.
-        #[schema(value_type = Object)]
+        /// Carried-over balance by category.
+        #[schema(value_type = Vec<Object>, example = json!([{"category_id": "0190a0b0-0000-7000-8000-000000000001", "amount": "17580.00"}]))]
         pub lines: Json,
         /// The donation fund on hand.
         pub donations: Fen,

@@ -587,7 +587,7 @@ pub mod payout_item {
         /// What is still to be recovered.
         pub outstanding_recovery: Fen,
         /// How it came about, period by period: entitled, settled, difference, taken.
-        #[schema(value_type = Object)]
+        #[schema(value_type = Vec<Object>, example = json!([{"period": "2017Q1", "entitled": "879.00", "settled": "0.00", "difference": "879.00", "taken": "879.00", "kind": "regular"}]))]
         pub explanation: Json,
         /// The bank file it is in.
         pub bank_file_id: Option<Uuid>,

@@ -32,7 +32,7 @@ pub const BENEFICIARIES: [Column; 7] = [
     column("guardian_name", "监护人姓名", false, Kind::Text),
 ];
 /// An example row of it: its person does not exist.
-pub const BENEFICIARY_EXAMPLE: [&str; 7] = ["张示例", "420104199001010015", "古四社区", "否", "6222021234567890128", "武汉农村商业银行", ""];
+pub const BENEFICIARY_EXAMPLE: [&str; 7] = ["张示例", "420104199001010009", "古四社区", "否", "6222021234567890128", "武汉农村商业银行", ""];
 
 /// The columns of a table of enrolments.
 pub const ENROLMENTS: [Column; 6] = [
@@ -44,7 +44,7 @@ pub const ENROLMENTS: [Column; 6] = [
     column("own_rate", "个人标准", false, Kind::Amount),
 ];
 /// An example row of it.
-pub const ENROLMENT_EXAMPLE: [&str; 6] = ["420104199001010015", "遗属补助", "2016-05-01", "", "2016Q4", ""];
+pub const ENROLMENT_EXAMPLE: [&str; 6] = ["420104199001010009", "遗属补助", "2016-05-01", "", "2016Q4", ""];
 
 fn id_number(act: &Act, row: &Row) -> Result<String, RowFault> {
     let number =

@@ -89,7 +89,7 @@ impl Body for NewAccount {
 /// A beneficiary to be added.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(example = json!({"name": "张示例", "id_number": "420104199001010015", "account": {"number": "6222021234567890128", "bank_name": "武汉农村商业银行"}}))]
+#[schema(example = json!({"name": "张示例", "id_number": "420104199001010009", "account": {"number": "6222021234567890128", "bank_name": "武汉农村商业银行"}}))]
 pub struct NewBeneficiary {
     /// The street; may be left out by who acts in one only.
     pub street_id: Option<Uuid>,
@@ -119,7 +119,7 @@ impl Body for NewBeneficiary {
 /// A search by a number, which stands in no URL.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(example = json!({"id_number": "420104199001010015"}))]
+#[schema(example = json!({"id_number": "420104199001010009"}))]
 pub struct Search {
     /// The street; may be left out by who acts in one only.
     pub street_id: Option<Uuid>,
@@ -376,7 +376,7 @@ async fn search_beneficiaries(actor: Actor, write: Write) -> Result<HttpResponse
         .create(&actor, Capability::StipendRead, Rules::plain(), async |tx, act, body: Search| {
             let street = street_of(tx, &actor, body.street_id, Capability::StipendRead).await?;
             let data = people::search(tx, act, street.id, body.id_number.as_deref(), body.account_number.as_deref()).await?;
-            Ok(Done::result(ListPage { data, next_cursor: None }))
+            Ok(Done::found(ListPage { data, next_cursor: None }))
         })
         .await
 }

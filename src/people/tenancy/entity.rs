@@ -20,7 +20,7 @@ pub mod org_unit {
         pub community_id: Option<Uuid>,
         /// The unit above.
         pub parent_id: Option<Uuid>,
-        /// district, street or community.
+        /// `district`, `street` or `community`.
         pub level: String,
         /// Its name, once under one parent.
         pub name: String,

@@ -18,7 +18,7 @@ use crate::platform::http::{Body, Context, Done, ListPage, ListRequest, Refusals
 pub struct OrgUnit {
     /// The unit.
     pub id: Uuid,
-    /// district, street or community.
+    /// `district`, `street` or `community`.
     pub level: String,
     /// Its name.
     pub name: String,

@@ -19,7 +19,7 @@ use crate::kernel::clock::Clocks;
 use crate::kernel::ids::new_id;
 use crate::kernel::problem::Problem;
 use crate::platform::db::{Db, Reason, Sql, Tx};
-use crate::platform::http::AttemptLog;
+use crate::platform::http::{AttemptLog, Export};
 
 /// What happened to which record.
 #[derive(Debug, Default)]
@@ -105,6 +105,7 @@ pub async fn record(tx: &Tx, act: &Act, event: Event) -> Result<Uuid, Problem> {
     ];
     tx.execute(INSERT, values).await?;
     tx.execute(QUEUE, vec![id.into()]).await?;
+    act.trail.add();
     Ok(id)
 }
 
@@ -135,8 +136,16 @@ impl Attempts {
         if already_kept(&tx, actor.user_id, operation, minute).await? {
             return Ok(());
         }
-        let event = new_id();
         let after = serde_json::json!({"operation": operation, "id": id, "code": code});
+        let event = self.insert(&tx, actor, at, ("access_refused", after), ("", None)).await?;
+        let kept = Sql::both("INSERT INTO refused_attempts (user_id, operation, minute, event_id) VALUES ($1, $2, $3, $4)");
+        tx.execute(kept, vec![actor.user_id.into(), operation.into(), minute.into(), event.into()]).await?;
+        tx.commit().await
+    }
+
+    /// An event of a person about an operation, at the person's own unit.
+    async fn insert(&self, tx: &Tx, actor: &Actor, at: DateTime<chrono::Utc>, (action, after): (&str, serde_json::Value), (request_id, address): (&str, Option<String>)) -> Result<Uuid, Problem> {
+        let event = new_id();
         let none_id: Option<Uuid> = None;
         let none_text: Option<String> = None;
         let values: Vec<Value> = vec![
@@ -146,7 +155,7 @@ impl Attempts {
             actor.home.community.into(),
             at.into(),
             self.clocks.business_today().into(),
-            "access_refused".into(),
+            action.into(),
             "operation".into(),
             none_id.into(),
             actor.user_id.into(),
@@ -154,17 +163,15 @@ impl Attempts {
             none_text.clone().into(),
             none_id.into(),
             actor.session_id.into(),
-            "".into(),
-            none_text.clone().into(),
+            request_id.into(),
+            address.into(),
             none_text.into(),
             Option::<serde_json::Value>::None.into(),
             after.into(),
         ];
         tx.execute(INSERT, values).await?;
         tx.execute(QUEUE, vec![event.into()]).await?;
-        let kept = Sql::both("INSERT INTO refused_attempts (user_id, operation, minute, event_id) VALUES ($1, $2, $3, $4)");
-        tx.execute(kept, vec![actor.user_id.into(), operation.into(), minute.into(), event.into()]).await?;
-        tx.commit().await
+        Ok(event)
     }
 }
 
@@ -184,5 +191,12 @@ impl AttemptLog for Attempts {
         if let Err(problem) = self.keep(actor, operation, id, code).await {
             tracing::error!(%problem, operation, "a refused attempt was not kept");
         }
+    }
+
+    async fn exported(&self, actor: &Actor, export: Export) -> Result<(), Problem> {
+        let tx = self.db.write_as_system(Reason::Exported).await?;
+        let after = serde_json::json!({"operation": export.operation, "query": export.query, "format": export.format});
+        self.insert(&tx, actor, self.clocks.wall(), ("export", after), (&export.request_id, export.address)).await?;
+        tx.commit().await
     }
 }

@@ -38,6 +38,8 @@ pub enum Reason {
     Authenticate,
     /// Keeping a refused attempt.
     AccessRefused,
+    /// Keeping that a file was given.
+    Exported,
     /// Sealing, delivering, claiming slots.
     Background,
     /// Making the first administrators and marking the database.

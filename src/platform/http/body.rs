@@ -91,6 +91,9 @@ impl RawBody {
         if !self.content_type.as_deref().is_some_and(is_json) {
             return Err(Problem::new(415, "unsupported_media_type", "内容类型不受支持", "Unsupported media type").detail("请以 application/json 提交。", "Send application/json."));
         }
+        if holds_nul(bytes) {
+            return Err(data_fault("", "a text holds the character NUL (\\u0000), which no text of a record may hold"));
+        }
         let mut deserializer = serde_json::Deserializer::from_slice(bytes);
         let body = serde_path_to_error::deserialize::<_, B>(&mut deserializer).map_err(|error| {
             let pointer = pointer(error.path());
@@ -102,6 +105,19 @@ impl RawBody {
         deserializer.end().map_err(|error| malformed(&error.to_string()))?;
         finish(body)
     }
+}
+
+/// Whether some text of a JSON document holds NUL, which PostgreSQL keeps in no text. Escapes stand in texts alone.
+fn holds_nul(bytes: &[u8]) -> bool {
+    let mut rest = bytes;
+    while let Some(place) = rest.iter().position(|byte| *byte == b'\\') {
+        let after = rest.get(place.saturating_add(1)..).unwrap_or_default();
+        if after.starts_with(b"u0000") {
+            return true;
+        }
+        rest = after.get(1..).unwrap_or_default();
+    }
+    false
 }
 
 /// Any JSON at all.
@@ -250,6 +266,13 @@ mod tests {
     #[test]
     fn a_wrong_type_is_told_with_its_pointer() {
         assert_eq!(code_and_pointer(r#"{"lines":[{"amount":"x"}]}"#), (422, "wrong_type", "/lines/0/amount".to_owned()));
+    }
+
+    #[test]
+    fn nul_in_a_text_is_refused_and_a_backslash_before_u0000_is_none() {
+        assert!(holds_nul(br#"{"a":"x\u0000"}"#) && holds_nul(br#"{"a":"\\\u0000"}"#));
+        assert!(!holds_nul(br#"{"a":"\\u0000"}"#) && !holds_nul(br#"{"a":"\u0001\n"}"#));
+        assert_eq!(code_and_pointer(r#"{"lines":[],"x":"\u0000"}"#), (422, "wrong_type", String::new()));
     }
 
     #[test]

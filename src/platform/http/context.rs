@@ -5,9 +5,10 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use uuid::Uuid;
 
+use super::exported::Export;
 use super::limits::{RateGate, RateLimits};
 use crate::kernel::access::{Actor, Capability, Place, Role, Scope};
-use crate::kernel::act::{Act, Performer};
+use crate::kernel::act::{Act, Performer, Trail};
 use crate::kernel::calendar::SharedCalendar;
 use crate::kernel::clock::Clocks;
 use crate::kernel::crypto::KeyRing;
@@ -27,11 +28,17 @@ pub trait Authenticate: Send + Sync {
     fn account(&self, token: &str) -> Option<Uuid>;
 }
 
-/// Keeps attempts that were refused. Implemented by `platform::audit`.
+/// Keeps what no use case tells: attempts that were refused, files that were given. Implemented by `platform::audit`.
 #[async_trait]
 pub trait AttemptLog: Send + Sync {
     /// Keeps who tried which operation on which id, at most once per person, operation and minute.
     async fn access_refused(&self, actor: &Actor, operation: &str, id: Option<String>, code: &'static str);
+
+    /// Keeps that a file was given.
+    ///
+    /// # Errors
+    /// 500 where it cannot be kept: then the file is not given.
+    async fn exported(&self, actor: &Actor, export: Export) -> Result<(), Problem>;
 }
 
 /// A person who holds a capability at a unit.
@@ -112,6 +119,7 @@ impl Context {
             address,
             keys: Arc::clone(&self.keys),
             calendar: self.calendar.now(),
+            trail: Trail::default(),
         }
     }
 }

@@ -9,6 +9,7 @@ use utoipa::openapi::{ContentBuilder, OpenApi, Ref, RefOr, Required, ResponseBui
 use utoipa::{Modify, ToSchema};
 
 use super::errors_page::known_refusals;
+use super::examples::add_examples;
 use super::refusals::{STATUSES, component};
 use crate::kernel::problem::ProblemBody;
 
@@ -35,6 +36,7 @@ impl Modify for Complete {
                 }
             }
         }
+        add_examples(openapi);
     }
 }
 
@@ -86,6 +88,14 @@ fn complete(method: &str, path: &str, operation: &mut Operation) {
         complete_list(operation);
     }
     let responses = &mut operation.responses.responses;
+    if by_write && !responses.contains_key("200") {
+        let effect = ["201", "202"].iter().find_map(|status| responses.get(*status).cloned());
+        if let Some(RefOr::T(mut effect)) = effect {
+            effect.description = "A dry run: the effect, rolled back".to_owned();
+            effect.headers.clear();
+            responses.insert("200".to_owned(), RefOr::T(effect));
+        }
+    }
     if !writes {
         for status in ["409", "412", "413", "415", "428"] {
             responses.remove(status);

@@ -50,7 +50,7 @@ impl FromRequest for Actor {
                 return Err(Problem::new(403, "password_change_required", "请先修改初始密码", "Change the first password")
                     .detail("首次登录须先修改密码（POST /api/v1/auth/password），然后才能办理其他事项。", "The first password must be changed (POST /api/v1/auth/password) before anything else."));
             }
-            request.extensions_mut().insert(actor.user_id);
+            request.extensions_mut().insert(actor.clone());
             Ok(actor)
         })
     }

@@ -67,6 +67,9 @@ impl ListRequest {
             if !COMMON.contains(&name.as_str()) && !filters.contains(&name.as_str()) {
                 return Err(unknown_parameter(&name, &filters.join(", ")));
             }
+            if text.contains('\0') {
+                return Err(invalid_parameter(&name, "不能含有 NUL 字符", "must not hold the character NUL"));
+            }
             given.insert(name, text);
         }
         let limit = match given.remove("limit") {

@@ -52,27 +52,38 @@ pub struct Done<R> {
     version: Option<i64>,
     body: R,
     stored: Option<serde_json::Value>,
+    no_event: bool,
 }
 
 impl<R: Serialize> Done<R> {
     /// 201 with the path of the new row.
     pub fn created(location: String, version: Option<i64>, body: R) -> Self {
-        Self { created_at: Some(location), accepted: false, version, body, stored: None }
+        Self { created_at: Some(location), accepted: false, version, body, stored: None, no_event: false }
     }
 
     /// 202 with the run of long work, and its path.
     pub fn accepted(location: String, body: R) -> Self {
-        Self { created_at: Some(location), accepted: true, version: None, body, stored: None }
+        Self { created_at: Some(location), accepted: true, version: None, body, stored: None, no_event: false }
     }
 
     /// 200 with the row as it is now.
     pub fn changed(version: i64, body: R) -> Self {
-        Self { created_at: None, accepted: false, version: Some(version), body, stored: None }
+        Self { created_at: None, accepted: false, version: Some(version), body, stored: None, no_event: false }
     }
 
     /// 200 with a result that has no version.
     pub fn result(body: R) -> Self {
-        Self { created_at: None, accepted: false, version: None, body, stored: None }
+        Self { created_at: None, accepted: false, version: None, body, stored: None, no_event: false }
+    }
+
+    /// 200 with an outcome for each item of a bulk: where none succeeded nothing was written, and no audit event either.
+    pub fn outcomes(body: R) -> Self {
+        Self { no_event: true, ..Self::result(body) }
+    }
+
+    /// 200 with what a search found that is a POST since what it looks for must not stand in a URL: nothing is written.
+    pub fn found(body: R) -> Self {
+        Self { no_event: true, ..Self::result(body) }
     }
 
     /// Keeps another body for a replay: one without the secret that is shown once.
@@ -338,7 +349,7 @@ impl Write {
             .detail(format!("该记录当前版本为 {now}，与 If-Match 不符。请重新读取、核对后再办理。"), format!("The record is now at {now}, not what If-Match says. Read it again, check it, then act.")))
     }
 
-    /// Replays a stored answer or runs the use case, keeps its answer, and commits; a dry run rolls back.
+    /// Replays a stored answer or runs the use case, keeps its answer, and commits; a dry run rolls back. What left nothing in the audit trail is not committed.
     async fn finish<R: Serialize>(&self, tx: Tx, actor: &Actor, content: &str, work: impl AsyncFnOnce(&Tx, &Act) -> Result<Done<R>, Problem>) -> Result<HttpResponse, Problem> {
         let act = self.act(actor);
         let fingerprint = self.fingerprint(content);
@@ -349,6 +360,9 @@ impl Write {
             return Ok(answer.response(true));
         }
         let done = work(&tx, &act).await?;
+        if act.trail.is_empty() && !done.no_event {
+            return Err(Problem::internal("a write that leaves no audit event is not committed: call audit::record in its transaction"));
+        }
         let answer = Answer {
             status: match &done.created_at {
                 Some(_) if !self.dry_run => {

@@ -27,7 +27,7 @@ pub mod job_slot {
         pub subject_id: Option<Uuid>,
         /// When it was due, by the business clock.
         pub due_at: DateTimeUtc,
-        /// pending, running, done, held or failed.
+        /// `pending`, `running`, `done`, `held` or `failed`.
         pub state: String,
         /// How it ended, a stable code.
         pub outcome: Option<String>,
@@ -93,7 +93,7 @@ pub mod job_run {
         pub kind: String,
         /// The slot's fence of this try.
         pub fence: i64,
-        /// running, done, held, failed or lost (its lease ran out).
+        /// `running`, `done`, `held`, `failed` or `lost` (its lease ran out).
         pub state: String,
         /// How it ended, a stable code.
         pub outcome: Option<String>,

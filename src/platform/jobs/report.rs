@@ -12,7 +12,7 @@ use crate::kernel::money::Fen;
 pub struct SlotReport {
     /// What the slot is for.
     pub scope: String,
-    /// pending, running, done, held or failed.
+    /// `pending`, `running`, `done`, `held` or `failed`.
     pub state: String,
     /// How it ended, a stable code.
     pub outcome: Option<String>,

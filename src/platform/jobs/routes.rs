@@ -52,7 +52,7 @@ pub struct JobSlot {
     pub subject_id: Option<Uuid>,
     /// When it was due, by the business clock.
     pub due_at: DateTime<Utc>,
-    /// pending, running, done, held or failed.
+    /// `pending`, `running`, `done`, `held` or `failed`.
     pub state: String,
     /// How it ended, a stable code.
     pub outcome: Option<String>,
@@ -164,7 +164,7 @@ pub struct JobRun {
     pub kind: String,
     /// The street it belongs to.
     pub street_id: Option<Uuid>,
-    /// running, done, held, failed or lost.
+    /// `running`, `done`, `held`, `failed` or `lost`.
     pub state: String,
     /// How it ended, a stable code.
     pub outcome: Option<String>,

@@ -2,7 +2,9 @@
 
 pub mod postgres;
 pub mod spending;
+pub mod process;
 pub mod street;
+pub mod trail;
 
 use std::sync::Arc;
 
@@ -57,6 +59,14 @@ pub struct TestApp {
 /// A folder that goes away with its test.
 pub struct Folder(std::path::PathBuf);
 
+impl Folder {
+    pub fn new() -> Self {
+        let folder = std::env::temp_dir().join(format!("mingzhang-test-{}", uuid::Uuid::now_v7()));
+        std::fs::create_dir_all(&folder).unwrap();
+        Self(folder)
+    }
+}
+
 impl Drop for Folder {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.0);
@@ -90,13 +100,18 @@ impl Answer {
 
 impl TestApp {
     pub async fn on_sqlite() -> Self {
-        let folder = std::env::temp_dir().join(format!("mingzhang-test-{}", uuid::Uuid::now_v7()));
-        std::fs::create_dir_all(&folder).unwrap();
-        let url = format!("sqlite://{}?mode=rwc", folder.join("test.db").display());
+        let folder = Folder::new();
+        let url = Self::new_file(&folder).await;
+        Self::start(&url, Some(folder)).await
+    }
+
+    /// A migrated database in a folder; gives its URL.
+    async fn new_file(folder: &Folder) -> String {
+        let url = format!("sqlite://{}?mode=rwc", folder.0.join("test.db").display());
         let owner = sea_orm::Database::connect(url.as_str()).await.unwrap();
         Migrator::up(&owner, None).await.unwrap();
         owner.close().await.unwrap();
-        Self::start(&url, Some(Folder(folder))).await
+        url
     }
 
     pub async fn on_postgresql() -> Option<Self> {
@@ -110,9 +125,14 @@ impl TestApp {
     }
 
     async fn start(url: &str, folder: Option<Folder>) -> Self {
+        Self::start_with(url, folder, KeyRing::random()).await
+    }
+
+    /// Serves a database with these keys.
+    async fn start_with(url: &str, folder: Option<Folder>, keys: KeyRing) -> Self {
         let db = Db::connect(&DbSettings { url: url.to_owned(), write_connections: if url.starts_with("sqlite") { 1 } else { 4 }, read_connections: 4 }).await.unwrap();
         let clocks = Clocks::manual("2017-01-03T01:00:00Z".parse().unwrap(), chrono_tz::Asia::Shanghai);
-        Self::serve(app::context(db, clocks, Arc::new(KeyRing::random())), folder)
+        Self::serve(app::context(db, clocks, Arc::new(keys)), folder)
     }
 
     fn serve(context: Context, folder: Option<Folder>) -> Self {
@@ -122,6 +142,11 @@ impl TestApp {
         let server = app::serve(listener, context.clone(), passwords.clone(), 1).unwrap();
         actix_web::rt::spawn(server);
         Self { context, passwords, address, client: reqwest::Client::new(), _folder: folder }
+    }
+
+    /// The same database, served by a process of its own at this address.
+    pub fn at(&self, address: &str) -> Self {
+        Self { context: self.context.clone(), passwords: self.passwords.clone(), address: address.to_owned(), client: reqwest::Client::new(), _folder: None }
     }
 
     /// The same database, served with these jobs as well.
@@ -191,6 +216,14 @@ impl TestApp {
     }
 
     pub async fn send_bytes(&self, method: Method, path: &str, token: &str, body: Option<Vec<u8>>, headers: &[(&str, &str)]) -> Answer {
+        let text = String::from_utf8_lossy(body.as_deref().unwrap_or_default()).into_owned();
+        let answer = self.try_send(method.clone(), path, token, body, headers).await.unwrap();
+        trail::check(&self.context.db, (&method, path), &text, &answer).await;
+        answer
+    }
+
+    /// As [`TestApp::send_bytes`]; an error where the server went away.
+    pub async fn try_send(&self, method: Method, path: &str, token: &str, body: Option<Vec<u8>>, headers: &[(&str, &str)]) -> reqwest::Result<Answer> {
         let base = if path.starts_with("/openapi") || path.starts_with("/health") || path == "/metrics" || path.starts_with("/docs") { "" } else { "/api/v1" };
         let mut request = self.client.request(method, format!("{}{base}{path}", self.address)).header("Accept-Language", "en");
         if !token.is_empty() {
@@ -203,12 +236,12 @@ impl TestApp {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let response = request.send().await.unwrap();
+        let response = request.send().await?;
         let (status, headers) = (response.status(), response.headers().clone());
         let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
         let (etag, replayed) = (header("etag"), header("idempotent-replayed").is_some());
-        let bytes = response.bytes().await.unwrap().to_vec();
+        let bytes = response.bytes().await?.to_vec();
         let text = String::from_utf8_lossy(&bytes).into_owned();
-        Answer { status, etag, replayed, headers, bytes, body: serde_json::from_str(&text).unwrap_or(Value::Null), text }
+        Ok(Answer { status, etag, replayed, headers, bytes, body: serde_json::from_str(&text).unwrap_or(Value::Null), text })
     }
 }

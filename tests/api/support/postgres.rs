@@ -105,3 +105,14 @@ pub async fn new_database() -> Option<String> {
     execute(&format!("postgres://postgres@127.0.0.1:{}/postgres", cluster.port), &[&create]).await;
     Some(format!("postgres://mingzhang_app@127.0.0.1:{}/{name}", cluster.port))
 }
+
+/// A new database with what this one holds; who is connected to it is put out first, since a template must be alone.
+pub async fn copy(url: &str) -> String {
+    let (server, name) = url.rsplit_once('/').unwrap();
+    let copy = format!("test_{}", uuid::Uuid::now_v7().simple());
+    let superuser = format!("{}/postgres", server.replace("mingzhang_app@", "postgres@"));
+    let terminate = format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'");
+    let create = format!("CREATE DATABASE {copy} TEMPLATE {name} OWNER mingzhang_owner");
+    execute(&superuser, &[&terminate, &create]).await;
+    format!("{server}/{copy}")
+}

@@ -27,7 +27,22 @@ impl Street {
         let first = app.administrator(district_name, &format!("{prefix}first")).await;
         let second = app.administrator(district_name, &format!("{prefix}second")).await;
         let district = app.get(&first, "/org-units?level=district").await.body["data"][0]["id"].as_str().unwrap().to_owned();
-        let id = app.post(&first, "/org-units", json!({"parent_id": district, "name": "韩家墩街"})).await.id();
+        let mut street = Self::with_people(app, (first, second, district), "韩家墩街", prefix).await;
+        street.category = street.new_category(app, "C02", "遗属补助", false).await;
+        street.plan(app).await;
+        street
+    }
+
+    /// Another street of the same district, with its own people; categories are the district's.
+    pub async fn beside(app: &TestApp, sister: &Self, prefix: &str) -> Self {
+        let mut street = Self::with_people(app, (sister.first.clone(), sister.second.clone(), sister.district.clone()), "长丰街", prefix).await;
+        street.category.clone_from(&sister.category);
+        street.plan(app).await;
+        street
+    }
+
+    async fn with_people(app: &TestApp, (first, second, district): (String, String, String), name: &str, prefix: &str) -> Self {
+        let id = app.post(&first, "/org-units", json!({"parent_id": district, "name": name})).await.id();
         let community = app.post(&first, "/org-units", json!({"parent_id": id, "name": "古四社区"})).await.id();
         let mut street = Self {
             district,
@@ -48,10 +63,13 @@ impl Street {
         street.accountant = street.person(app, &format!("{prefix}accountant"), "accountant").await;
         street.cashier = street.person(app, &format!("{prefix}cashier"), "cashier").await;
         street.staff = street.person(app, &format!("{prefix}staff"), "community_staff").await;
-        street.category = street.new_category(app, "C02", "遗属补助", false).await;
-        let item = json!({"fiscal_year": 2017, "title": "关心关爱", "objective": "按时足额发放", "targets": [{"name": "发放次数", "comparison": "at_least", "value": "4", "unit": "次"}]});
-        street.plan_item = ok(app.post(&street.party_office, "/plan-items", item).await, 201)["id"].as_str().unwrap().to_owned();
         street
+    }
+
+    /// Its first plan item.
+    async fn plan(&mut self, app: &TestApp) {
+        let item = json!({"fiscal_year": 2017, "title": "关心关爱", "objective": "按时足额发放", "targets": [{"name": "发放次数", "comparison": "at_least", "value": "4", "unit": "次"}]});
+        self.plan_item = ok(app.post(&self.party_office, "/plan-items", item).await, 201)["id"].as_str().unwrap().to_owned();
     }
 
     /// A person of the street with a role, confirmed where it is a money role; gives a token.
@@ -74,6 +92,11 @@ impl Street {
     /// Opens the year, and drafts, submits and approves a budget of these lines; gives the budget.
     pub async fn budget(&self, app: &TestApp, total: &str, lines: Value) -> Value {
         ok(app.post(&self.accountant, "/fiscal-years", json!({"year": 2017})).await, 201);
+        self.budget_of_open_year(app, total, lines).await
+    }
+
+    /// As [`Street::budget`], where the year has been opened.
+    pub async fn budget_of_open_year(&self, app: &TestApp, total: &str, lines: Value) -> Value {
         let drafted = ok(app.post(&self.party_office, "/budgets", json!({"fiscal_year": 2017, "programme": "党建", "total": total, "lines": lines})).await, 201);
         let path = format!("/budgets/{}", drafted["id"].as_str().unwrap());
         ok(app.act(&self.party_office, &format!("{path}/submit"), "\"v1\"").await, 200);
