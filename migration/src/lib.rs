@@ -16,6 +16,7 @@ mod m20260101_000010_tasks;
 mod m20260101_000013_donations;
 mod m20260101_000019_claims;
 mod m20260101_000021_final_accounts;
+mod m20260101_000023_attachments_invoices;
 
 /// Runs the migrations in order.
 #[derive(Debug)]
@@ -38,6 +39,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20260101_000013_donations::Migration),
             Box::new(m20260101_000019_claims::Migration),
             Box::new(m20260101_000021_final_accounts::Migration),
+            Box::new(m20260101_000023_attachments_invoices::Migration),
         ]
     }
 }

@@ -9,6 +9,7 @@ mod claims;
 mod command_line;
 mod demo;
 mod donations;
+mod evidence;
 mod faults;
 mod identity;
 mod imports;

@@ -75,6 +75,10 @@ async fn fill(app: &TestApp, street: &Street) {
     let claim = json!({"budget_line_id": line, "kind": "other", "title": "资料", "payee": {"kind": "supplier", "name": "示例"}, "payment_method": "official_card",
         "lines": [{"expense_item_id": item, "description": "资料", "amount": "10.00"}]});
     ok(app.post(&street.party_office, "/claims", claim).await, 201);
+    ok(app.upload(&street.party_office, "/attachments", ("a.pdf", b"%PDF-1.7".to_vec()), &[]).await, 201);
+    let invoice = json!({"kind": "paper_vat", "code": "4200171320", "number": "12345678", "seller_name": "示例", "issued_on": "2017-01-02", "total": "10.00"});
+    ok(app.post(&street.party_office, "/invoices", invoice).await, 201);
+    ok(app.post(&street.first, "/paper-rules", json!({"claim_kind": "lecture", "paper": "pay_list", "effective_from": "2018-01-01", "source": "示例"})).await, 201);
     ok(app.money(&street.accountant, "/donations", json!({"date": "2017-01-03", "amount": "5.00", "purpose": "红色基金"}), "don").await, 201);
     ok(app.post(&street.party_office, "/donation-uses", json!({"title": "慰问", "payee_name": "示例", "amount": "1.00"})).await, 201);
     let kind = ok(app.post(&street.first, "/scheme-kinds", json!({"code": "k", "name": "补助", "frequency": "quarter"})).await, 201)["id"].clone();

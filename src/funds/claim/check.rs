@@ -1,10 +1,12 @@
 //! What an approver should see before deciding, and what the books must agree with.
 
+use chrono::NaiveDate;
 use sea_orm::{ColumnTrait, FromQueryResult, QueryFilter};
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::papers::{EvidenceChecks, evidence_checks};
 use super::{claim, draft};
 use crate::funds::budget::{budget_line, lines};
 use crate::funds::spending::expense_item;
@@ -29,6 +31,8 @@ pub struct Checks {
     pub approvals: Vec<String>,
     /// The minutes of the collective decision that the amount needs are missing.
     pub collective_decision_missing: bool,
+    /// Papers and invoices.
+    pub evidence: EvidenceChecks,
 }
 
 /// What is usual for a line's item.
@@ -65,7 +69,7 @@ async fn count(tx: &Tx, sql: Sql, values: Vec<sea_orm::Value>) -> Result<i64, Pr
 ///
 /// # Errors
 /// 500 where the database fails.
-pub async fn checks(tx: &Tx, row: &claim::Model) -> Result<Checks, Problem> {
+pub async fn checks(tx: &Tx, row: &claim::Model, today: NaiveDate) -> Result<Checks, Problem> {
     let line = tx.maybe_load::<budget_line::Entity>(row.budget_line_id).await?.ok_or_else(Problem::not_found)?;
     // What it reserves is no longer available already.
     let asks = if row.reserved.is_zero() && row.state == "draft" { row.amount } else { Fen::ZERO };
@@ -86,6 +90,7 @@ pub async fn checks(tx: &Tx, row: &claim::Model) -> Result<Checks, Problem> {
         lines: line_checks(tx, row).await?,
         approvals: chain.map(|chain| chain.band.approvers).unwrap_or_default(),
         collective_decision_missing: needs && row.decision_reference.is_none(),
+        evidence: evidence_checks(tx, row, today).await?,
     })
 }
 

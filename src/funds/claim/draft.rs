@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::model::Action;
 use super::routes::{ClaimChange, NewClaim, NewLine, Payee};
-use super::{claim, claim_line, refusals, steps};
+use super::{claim, claim_line, invoice, papers, refusals, steps};
 use crate::funds::budget::budget_line;
 use crate::funds::spending::{category_item, expense_item};
 use crate::kernel::act::Act;
@@ -216,11 +216,14 @@ pub async fn add(tx: &Tx, act: &Act, unit: &Authorised<org_unit::Model>, new: Ne
     check_plan_item(tx, &row).await?;
     put_payee(tx, act, &mut row, new.payee).await?;
     put_sums(&mut row, &new.lines)?;
-    insert(tx, act, row, new.lines).await
+    let made = insert(tx, act, row, new.lines).await?;
+    papers::attach(tx, act, &made, &new.papers).await?;
+    Ok(made)
 }
 
 async fn insert(tx: &Tx, act: &Act, row: claim::Model, lines: Vec<NewLine>) -> Result<claim::Model, Problem> {
     let made = tx.insert::<claim::Entity, _>(claim::ActiveModel::from(row).reset_all()).await?;
+    invoice::put(tx, &made, &lines).await?;
     put_lines(tx, &made, lines).await?;
     let place = claim::Entity::place(&made);
     duties::take(tx, act, place, "claim", made.id, Part::Prepare).await?;
@@ -259,6 +262,7 @@ pub async fn change(tx: &Tx, act: &Act, row: Authorised<claim::Model>, change: C
         put_payee(tx, act, &mut after, payee).await?;
     }
     check_plan_item(tx, &after).await?;
+    papers::attach(tx, act, &before, &change.papers).await?;
     let given = change.lines.is_some();
     let lines = match change.lines {
         Some(lines) => lines,
@@ -270,6 +274,7 @@ pub async fn change(tx: &Tx, act: &Act, row: Authorised<claim::Model>, change: C
         for old in lines_of(tx, before.id).await? {
             tx.delete::<claim_line::Entity, claim_line::ActiveModel>(old).await?;
         }
+        invoice::put(tx, &after, &lines).await?;
         put_lines(tx, &after, lines).await?;
     }
     steps::put(tx, act, "change", &before, after, None).await

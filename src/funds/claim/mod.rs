@@ -6,8 +6,10 @@ mod check;
 mod decide;
 mod draft;
 pub mod entity;
+pub mod invoice;
 pub mod job;
 mod model;
+pub mod papers;
 mod pay;
 mod print;
 mod refund;
@@ -19,6 +21,8 @@ mod submit;
 
 pub use check::{open_claims, reservations};
 pub use entity::{claim, claim_event, claim_line, claim_refund, payment_batch};
+pub use invoice::InvoicePapers;
+pub use papers::ClaimPapers;
 
 use crate::platform::tasks::TaskSource;
 

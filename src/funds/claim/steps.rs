@@ -3,7 +3,7 @@
 use sea_orm::ActiveModelTrait;
 
 use super::model::{self, Action};
-use super::{claim, claim_event, refusals};
+use super::{claim, claim_event, invoice, refusals};
 use crate::funds::budget::lines;
 use crate::funds::spending::chains::Chain;
 use crate::kernel::access::Capability;
@@ -111,8 +111,9 @@ pub fn released(row: &claim::Model, state: &str) -> claim::Model {
     claim::Model { state: state.to_owned(), reserved: Fen::ZERO, information_requested: false, steps_done: 0, expires_on: None, bank_returned: None, ..row.clone() }
 }
 
-/// Gives back to the line what the claim held before.
+/// Gives back to the invoices and to the line what the claim held before.
 pub async fn release(tx: &Tx, before: &claim::Model) -> Result<(), Problem> {
+    invoice::free(tx, before).await?;
     if before.reserved.is_zero() {
         return Ok(());
     }

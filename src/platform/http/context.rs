@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use object_store::ObjectStore;
 use uuid::Uuid;
 
 use super::limits::{RateGate, RateLimits};
@@ -11,7 +12,7 @@ use crate::kernel::act::{Act, Performer};
 use crate::kernel::calendar::SharedCalendar;
 use crate::kernel::clock::Clocks;
 use crate::kernel::crypto::KeyRing;
-use crate::kernel::problem::Problem;
+use crate::kernel::problem::{KeptAttempt, Problem};
 use crate::platform::db::{Db, Tx};
 
 /// Tells whose token this is. Implemented by `people::identity`.
@@ -32,6 +33,9 @@ pub trait Authenticate: Send + Sync {
 pub trait AttemptLog: Send + Sync {
     /// Keeps who tried which operation on which id, at most once per person, operation and minute.
     async fn access_refused(&self, actor: &Actor, operation: &str, id: Option<String>, code: &'static str);
+
+    /// Keeps a refused attempt that its refusal asks to be kept, each one.
+    async fn refused(&self, act: &Act, attempt: &KeptAttempt, code: &'static str);
 }
 
 /// A person who holds a capability at a unit.
@@ -72,6 +76,8 @@ pub struct Context {
     pub attempts: Arc<dyn AttemptLog>,
     /// Who holds a capability at a unit.
     pub recipients: Arc<dyn Recipients>,
+    /// Where files are kept.
+    pub objects: Arc<dyn ObjectStore>,
     /// How often one may ask.
     pub rates: Arc<RateGate>,
 }
