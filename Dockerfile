@@ -12,6 +12,8 @@ RUN mkdir -p tests/api && echo '//! none' | tee tests/api/main.rs tests/house.rs
 RUN cargo build --release --locked --bin mingzhang
 
 FROM debian:bookworm-slim
+# The roots that S3 is verified by.
+RUN apt-get update && apt-get install -y --no-install-recommends ca-certificates && rm -rf /var/lib/apt/lists/*
 RUN useradd --system --uid 10001 --home-dir /var/lib/mingzhang --create-home mingzhang
 COPY --from=build /build/target/release/mingzhang /usr/local/bin/mingzhang
 USER mingzhang

@@ -8,6 +8,7 @@ use actix_web::http::header::LOCATION;
 use actix_web::middleware::from_fn;
 use actix_web::{App, HttpMessage, HttpResponse, HttpServer, get, web};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use object_store::ObjectStore;
 use tracing_actix_web::{RequestId, RootSpanBuilder, TracingLogger};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
@@ -24,6 +25,7 @@ use crate::kernel::problem::{Problem, ProblemBody};
 use crate::people::identity::set_up::{self, FirstAdministrator};
 use crate::people::identity::{self, Authenticator, Directory, Passwords, user};
 use crate::people::tenancy;
+use crate::platform::attachment::{self, AttachmentsClean, Subjects};
 use crate::platform::audit::{self, Attempts};
 use crate::platform::calendar;
 use crate::platform::db::{Db, Reason};
@@ -68,13 +70,13 @@ impl Modify for Security {
 )]
 struct Description;
 
-/// Puts the parts together.
+/// Puts the parts together; `objects` is where files are kept.
 #[must_use]
-pub fn context(db: Db, clocks: Clocks, keys: Arc<KeyRing>) -> Context {
+pub fn context(db: Db, clocks: Clocks, keys: Arc<KeyRing>, objects: Arc<dyn ObjectStore>) -> Context {
     let authenticator = Arc::new(Authenticator::new(db.clone(), clocks.clone(), Arc::clone(&keys)));
     let attempts = Arc::new(Attempts::new(db.clone(), clocks.clone()));
     let recipients = Arc::new(Directory::new(db.clone(), clocks.clone()));
-    Context { db, clocks, keys, calendar: SharedCalendar::default(), authenticator, attempts, recipients, rates: Arc::new(RateGate::new(RateLimits::default())) }
+    Context { db, clocks, keys, calendar: SharedCalendar::default(), authenticator, attempts, recipients, objects, rates: Arc::new(RateGate::new(RateLimits::default())) }
 }
 
 /// The jobs of this deployment.
@@ -87,7 +89,14 @@ pub fn registry() -> Registry {
         Arc::new(commitment::job::CommitmentsExpire),
         Arc::new(claim::job::ClaimsExpire),
         Arc::new(closing::job::LedgerVerify),
+        Arc::new(AttachmentsClean::new(Arc::new(tenancy::FileUnits), attachment::GRACE)),
     ])
+}
+
+/// What papers can be linked to.
+#[must_use]
+pub fn paper_subjects() -> Subjects {
+    Subjects::new(Arc::new(tenancy::FileUnits), vec![Arc::new(claim::ClaimPapers), Arc::new(claim::InvoicePapers)])
 }
 
 /// The views of open documents.
@@ -134,6 +143,7 @@ fn api(config: &mut utoipa_actix_web::service_config::ServiceConfig) {
             .configure(calendar::routes::routes)
             .configure(notification::routes::routes)
             .configure(tasks::routes::routes)
+            .configure(attachment::routes::routes)
             .configure(plan::routes::routes)
             .configure(activity::routes::routes)
             .configure(spending::routes::routes)
@@ -150,6 +160,8 @@ fn api(config: &mut utoipa_actix_web::service_config::ServiceConfig) {
             .configure(claim::routes::routes)
             .configure(claim::routes_pay::routes)
             .configure(claim::routes_payees::routes)
+            .configure(claim::invoice::routes::routes)
+            .configure(claim::papers::routes::routes)
             .configure(donation::routes::routes)
             .configure(stipend::routes_scheme::routes)
             .configure(stipend::routes_import::routes)
@@ -221,7 +233,7 @@ pub fn serve(listener: std::net::TcpListener, context: Context, passwords: Passw
 /// # Errors
 /// As [`serve`].
 pub fn serve_jobs(listener: std::net::TcpListener, context: Context, passwords: Passwords, registry: Registry, workers: usize) -> std::io::Result<actix_web::dev::Server> {
-    let (registry, sources) = (web::Data::new(registry), web::Data::new(task_sources()));
+    let (registry, sources, subjects) = (web::Data::new(registry), web::Data::new(task_sources()), web::Data::new(paper_subjects()));
     let recorder = PrometheusBuilder::new().build_recorder();
     let handle = web::Data::new(recorder.handle());
     // In tests several servers run in one process; the first one's recorder counts for all.
@@ -236,6 +248,7 @@ pub fn serve_jobs(listener: std::net::TcpListener, context: Context, passwords: 
             .app_data(handle.clone())
             .app_data(registry.clone())
             .app_data(sources.clone())
+            .app_data(subjects.clone())
             .into_utoipa_app()
             .configure(api)
             .split_for_parts();

@@ -11,6 +11,7 @@ use mingzhang::kernel::clock::Clocks;
 use mingzhang::kernel::problem::Problem;
 use mingzhang::people::identity::Passwords;
 use mingzhang::people::identity::set_up::FirstAdministrator;
+use mingzhang::platform::attachment::open_store;
 use mingzhang::platform::audit;
 use mingzhang::platform::calendar;
 use mingzhang::platform::db::{Db, DbSettings, Reason, Sql};
@@ -255,7 +256,8 @@ async fn open(settings: &Settings) -> Result<Context, Failure> {
         return Err(Failure::Usage(format!("DATABASE_URL: 服务账号权限过大（{what}），请使用 mingzhang_app / the serving role is too strong ({what}): use mingzhang_app")));
     }
     let clocks = clocks(settings, &db).await?;
-    let context = app::context(db, clocks, Arc::new(keys));
+    let objects = open_store(&settings.objects()).map_err(Failure::Usage)?;
+    let context = app::context(db, clocks, Arc::new(keys), objects);
     context.calendar.replace(calendar::load(&context.db).await?);
     Ok(context)
 }
@@ -287,7 +289,7 @@ async fn demo(settings: &Settings, arguments: Demo) -> Result<(), Failure> {
     let instant = chrono::DateTime::parse_from_rfc3339("2017-01-03T09:00:00+08:00").map_err(Problem::internal)?;
     context.clocks = Clocks::manual(instant.to_utc(), settings.time_zone);
     // A year's steps come from one address within seconds.
-    let context = app::context(context.db, context.clocks, context.keys);
+    let context = app::context(context.db, context.clocks, context.keys, context.objects);
     eprintln!("韩家墩街 2017 …");
     let result = mingzhang::demo::play(&context, &Passwords::try_new()?, settings.database_name()).await?;
     match arguments.output {
@@ -299,7 +301,7 @@ async fn demo(settings: &Settings, arguments: Demo) -> Result<(), Failure> {
     }
     let end = chrono::DateTime::parse_from_rfc3339(mingzhang::demo::END).map_err(Problem::internal)?;
     let clocks = Clocks::ticking_from(end.to_utc(), settings.time_zone);
-    serve_context(settings, app::context(context.db, clocks, context.keys)).await
+    serve_context(settings, app::context(context.db, clocks, context.keys, context.objects)).await
 }
 
 /// Verifies every street, each under its own scope.

@@ -8,6 +8,7 @@ use figment::providers::{Env, Format, Serialized, Toml};
 use serde::{Deserialize, Serialize};
 
 use crate::kernel::problem::Problem;
+use crate::platform::attachment::ObjectSettings;
 
 /// Every setting, with its default.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -31,6 +32,12 @@ pub struct Settings {
     pub rate_limit_per_minute: u32,
     /// Requests a minute of one address without a good token; 0: no limit.
     pub rate_limit_anonymous_per_minute: u32,
+    /// Where papers are kept: `s3://bucket/prefix`; without it the folder `objects` in the data folder.
+    pub objects_url: Option<String>,
+    /// The endpoint of another S3 than Amazon's.
+    pub objects_endpoint: Option<String>,
+    /// The region of the bucket.
+    pub objects_region: Option<String>,
     /// `text` or `json`.
     pub log_format: LogFormat,
     /// Which events are logged, as of `tracing-subscriber`'s filter.
@@ -59,6 +66,9 @@ impl Default for Settings {
             pay_hour: NaiveTime::from_hms_opt(9, 0, 0).unwrap_or_default(),
             rate_limit_per_minute: 1200,
             rate_limit_anonymous_per_minute: 600,
+            objects_url: None,
+            objects_endpoint: None,
+            objects_region: None,
             log_format: LogFormat::Text,
             log_filter: "info".to_owned(),
         }
@@ -66,7 +76,19 @@ impl Default for Settings {
 }
 
 /// Names that begin with `MINGZHANG_` and are not settings: keys, and switches of the tests.
-const NOT_SETTINGS: [&str; 9] = ["config", "write_permissions", "first_password", "write_errors", "jwt_keys", "encryption_keys", "lookup_key", "signing_keys", "require_postgres"];
+const NOT_SETTINGS: [&str; 11] = [
+    "objects_access_key_id",
+    "objects_secret_access_key",
+    "config",
+    "write_permissions",
+    "first_password",
+    "write_errors",
+    "jwt_keys",
+    "encryption_keys",
+    "lookup_key",
+    "signing_keys",
+    "require_postgres",
+];
 
 impl Settings {
     /// Reads the settings: defaults, then the file that `MINGZHANG_CONFIG` names, then the environment.
@@ -106,6 +128,19 @@ impl Settings {
         !self.database_url().starts_with("sqlite:")
     }
 
+    /// Where papers are kept; the keys of a bucket stand in the environment only.
+    #[must_use]
+    pub fn objects(&self) -> ObjectSettings {
+        let key = |name: &str| std::env::var(format!("MINGZHANG_OBJECTS_{name}")).ok();
+        ObjectSettings {
+            url: self.objects_url.clone(),
+            folder: self.data_dir.join("objects"),
+            endpoint: self.objects_endpoint.clone(),
+            region: self.objects_region.clone(),
+            access_key: key("ACCESS_KEY_ID").zip(key("SECRET_ACCESS_KEY")),
+        }
+    }
+
     /// Makes the data folder where the embedded database lies.
     ///
     /// # Errors
@@ -119,7 +154,7 @@ impl Settings {
 }
 
 /// Every setting with its meaning, for `mingzhang config`.
-pub const MEANINGS: [(&str, &str, &str); 11] = [
+pub const MEANINGS: [(&str, &str, &str); 15] = [
     ("DATABASE_URL", "PostgreSQL or SQLite", "SQLite at <data dir>/mingzhang.db"),
     ("MINGZHANG_MIGRATE_DATABASE_URL", "the owner's connection, PostgreSQL", "–"),
     ("MINGZHANG_DATA_DIR", "the folder of the embedded database and its keys", "data"),
@@ -129,6 +164,10 @@ pub const MEANINGS: [(&str, &str, &str); 11] = [
     ("MINGZHANG_PAY_HOUR", "when held job slots are tried again each day, hh:mm", "09:00"),
     ("MINGZHANG_RATE_LIMIT_PER_MINUTE", "requests a minute of one account; 0: no limit", "1200"),
     ("MINGZHANG_RATE_LIMIT_ANONYMOUS_PER_MINUTE", "requests a minute of one address that is not logged in (behind a proxy: of all such); 0: no limit", "600"),
+    ("MINGZHANG_OBJECTS_URL", "where papers are kept: s3://bucket/prefix (several servers share it)", "the folder objects in the data folder"),
+    ("MINGZHANG_OBJECTS_ENDPOINT", "the endpoint of another S3 than Amazon's", "Amazon's"),
+    ("MINGZHANG_OBJECTS_REGION", "the region of the bucket", "AWS_REGION, else us-east-1"),
+    ("MINGZHANG_OBJECTS_ACCESS_KEY_ID, MINGZHANG_OBJECTS_SECRET_ACCESS_KEY", "the key of the bucket", "AWS_ACCESS_KEY_ID …, else the machine's role"),
     ("MINGZHANG_LOG_FORMAT", "text or json", "text"),
     ("MINGZHANG_LOG_FILTER", "which events are logged", "info"),
 ];

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use syn::visit::Visit;
 
 /// The floors, from the ground up. A folder uses those before it and itself.
-const FLOORS: [&str; 23] = [
+const FLOORS: [&str; 24] = [
     "kernel",
     "platform::db",
     "platform::http",
@@ -16,6 +16,7 @@ const FLOORS: [&str; 23] = [
     "platform::notification",
     "platform::jobs",
     "platform::tasks",
+    "platform::attachment",
     "people::tenancy",
     "people::identity",
     "work::plan",

@@ -17,6 +17,7 @@ mod m20260101_000013_donations;
 mod m20260101_000019_claims;
 mod m20260101_000021_final_accounts;
 mod m20260101_000022_activities;
+mod m20260101_000023_attachments_invoices;
 mod m20260101_000024_standards;
 mod m20260101_000025_bank_statements;
 mod m20260101_000026_voucher_exports;
@@ -52,6 +53,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20260101_000028_payees::Migration),
             Box::new(m20260101_000025_bank_statements::Migration),
             Box::new(m20260101_000027_recoveries::Migration),
+            Box::new(m20260101_000023_attachments_invoices::Migration),
         ]
     }
 }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::activities::{self, Month};
 use super::year::{ACCOUNTANT, CASHIER, LEADER, OFFICE, Year, card_number, text_of};
-use super::{Player, Said};
+use super::{Player, Said, evidence};
 use crate::kernel::money::Fen;
 use crate::kernel::problem::Problem;
 
@@ -167,7 +167,9 @@ pub(super) async fn month(player: &Player, year: &Year, month: u32) -> Result<()
     activities::hold(player, &activities, month).await?;
     let mut claims = Vec::with_capacity(specs.len());
     for (number, spec) in specs.iter().enumerate() {
-        let said = player.step(&spec.key, &preparer(spec.community), "/claims", body(year, &activities, spec, u32::try_from(number).unwrap_or(0))?).await?;
+        let who = preparer(spec.community);
+        let body = evidence::proved(player, &who, &spec.key, month, body(year, &activities, spec, u32::try_from(number).unwrap_or(0))?).await?;
+        let said = player.step(&spec.key, &who, "/claims", body).await?;
         claims.push((spec, said));
     }
     player.day(&checked)?;
@@ -240,10 +242,11 @@ pub(super) async fn mishaps(player: &Player, year: &Year) -> Result<(), Problem>
         |key: &str, amount: i64| Spec {
             key: format!("mishap:{key}"), category: "街人大工委经费", community: None, item: "F11", title: "代表小组会议", kind: "other", amount: Fen(amount), month: 5
         };
-    let rejected = player.step("mishap:rejected", OFFICE, "/claims", body(year, &Month::default(), &spec("rejected", 50_000), 1)?).await?;
+    let proved = async |key: &str, amount: i64, number: u32| evidence::proved(player, OFFICE, &format!("mishap:{key}"), 5, body(year, &Month::default(), &spec(key, amount), number)?).await;
+    let rejected = player.step("mishap:rejected", OFFICE, "/claims", proved("rejected", 50_000, 1).await?).await?;
     player.step_on("mishap:reject", ACCOUNTANT, &format!("/claims/{}/reject", rejected.id()), &rejected.etag, json!({"reason": "与上月重复"})).await?;
     for (key, amount) in [("reversed", 80_000), ("refunded", 30_000)] {
-        let made = player.step(&format!("mishap:{key}"), OFFICE, "/claims", body(year, &Month::default(), &spec(key, amount), 2)?).await?;
+        let made = player.step(&format!("mishap:{key}"), OFFICE, "/claims", proved(key, amount, 2).await?).await?;
         let path = format!("/claims/{}", made.id());
         let step = |name: &str| format!("mishap:{key}:{name}");
         let reviewed = player.step_on(&step("review"), ACCOUNTANT, &format!("{path}/review"), &made.etag, json!({})).await?;

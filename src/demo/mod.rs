@@ -3,6 +3,7 @@
 
 mod activities;
 mod claims;
+mod evidence;
 mod statements;
 mod year;
 
@@ -266,7 +267,7 @@ pub async fn play(context: &Context, passwords: &Passwords, database: String) ->
     if mark(context).await? != Some(true) {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").map_err(Problem::internal)?;
         let base = format!("http://{}", listener.local_addr().map_err(Problem::internal)?);
-        let serving = app::context(context.db.reconnect().await?, context.clocks.clone(), std::sync::Arc::clone(&context.keys));
+        let serving = app::context(context.db.reconnect().await?, context.clocks.clone(), std::sync::Arc::clone(&context.keys), std::sync::Arc::clone(&context.objects));
         let server = app::serve(listener, serving, passwords.clone(), 1).map_err(Problem::internal)?;
         let handle = server.handle();
         let running = tokio::spawn(server);

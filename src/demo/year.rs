@@ -93,6 +93,7 @@ pub(super) async fn play(player: &mut Player, passwords: &Passwords, source: &So
     player.day("2017-01-03")?;
     let mut year = people(player, passwords, source).await?;
     others(player, passwords, source).await?;
+    player.step("paper-rules", ADMINISTRATORS.0, "/paper-rules/defaults", json!({})).await?;
     budget(player, source, &mut year).await?;
     let bereaved = scheme(player, &year, "bereaved", "遗属补助", "遗属补助", "293.00", "exempt").await?;
     let allowance = scheme(player, &year, "allowance", "统战人员补贴", "统战兼职人员季度工作津贴", "200.00", "labour").await?;

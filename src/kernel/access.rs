@@ -190,6 +190,10 @@ capabilities! {
     ClaimPay = "claim.pay",
     /// Record refunds and reversals of paid claims, confirm what the bank returned.
     ClaimRecord = "claim.record",
+    /// Read papers 附件 and download them.
+    AttachmentRead = "attachment.read",
+    /// Add papers, and take them off a draft.
+    AttachmentAdd = "attachment.add",
     /// See personal data unmasked, with a reason.
     PersonUnmask = "person.unmask",
     /// Read the audit trail.

@@ -144,6 +144,27 @@ impl KeyRing {
         String::from_utf8(opened).map_err(|_form| CryptoFault)
     }
 
+    /// A key for one file at rest, derived from the current encryption key and the file's salt (HMAC-SHA-256); with it the id of the key it comes from.
+    ///
+    /// # Errors
+    /// [`CryptoFault`] where there is no key.
+    pub fn file_key(&self, salt: &[u8]) -> Result<(String, [u8; KEY_BYTES]), CryptoFault> {
+        let id = self.encryption.current()?.id.clone();
+        let key = self.file_key_of(&id, salt)?;
+        Ok((id, key))
+    }
+
+    /// As [`KeyRing::file_key`], from the key with this id.
+    ///
+    /// # Errors
+    /// [`CryptoFault`] where the key is unknown.
+    pub fn file_key_of(&self, id: &str, salt: &[u8]) -> Result<[u8; KEY_BYTES], CryptoFault> {
+        let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(self.encryption.find(id)?.expose()).map_err(|_length| CryptoFault)?;
+        mac.update(b"mingzhang file at rest");
+        mac.update(salt);
+        mac.finalize().into_bytes().as_slice().try_into().map_err(|_length| CryptoFault)
+    }
+
     /// The keyed hash (HMAC-SHA-256) by which an ID or account number is found and compared; `kind` keeps the kinds apart.
     #[must_use]
     pub fn lookup_hash(&self, kind: &str, normalised: &str) -> String {

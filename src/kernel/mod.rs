@@ -13,3 +13,4 @@ pub mod masking;
 pub mod money;
 pub mod period;
 pub mod problem;
+pub mod sealed_file;

@@ -6,6 +6,9 @@ use std::fmt;
 
 use serde::Serialize;
 use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::access::Place;
 
 /// The language an answer is written in, chosen by `Accept-Language` (RFC 9110 section 12.5.4).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -70,6 +73,21 @@ pub struct FieldError {
     pub message: Words,
 }
 
+/// A refused attempt that the audit trail keeps although everything else of the request is rolled back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptAttempt {
+    /// Noun and verb, such as `invoice.used_elsewhere`.
+    pub action: &'static str,
+    /// The kind of record that it was about.
+    pub subject_type: &'static str,
+    /// The record, one of who asked.
+    pub subject_id: Uuid,
+    /// Where it sits.
+    pub place: Place,
+    /// What was tried, without personal data.
+    pub what: String,
+}
+
 /// A refusal: status, stable code, words, and the faults of single fields.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
@@ -87,13 +105,15 @@ pub struct Problem {
     pub retry_after: Option<u32>,
     /// What went wrong inside, for the log only: it never leaves the server.
     pub cause: Option<String>,
+    /// What the audit trail keeps of the attempt.
+    pub kept: Option<Box<KeptAttempt>>,
 }
 
 impl Problem {
     /// A refusal whose detail repeats its title until [`Problem::detail`] says more.
     pub fn new(status: u16, code: &'static str, zh: impl Into<String>, en: impl Into<String>) -> Self {
         let title = Words::new(zh, en);
-        Self { status, code, detail: title.clone(), title, errors: Vec::new(), retry_after: None, cause: None }
+        Self { status, code, detail: title.clone(), title, errors: Vec::new(), retry_after: None, cause: None, kept: None }
     }
 
     /// Says what is wrong in this very case, and what to do.
@@ -114,6 +134,13 @@ impl Problem {
     #[must_use]
     pub fn retry_after(mut self, seconds: u32) -> Self {
         self.retry_after = Some(seconds);
+        self
+    }
+
+    /// Has the audit trail keep the attempt, whatever is rolled back.
+    #[must_use]
+    pub fn keep(mut self, attempt: KeptAttempt) -> Self {
+        self.kept = Some(Box::new(attempt));
         self
     }
 

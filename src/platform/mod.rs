@@ -1,5 +1,6 @@
-//! What any service needs: the database behind its scopes, HTTP, tables that people upload, the audit trail, notices, jobs, tasks. It knows no noun of the field.
+//! What any service needs: the database behind its scopes, HTTP, tables that people upload, the audit trail, notices, jobs, tasks, papers. It knows no noun of the field.
 
+pub mod attachment;
 pub mod audit;
 pub mod calendar;
 pub mod db;

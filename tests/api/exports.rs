@@ -199,7 +199,8 @@ impl Books {
         assert_eq!(vouchers.keys().filter(|(.., is_budget)| !is_budget).count(), usize::try_from(made["vouchers"].as_i64().unwrap()).unwrap());
         for month in months {
             let ledger = self.turnovers(app, year, month).await;
-            let of_month = |is_budget: bool| by_code.iter().filter(move |((known, code), sums)| *known == month && budget(code) == is_budget && **sums != (0, 0)).map(|((_, code), sums)| (code.clone(), *sums));
+            let of_month =
+                |is_budget: bool| by_code.iter().filter(move |((known, code), sums)| *known == month && budget(code) == is_budget && **sums != (0, 0)).map(|((_, code), sums)| (code.clone(), *sums));
             assert_eq!(of_month(false).collect::<BTreeMap<_, _>>(), ledger, "{year}-{month}");
             let mut expected: BTreeMap<String, i64> = BTreeMap::new();
             if year >= 2019 {

@@ -13,6 +13,7 @@ mod commitments;
 mod demo;
 mod detail;
 mod donations;
+mod evidence;
 mod exports;
 mod faults;
 mod holds;

@@ -338,10 +338,18 @@ async fn fill_the_rest(app: &TestApp, street: &Street, code: &str, (line, item):
     ok(app.post(&street.party_office, "/payees", json!({"kind": "supplier", "name": "示例"})).await, 201);
     let activity = json!({"kind": "other", "title": "培训", "from_date": "2017-01-10", "place": "会议室", "planned_headcount": 5});
     let activity = ok(app.post(&street.party_office, "/activities", activity).await, 201)["id"].clone();
-    let application = json!({"budget_line_id": line, "activity_id": activity, "title": "培训", "valid_until": "2017-12-31", "lines": [{"expense_item_id": item, "description": "资料", "amount": "10.00"}]});
+    let application =
+        json!({"budget_line_id": line, "activity_id": activity, "title": "培训", "valid_until": "2017-12-31", "lines": [{"expense_item_id": item, "description": "资料", "amount": "10.00"}]});
     ok(app.post(&street.party_office, "/commitments", application).await, 201);
     if code == "F1" {
         ok(app.post(&street.first, "/standards/defaults", json!({})).await, 200);
+    }
+    ok(app.upload(&street.party_office, "/attachments", ("a.pdf", b"%PDF-1.7".to_vec()), &[]).await, 201);
+    let number = if code == "F1" { "12345678" } else { "12345679" };
+    let invoice = json!({"kind": "paper_vat", "code": "4200171320", "number": number, "seller_name": "示例", "issued_on": "2017-01-02", "total": "10.00"});
+    ok(app.post(&street.party_office, "/invoices", invoice).await, 201);
+    if code == "F1" {
+        ok(app.post(&street.first, "/paper-rules", json!({"claim_kind": "lecture", "paper": "pay_list", "effective_from": "2018-01-01", "source": "示例"})).await, 201);
     }
     let chain = json!({"street_id": street.id, "effective_from": "2017-01-01", "expire_after_days": 30, "bands": [{"approvers": ["claim.approve"]}]});
     ok(app.post(&street.first, "/approval-chains", chain).await, 201);
@@ -350,8 +358,7 @@ async fn fill_the_rest(app: &TestApp, street: &Street, code: &str, (line, item):
     let path = format!("/bank-statements?account=1002&layout_id={layout}&from_date=2017-01-01&to_date=2017-01-03&opening_balance=0.00&closing_balance=120.00");
     let statement = app.send_text(Method::POST, &path, &street.accountant, Some("日期,凭证号,金额\n2017-01-03,D1,120.00\n".to_owned()), &[("Content-Type", "text/csv")]).await;
     ok(app.act(&street.accountant, &format!("/bank-statements/{}/match", ok(statement, 201)["id"].as_str().unwrap()), "\"v1\"").await, 200);
-    let entries: Vec<Value> =
-        ["1002", "1003", "2302", "2307", "3001", "4001", "4101", "5001"].into_iter().map(|code| json!({"account": code, "financial": {"code": code, "name": code}})).collect();
+    let entries: Vec<Value> = ["1002", "1003", "2302", "2307", "3001", "4001", "4101", "5001"].into_iter().map(|code| json!({"account": code, "financial": {"code": code, "name": code}})).collect();
     ok(app.post(&street.accountant, "/account-maps", json!({"effective_year": 2017, "entries": entries})).await, 201);
     ok(app.post(&street.accountant, "/voucher-exports", json!({"fiscal_year": 2017, "format": "u8_text"})).await, 201);
 }

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::model::Action;
 use super::pay::{self, BankFact};
-use super::{claim, decide, payment_batch, refusals, steps};
+use super::{claim, decide, invoice, payment_batch, refusals, steps};
 use crate::funds::bank::{Batch, PaymentLine, bank_file_template, file_name, match_result, read_result, render};
 use crate::funds::ledger::ledger_period;
 use crate::kernel::access::Capability;
@@ -42,7 +42,7 @@ fn payment_line(keys: &KeyRing, row: &claim::Model, serial: u32) -> Result<Payme
 /// Makes a batch of approved claims of a street, with its bank file.
 ///
 /// # Errors
-/// 409 `invalid_transition`, `in_batch`; 403 `separation_of_duties`; 422 `unknown_reference`, `payee_account_missing`, `bank_file_refused`.
+/// 409 `invalid_transition`, `in_batch`, `invoice_red_lettered`; 403 `separation_of_duties`; 422 `unknown_reference`, `payee_account_missing`, `bank_file_refused`.
 pub async fn make(tx: &Tx, act: &Act, street: &Authorised<org_unit::Model>, template_id: Uuid, claim_ids: &[Uuid]) -> Result<payment_batch::Model, Problem> {
     let template = tx.reference::<bank_file_template::Entity>(template_id, "/template_id").await?;
     let (mut claims, mut lines) = (Vec::new(), Vec::new());
@@ -58,6 +58,7 @@ pub async fn make(tx: &Tx, act: &Act, street: &Authorised<org_unit::Model>, temp
         steps::require(Action::Pay, &row)?;
         decide::require_no_batch(tx, &row).await?;
         steps::take_next(tx, act, &row).await?;
+        invoice::require_payable(tx, &row).await?;
         lines.push(payment_line(&act.keys, &row, u32::try_from(lines.len()).map_err(Problem::internal)?.saturating_add(1))?);
         claims.push(row);
     }

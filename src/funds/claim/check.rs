@@ -1,10 +1,12 @@
 //! What an approver should see before deciding, and what the books must agree with.
 
+use chrono::NaiveDate;
 use sea_orm::{ColumnTrait, FromQueryResult, QueryFilter};
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::papers::{EvidenceChecks, evidence_checks};
 use super::{claim, draft, under_commitment};
 use crate::funds::budget::{budget_line, lines};
 use crate::funds::spending::{expense_item, standard};
@@ -35,6 +37,8 @@ pub struct Checks {
     pub activity: Option<under_commitment::ActivityCheck>,
     /// The application beforehand it is made under.
     pub commitment: Option<under_commitment::CommitmentCheck>,
+    /// Papers and invoices.
+    pub evidence: EvidenceChecks,
 }
 
 /// What is usual for a line's item.
@@ -110,7 +114,7 @@ async fn count(tx: &Tx, sql: Sql, values: Vec<sea_orm::Value>) -> Result<i64, Pr
 ///
 /// # Errors
 /// 500 where the database fails.
-pub async fn checks(tx: &Tx, row: &claim::Model) -> Result<Checks, Problem> {
+pub async fn checks(tx: &Tx, row: &claim::Model, today: NaiveDate) -> Result<Checks, Problem> {
     let line = tx.maybe_load::<budget_line::Entity>(row.budget_line_id).await?.ok_or_else(Problem::not_found)?;
     // What it reserves is no longer available already.
     let (activity, commitment) = under_commitment::checks(tx, row).await?;
@@ -140,6 +144,7 @@ pub async fn checks(tx: &Tx, row: &claim::Model) -> Result<Checks, Problem> {
         collective_decision_missing: needs && row.decision_reference.is_none(),
         activity,
         commitment,
+        evidence: evidence_checks(tx, row, today).await?,
     })
 }
 

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::model::Action;
 use super::routes::{ClaimChange, NewClaim, NewLine, Payee};
-use super::{claim, claim_line, payees, standard_check, steps, under_commitment};
+use super::{claim, claim_line, invoice, papers, payees, standard_check, steps, under_commitment};
 use crate::funds::budget::{budget_line, lines};
 use crate::kernel::act::Act;
 use crate::kernel::ids::new_id;
@@ -194,11 +194,14 @@ pub async fn add(tx: &Tx, act: &Act, unit: &Authorised<org_unit::Model>, new: Ne
     let mut lines = new.lines;
     standard_check::check(tx, act, &row, &mut lines).await?;
     put_sums(&mut row, &lines)?;
-    insert(tx, act, row, lines).await
+    let made = insert(tx, act, row, lines).await?;
+    papers::attach(tx, act, &made, &new.papers).await?;
+    Ok(made)
 }
 
 async fn insert(tx: &Tx, act: &Act, row: claim::Model, lines: Vec<NewLine>) -> Result<claim::Model, Problem> {
     let made = tx.insert::<claim::Entity, _>(claim::ActiveModel::from(row).reset_all()).await?;
+    invoice::put(tx, &made, &lines).await?;
     put_lines(tx, &made, lines).await?;
     let place = claim::Entity::place(&made);
     duties::take(tx, act, place, "claim", made.id, Part::Prepare).await?;
@@ -241,6 +244,7 @@ pub async fn change(tx: &Tx, act: &Act, row: Authorised<claim::Model>, change: C
     }
     check_plan_item(tx, &after).await?;
     under_commitment::put(tx, &mut after).await?;
+    papers::attach(tx, act, &before, &change.papers).await?;
     let given = change.lines.is_some();
     let mut lines = match change.lines {
         Some(lines) => lines,
@@ -252,6 +256,7 @@ pub async fn change(tx: &Tx, act: &Act, row: Authorised<claim::Model>, change: C
         for old in lines_of(tx, before.id).await? {
             tx.delete::<claim_line::Entity, claim_line::ActiveModel>(old).await?;
         }
+        invoice::put(tx, &after, &lines).await?;
         put_lines(tx, &after, lines).await?;
     }
     steps::put(tx, act, "change", &before, after, None).await

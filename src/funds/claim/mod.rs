@@ -6,8 +6,10 @@ mod check;
 mod decide;
 mod draft;
 pub mod entity;
+pub mod invoice;
 pub mod job;
 mod model;
+pub mod papers;
 mod pay;
 mod payee_entity;
 mod payees;
@@ -24,6 +26,8 @@ mod under_commitment;
 
 pub use check::{open_claims, quota_in_batches, reservations};
 pub use entity::{claim, claim_event, claim_line, claim_refund, payment_batch};
+pub use invoice::InvoicePapers;
+pub use papers::ClaimPapers;
 pub use payee_entity::payee;
 
 use crate::platform::tasks::TaskSource;

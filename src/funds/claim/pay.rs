@@ -6,7 +6,7 @@ use chrono::{Datelike, NaiveDate};
 use uuid::Uuid;
 
 use super::model::Action;
-use super::{claim, decide, refusals, steps};
+use super::{claim, decide, invoice, papers, refusals, steps};
 use crate::funds::budget::lines;
 use crate::funds::ledger::years::{self, Sums};
 use crate::funds::ledger::{Account, Entry, Posting, VoucherKind, post};
@@ -46,11 +46,12 @@ pub struct BankFact {
 /// Pays one claim alone, today.
 ///
 /// # Errors
-/// 409 `invalid_transition`, `information_requested`, `in_batch`, `paid_in_another_year`, `funds_not_received`, `fund_short`; 403 `separation_of_duties`.
+/// 409 `invalid_transition`, `information_requested`, `in_batch`, `invoice_red_lettered`, `paid_in_another_year`, `funds_not_received`, `fund_short`; 403 `separation_of_duties`.
 pub async fn pay(tx: &Tx, act: &Act, before: claim::Model, bank: BankFact) -> Result<claim::Model, Problem> {
     steps::require(Action::Pay, &before)?;
     decide::require_no_batch(tx, &before).await?;
     steps::take_next(tx, act, &before).await?;
+    invoice::require_payable(tx, &before).await?;
     let paid = settle(tx, act, vec![(before, act.today, bank)]).await?;
     paid.into_iter().next().ok_or_else(|| Problem::internal("a payment of nothing"))
 }
@@ -69,6 +70,7 @@ pub async fn settle(tx: &Tx, act: &Act, claims: Vec<(claim::Model, NaiveDate, Ba
         let mut posting = Posting::new((before.district_id, before.street_id), date, VoucherKind::ClaimPayment, ("claim", before.id), before.number.clone(), entries(&before, 1));
         posting.bank_reference.clone_from(&bank.reference);
         (posting.prepared_by, posting.reviewed_by, posting.cashier) = (before.reviewed_by, before.approved_by, act.user_id());
+        posting.attachments_count = papers::count(tx, &before).await?;
         let after = claim::Model {
             state: "paid".to_owned(),
             reserved: Fen::ZERO,

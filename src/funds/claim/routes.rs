@@ -11,6 +11,8 @@ use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
+use super::invoice::{Draw, draw_faults, draws_of, invoice_draw};
+use super::papers::ClaimPaper;
 use super::standard_check::Verdict;
 use super::{check, claim, claim_event, claim_line, decide, draft, payees, refusals, steps, submit, under_commitment};
 use crate::funds::budget::routes::Reason;
@@ -140,6 +142,9 @@ pub struct NewLine {
     /// What it was judged by.
     #[serde(skip)]
     pub(super) verdict: Verdict,
+    /// What it draws on invoices, together at most its amount.
+    #[serde(default)]
+    pub draws: Vec<Draw>,
 }
 
 impl TryFrom<claim_line::Model> for NewLine {
@@ -159,6 +164,7 @@ impl TryFrom<claim_line::Model> for NewLine {
             date: line.date,
             reason: line.reason,
             verdict: Verdict::default(),
+            draws: Vec::new(),
         })
     }
 }
@@ -203,6 +209,9 @@ pub struct NewClaim {
     pub decision_reference: Option<String>,
     /// The lines, 1 to 100.
     pub lines: Vec<NewLine>,
+    /// Papers that were uploaded for it.
+    #[serde(default)]
+    pub papers: Vec<ClaimPaper>,
     /// Submit it at once.
     #[serde(default)]
     pub submit: bool,
@@ -213,6 +222,7 @@ fn line_faults(lines: &[NewLine], faults: &mut Faults) {
         faults.add("/lines", "invalid_value", "须有 1 至 100 行", "1 to 100 lines");
     }
     for (index, line) in lines.iter().enumerate() {
+        draw_faults(index, line, faults);
         faults.text(&format!("/lines/{index}/description"), &line.description, 200);
         let amount = line.net.filter(|_| line.amount.is_zero()).unwrap_or(line.amount);
         if !amount.is_positive() || amount > Fen::DOCUMENT_MAX || line.net.is_some_and(|net| !net.is_positive() || net > Fen::DOCUMENT_MAX) {
@@ -297,8 +307,11 @@ pub struct ClaimChange {
     pub payment_reason: Option<String>,
     /// The minutes of the collective decision.
     pub decision_reference: Option<String>,
-    /// All lines.
+    /// All lines, with what they draw on invoices.
     pub lines: Option<Vec<NewLine>>,
+    /// More papers.
+    #[serde(default)]
+    pub papers: Vec<ClaimPaper>,
 }
 
 impl Body for ClaimChange {
@@ -341,6 +354,8 @@ pub struct Claim {
     pub claim: claim::Model,
     /// Its lines.
     pub lines: Vec<claim_line::Model>,
+    /// What its lines draw on invoices.
+    pub draws: Vec<invoice_draw::Model>,
     /// Who could act next; in the answer to `submit` only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_actors: Option<Vec<NextActors>>,
@@ -348,13 +363,20 @@ pub struct Claim {
 
 /// A claim with its lines.
 pub(super) async fn view(tx: &Tx, claim: claim::Model, next_actors: Option<Vec<NextActors>>) -> Result<Claim, Problem> {
-    Ok(Claim { lines: draft::lines_of(tx, claim.id).await?, claim, next_actors })
+    Ok(Claim { lines: draft::lines_of(tx, claim.id).await?, draws: draws_of(tx, [claim.id]).await?, claim, next_actors })
 }
 
 async fn views(tx: &Tx, claims: Vec<claim::Model>) -> Result<Vec<Claim>, Problem> {
     let ids = claims.iter().map(|claim| claim.id);
     let mut lines = tx.all(tx.select::<claim_line::Entity>().filter(claim_line::Column::ClaimId.is_in(ids)).order_by_asc(claim_line::Column::LineNumber)).await?;
-    Ok(claims.into_iter().map(|claim| Claim { lines: lines.extract_if(.., |line| line.claim_id == claim.id).collect(), claim, next_actors: None }).collect())
+    let mut draws = draws_of(tx, claims.iter().map(|claim| claim.id)).await?;
+    let view = |claim: claim::Model| Claim {
+        lines: lines.extract_if(.., |line| line.claim_id == claim.id).collect(),
+        draws: draws.extract_if(.., |draw| draw.claim_id == claim.id).collect(),
+        claim,
+        next_actors: None,
+    };
+    Ok(claims.into_iter().map(view).collect())
 }
 
 /// Lists claims. Filters: `street_id`, `community_id`, `fiscal_year`, `state`, `budget_line_id`, `category_id`, `activity_id`, `commitment_id`, `number`, `batch_id`, `next_capability` (`claim.pay`: what the cashier is to pay). Sort: `number`, `amount`.
@@ -413,7 +435,7 @@ async fn claim_checks(actor: Actor, context: web::Data<Context>, id: web::Path<S
     actor.require_anywhere(Capability::ClaimRead)?;
     let tx = context.read(&actor).await?;
     let row = tx.load_text::<claim::Entity>(&id).await?.into_read();
-    Ok(ok_versioned(row.version, &check::checks(&tx, &row).await?))
+    Ok(ok_versioned(row.version, &check::checks(&tx, &row, context.clocks.business_today()).await?))
 }
 
 /// What happened to a claim, and the comments on it, the oldest first. Filter: `kind`.

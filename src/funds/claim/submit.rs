@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 
 use super::model::{self, Action};
-use super::{claim, draft, refusals, steps, under_commitment};
+use super::{claim, draft, invoice, papers, refusals, steps, under_commitment};
 use crate::funds::spending::chains::{self, Chain};
 use crate::kernel::act::Act;
 use crate::kernel::problem::Problem;
@@ -16,7 +16,7 @@ use crate::platform::tasks::NextActors;
 /// Submits a draft: its amount is reserved on the line (from its application first, where it is made under one), its chain is chosen by the amount, and there are people for every step. Gives who could act next.
 ///
 /// # Errors
-/// 409 `invalid_transition`, `line_short`, `line_not_open`; 403 `separation_of_duties`; 422 `collective_decision_missing`, `no_eligible_actor`, `item_not_allowed`, `item_forbidden`.
+/// 409 `invalid_transition`, `line_short`, `line_not_open`, and what [`invoice::take`] refuses; 403 `separation_of_duties`; 422 `collective_decision_missing`, `papers_missing`, `no_eligible_actor`, `item_not_allowed`, `item_forbidden`.
 pub async fn submit(tx: &Tx, act: &Act, recipients: &dyn Recipients, before: claim::Model) -> Result<(claim::Model, Vec<NextActors>), Problem> {
     draft::recheck(tx, act, &before).await?;
     let place = claim::Entity::place(&before);
@@ -28,6 +28,7 @@ pub async fn submit(tx: &Tx, act: &Act, recipients: &dyn Recipients, before: cla
     if before.payment_method == "transfer" && before.payee_account_sealed.is_none() {
         return Err(refusals::payee_account_missing(&before.number));
     }
+    papers::require(tx, act, &before).await?;
     let actors = require_hands(act, recipients, &before, &chain).await?;
     let from_commitment = under_commitment::take(tx, act, &before).await?;
     let after = claim::Model {
@@ -44,6 +45,7 @@ pub async fn submit(tx: &Tx, act: &Act, recipients: &dyn Recipients, before: cla
         ..before.clone()
     };
     let after = steps::put(tx, act, "submit", &before, after, None).await?;
+    invoice::take(tx, &after).await?;
     under_commitment::reserve(tx, &after).await?;
     Ok((after, actors))
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::{claim, refusals};
+use super::{claim, invoice, refusals};
 use crate::funds::budget::lines;
 use crate::funds::commitment::{self, commitment as application, hold, model};
 use crate::kernel::act::Act;
@@ -75,11 +75,12 @@ async fn give_back(tx: &Tx, act: &Act, before: &claim::Model) -> Result<Fen, Pro
     }
 }
 
-/// Gives back what the claim held before: to its application while that is open, else to the line.
+/// Gives back what the claim held before: to the invoices what it drew, and its reservation to its application while that is open, else to the line.
 ///
 /// # Errors
 /// 500 where the database fails.
 pub(super) async fn release(tx: &Tx, act: &Act, before: &claim::Model) -> Result<(), Problem> {
+    invoice::free(tx, before).await?;
     if before.reserved.is_zero() {
         return Ok(());
     }

@@ -8,7 +8,7 @@ use crate::kernel::access::Role;
 /// What everybody who works in the street or the district reads.
 const READ: &[Capability] = &[UnitRead, UserRead, ReferenceRead, PlanRead, ActivityRead, BudgetRead];
 /// What those read who deal with the street's money.
-const READ_MONEY: &[Capability] = &[LedgerRead, StipendRead, ClaimRead, JobRead];
+const READ_MONEY: &[Capability] = &[LedgerRead, StipendRead, ClaimRead, AttachmentRead, JobRead];
 
 /// The capabilities of a role, at the unit it is held at and below.
 #[must_use]
@@ -17,7 +17,9 @@ pub fn of_role(role: Role) -> BTreeSet<Capability> {
         Role::DistrictAdmin => &[READ, READ_MONEY, &[StreetOpen, CommunityOpen, UserManage, RoleGrant, RoleConfirm, ReferenceManage, BudgetApprove, AuditRead, JobRun]],
         Role::DistrictAuditor => &[READ, READ_MONEY, &[AuditRead, PersonUnmask, LedgerExport]],
         Role::StreetAdmin => &[READ, &[CommunityOpen, UserManage, RoleGrant, RoleConfirm, JobRead]],
-        Role::PartyOffice => &[READ, READ_MONEY, &[PlanWrite, ActivityWrite, BudgetDraft, StipendPrepare, EnrolmentConfirm, RunStop, PersonUnmask, ClaimPrepare, ClaimApproveSmall, ClaimReturn]],
+        Role::PartyOffice => {
+            &[READ, READ_MONEY, &[PlanWrite, ActivityWrite, BudgetDraft, StipendPrepare, EnrolmentConfirm, RunStop, PersonUnmask, ClaimPrepare, ClaimApproveSmall, ClaimReturn, AttachmentAdd]]
+        }
         Role::StreetLeader => &[READ, READ_MONEY, &[TransferApprove, OpeningApprove, EnrolmentConfirm, RunApprove, RunStop, AuthorisationSign, ClaimApproveSmall, ClaimApprove, ClaimReturn]],
         Role::Accountant => &[
             READ,
@@ -42,8 +44,8 @@ pub fn of_role(role: Role) -> BTreeSet<Capability> {
         ],
         Role::Cashier => &[READ, READ_MONEY, &[BankFile, ClaimPay]],
         Role::Inspector => &[READ, READ_MONEY, &[AuditRead]],
-        Role::CommunitySecretary => &[READ, &[ClaimRead, ClaimEndorse, ClaimReturn]],
-        Role::CommunityStaff => &[READ, &[ActivityWrite, ClaimRead, ClaimPrepare]],
+        Role::CommunitySecretary => &[READ, &[ClaimRead, ClaimEndorse, ClaimReturn, AttachmentRead]],
+        Role::CommunityStaff => &[READ, &[ActivityWrite, ClaimRead, ClaimPrepare, AttachmentRead, AttachmentAdd]],
     };
     groups.iter().flat_map(|group| group.iter().copied()).collect()
 }

@@ -17,7 +17,7 @@ use crate::kernel::access::{Actor, Place};
 use crate::kernel::act::{Act, Performer};
 use crate::kernel::clock::Clocks;
 use crate::kernel::ids::new_id;
-use crate::kernel::problem::Problem;
+use crate::kernel::problem::{KeptAttempt, Problem};
 use crate::platform::db::{Db, Reason, Sql, Tx};
 use crate::platform::http::{AttemptLog, Export};
 
@@ -129,6 +129,13 @@ impl Attempts {
         Self { db, clocks }
     }
 
+    async fn keep_attempt(&self, act: &Act, attempt: &KeptAttempt, code: &str) -> Result<(), Problem> {
+        let tx = self.db.write_as_system(Reason::AccessRefused).await?;
+        let event = Event::new(attempt.action, attempt.subject_type, attempt.subject_id, attempt.place).after(&serde_json::json!({"code": code, "what": attempt.what}))?;
+        record(&tx, act, event).await?;
+        tx.commit().await
+    }
+
     async fn keep(&self, actor: &Actor, operation: &str, id: Option<String>, code: &str) -> Result<(), Problem> {
         let at = self.clocks.wall();
         let minute = at.duration_trunc(TimeDelta::minutes(1)).unwrap_or(at);
@@ -198,5 +205,11 @@ impl AttemptLog for Attempts {
         let after = serde_json::json!({"operation": export.operation, "query": export.query, "format": export.format});
         self.insert(&tx, actor, self.clocks.wall(), ("export", after), (&export.request_id, export.address)).await?;
         tx.commit().await
+    }
+
+    async fn refused(&self, act: &Act, attempt: &KeptAttempt, code: &'static str) {
+        if let Err(problem) = self.keep_attempt(act, attempt, code).await {
+            tracing::error!(%problem, action = attempt.action, "a refused attempt was not kept");
+        }
     }
 }

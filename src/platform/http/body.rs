@@ -72,6 +72,12 @@ impl RawBody {
         Ok((self.content_type, self.bytes.ok_or_else(too_large)?))
     }
 
+    /// A body of JSON made from the text parts of a form, so that it is judged by the same code.
+    pub(super) fn of_fields(fields: Map<String, Value>) -> Result<Self, Problem> {
+        let bytes = serde_json::to_vec(&Value::Object(fields)).map_err(Problem::internal)?;
+        Ok(Self { content_type: Some("application/json".to_owned()), bytes: Some(bytes) })
+    }
+
     /// What stands now with the body merged into it (RFC 7396), judged as [`RawBody::parse`] judges a body.
     pub(super) fn parse_merged<B: Body + Serialize>(&self, now: &B) -> Result<B, Problem> {
         let patch = self.parse::<Anything>()?.0;

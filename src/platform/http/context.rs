@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use object_store::ObjectStore;
 use uuid::Uuid;
 
 use super::exported::Export;
@@ -12,7 +13,7 @@ use crate::kernel::act::{Act, Performer, Trail};
 use crate::kernel::calendar::SharedCalendar;
 use crate::kernel::clock::Clocks;
 use crate::kernel::crypto::KeyRing;
-use crate::kernel::problem::Problem;
+use crate::kernel::problem::{KeptAttempt, Problem};
 use crate::platform::db::{Db, Tx};
 
 /// Tells whose token this is. Implemented by `people::identity`.
@@ -39,6 +40,8 @@ pub trait AttemptLog: Send + Sync {
     /// # Errors
     /// 500 where it cannot be kept: then the file is not given.
     async fn exported(&self, actor: &Actor, export: Export) -> Result<(), Problem>;
+    /// Keeps a refused attempt that its refusal asks to be kept, each one.
+    async fn refused(&self, act: &Act, attempt: &KeptAttempt, code: &'static str);
 }
 
 /// A person who holds a capability at a unit.
@@ -79,6 +82,8 @@ pub struct Context {
     pub attempts: Arc<dyn AttemptLog>,
     /// Who holds a capability at a unit.
     pub recipients: Arc<dyn Recipients>,
+    /// Where files are kept.
+    pub objects: Arc<dyn ObjectStore>,
     /// How often one may ask.
     pub rates: Arc<RateGate>,
 }

@@ -1,4 +1,4 @@
-//! Bodies that are files: `multipart/form-data` with one part `file`, or the bytes themselves. What a file is, its bytes say, never its name.
+//! Bodies that are files: `multipart/form-data` with one part `file` (and, where the operation takes them, fields beside it), or the bytes themselves. What a file is, its bytes say, never its name.
 
 use std::io::Cursor;
 use std::pin::Pin;
@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 use zip::ZipArchive;
 
 use super::body::{RawBody, too_large};
-use super::{Context, Done, Rules, Write, idempotency};
+use super::{Body, Context, Done, Rules, Write, idempotency};
 use crate::kernel::access::{Actor, Capability};
 use crate::kernel::act::Act;
 use crate::kernel::problem::Problem;
@@ -63,7 +63,7 @@ impl Content {
         } else if bytes.starts_with(b"PK\x03\x04") {
             Self::of_archive(bytes)
         } else if text.trim_ascii_start().starts_with(b"<?xml") {
-            Some(Self::Xml)
+            (!is_page(text)).then_some(Self::Xml)
         } else if is_text(bytes) {
             Some(Self::Csv)
         } else {
@@ -114,6 +114,12 @@ impl Content {
             Self::Csv => "csv",
         }
     }
+}
+
+/// Whether XML is a page or a drawing, in which a browser would run scripts.
+fn is_page(text: &[u8]) -> bool {
+    let begin = text.get(..text.len().min(2048)).unwrap_or_default().to_ascii_lowercase();
+    [b"<html".as_slice(), b"<svg"].iter().any(|root| begin.windows(root.len()).any(|window| window == *root))
 }
 
 /// Whether the bytes are text without control characters, in UTF-8 or GB18030.
@@ -190,6 +196,20 @@ impl Upload {
         self.0.create_parsed(actor, capability, rules, async |raw| read_file(raw, takes).await, work).await
     }
 
+    /// As [`Upload::create_from_file`], with the fields of the form beside its file, judged as a JSON body of texts is; bytes without a form have none.
+    ///
+    /// # Errors
+    /// As [`Upload::create_from_file`] and [`Write::create`].
+    pub async fn create_from_form<B: Body, R: Serialize>(
+        self,
+        actor: &Actor,
+        capability: Capability,
+        takes: &[Content],
+        work: impl AsyncFnOnce(&Tx, &Act, (UploadedFile, B)) -> Result<Done<R>, Problem>,
+    ) -> Result<HttpResponse, Problem> {
+        self.0.create_parsed(actor, capability, Rules::plain(), async |raw| read_file_and_fields(raw, takes).await, work).await
+    }
+
     /// Acts on a row with a file of one of the kinds in `takes`; the row is found in the scope and authorised first.
     ///
     /// # Errors
@@ -211,11 +231,29 @@ impl Upload {
 
 /// The file of a body, and the fingerprint of its name and bytes.
 async fn read_file(raw: RawBody, takes: &[Content]) -> Result<(String, UploadedFile), Problem> {
+    let (fingerprint, file, fields) = read_parts(raw, takes).await?;
+    match fields.keys().next() {
+        None => Ok((fingerprint, file)),
+        Some(part) => Err(only_one_file(part)),
+    }
+}
+
+/// The file of a body, the fields beside it, and the fingerprint of all.
+async fn read_file_and_fields<B: Body>(raw: RawBody, takes: &[Content]) -> Result<(String, (UploadedFile, B)), Problem> {
+    let (fingerprint, file, fields) = read_parts(raw, takes).await?;
+    let told = serde_json::to_string(&fields).map_err(Problem::internal)?;
+    let body = RawBody::of_fields(fields)?.parse::<B>()?;
+    Ok((idempotency::fingerprint(&[fingerprint.as_bytes(), told.as_bytes()]), (file, body)))
+}
+
+type Fields = serde_json::Map<String, serde_json::Value>;
+
+async fn read_parts(raw: RawBody, takes: &[Content]) -> Result<(String, UploadedFile, Fields), Problem> {
     let (content_type, bytes) = raw.into_parts()?;
     let form = content_type.filter(|kind| kind.trim_start().to_ascii_lowercase().starts_with("multipart/form-data"));
-    let (name, bytes) = match form {
+    let (name, bytes, fields) = match form {
         Some(content_type) => read_form(&content_type, bytes).await?,
-        None => (None, bytes),
+        None => (None, bytes, Fields::new()),
     };
     if bytes.len() > FILE_MOST_BYTES {
         return Err(too_large());
@@ -225,29 +263,36 @@ async fn read_file(raw: RawBody, takes: &[Content]) -> Result<(String, UploadedF
     }
     let content = Content::of_bytes(&bytes).filter(|content| takes.contains(content)).ok_or_else(|| unsupported(takes))?;
     let fingerprint = idempotency::fingerprint(&[name.as_deref().unwrap_or_default().as_bytes(), &bytes]);
-    Ok((fingerprint, UploadedFile { name, content, bytes }))
+    Ok((fingerprint, UploadedFile { name, content, bytes }, fields))
 }
 
-/// Name and bytes of the part `file`, which stands alone.
-async fn read_form(content_type: &str, bytes: Vec<u8>) -> Result<(Option<String>, Vec<u8>), Problem> {
+/// Name and bytes of the part `file`, and the texts of the others.
+async fn read_form(content_type: &str, bytes: Vec<u8>) -> Result<(Option<String>, Vec<u8>, Fields), Problem> {
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_TYPE, HeaderValue::from_str(content_type).map_err(|error| malformed(&error.to_string()))?);
     let body = futures_util::stream::iter([Ok::<_, actix_web::error::PayloadError>(Bytes::from(bytes))]);
     let mut form = Multipart::new(&headers, body);
-    let mut file = None;
+    let (mut file, mut fields) = (None, Fields::new());
     while let Some(part) = form.next().await {
         let mut part = part.map_err(|error| malformed(&error.to_string()))?;
-        if part.name() != Some("file") || file.is_some() {
-            return Err(only_one_file(part.name().unwrap_or_default()));
+        let field = part.name().unwrap_or_default().to_owned();
+        if (field == "file" && file.is_some()) || fields.contains_key(&field) {
+            return Err(only_one_file(&field));
         }
         let name = part.content_disposition().and_then(|disposition| disposition.get_filename()).and_then(plain_name);
         let mut content = Vec::new();
         while let Some(chunk) = part.next().await {
             content.extend_from_slice(&chunk.map_err(|error| malformed(&error.to_string()))?);
         }
-        file = Some((name, content));
+        if field == "file" {
+            file = Some((name, content));
+        } else {
+            let text = String::from_utf8(content).map_err(|error| malformed(&error.to_string()))?;
+            fields.insert(field, serde_json::Value::String(text));
+        }
     }
-    file.ok_or_else(missing_file)
+    let (name, content) = file.ok_or_else(missing_file)?;
+    Ok((name, content, fields))
 }
 
 /// A file's name without folders and control characters.
@@ -317,6 +362,7 @@ mod tests {
         assert_eq!(Content::of_bytes(b""), None);
         assert_eq!(Content::of_bytes(b"MZ\x90\x00\x03"), None);
         assert_eq!(Content::of_bytes(&archive("evil.exe")), None);
+        assert_eq!(Content::of_bytes(b"<?xml version=\"1.0\"?><!DOCTYPE html><HTML xmlns=\"http://www.w3.org/1999/xhtml\"/>"), None);
         assert_eq!(Content::of_bytes(b"PK\x03\x04 and nothing else"), None);
     }
 

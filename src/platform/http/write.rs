@@ -390,13 +390,18 @@ impl Write {
         Ok(answer.response(false))
     }
 
-    /// Of a refused write only the attempt is kept: a 403, and a 404 on the path's id.
+    /// Of a refused write only the attempt is kept: a 403, a 404 on the path's id, and what the refusal itself asks to be kept.
     async fn keep_refusal(&self, actor: &Actor, id: Option<String>, result: Result<HttpResponse, Problem>) -> Result<HttpResponse, Problem> {
         if let Err(problem) = &result
             && (problem.status == 403 || (problem.status == 404 && id.is_some()))
         {
             let operation = format!("{} {}", self.request.method(), self.request.match_pattern().unwrap_or_else(|| self.request.path().to_owned()));
             self.context.attempts.access_refused(actor, &operation, id, problem.code).await;
+        }
+        if let Err(problem) = &result
+            && let Some(attempt) = &problem.kept
+        {
+            self.context.attempts.refused(&self.act(actor), attempt, problem.code).await;
         }
         result
     }

@@ -15,6 +15,7 @@ pub use grid::{Grid, GridRow, read_grid, read_grid_delimited};
 pub use refusals::{RowFault, RowFaults};
 pub use table::{Column, Kind, Row, Table, read};
 pub use template::{FileFormat, template};
+pub use xlsx::measure as measure_archive;
 
 /// What a workbook may unpack to: 64 MiB.
 pub const MOST_UNPACKED_BYTES: u64 = 64 * 1024 * 1024;

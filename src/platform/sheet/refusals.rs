@@ -106,8 +106,10 @@ pub(super) fn unreadable_file(cause: &str) -> Problem {
 
 /// 422: the workbook unpacks to more than is taken.
 pub(super) fn file_too_large_unpacked() -> Problem {
-    Problem::new(422, "file_too_large_unpacked", "文件解压后过大", "The file unpacks to too much")
-        .detail("文件解压后超过 64 MiB，未读取。请只保留要导入的一张表。", "The file unpacks to more than 64 MiB and was not read. Keep only the sheet that is to be imported.")
+    Problem::new(422, "file_too_large_unpacked", "文件解压后过大", "The file unpacks to too much").detail(
+        "文件解压后超过 64 MiB，未读取。表格请只保留要导入的一张表，其他文件请重新获取原件。",
+        "The file unpacks to more than 64 MiB and was not read. Of a workbook keep only the sheet that is to be imported; of another file get the original again.",
+    )
 }
 
 /// 422: more rows or columns than are taken.

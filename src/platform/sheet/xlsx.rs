@@ -25,7 +25,10 @@ pub(super) fn read(bytes: &[u8], grid: &mut GridReader) -> Result<(), Problem> {
 }
 
 /// Unpacks everything into nothing and counts: what a member says of its size may be a lie.
-fn measure(bytes: &[u8]) -> Result<(), Problem> {
+///
+/// # Errors
+/// 422 `file_too_large_unpacked`, `unreadable_file`.
+pub fn measure(bytes: &[u8]) -> Result<(), Problem> {
     let mut archive = ZipArchive::new(Cursor::new(bytes)).map_err(|error| unreadable_file(&error.to_string()))?;
     if archive.len() > MOST_MEMBERS {
         return Err(file_too_large_unpacked());

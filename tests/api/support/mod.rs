@@ -1,8 +1,8 @@
 //! A served API with a database of its own, and a client.
 
 pub mod postgres;
-pub mod spending;
 pub mod process;
+pub mod spending;
 pub mod street;
 pub mod trail;
 
@@ -132,7 +132,7 @@ impl TestApp {
     async fn start_with(url: &str, folder: Option<Folder>, keys: KeyRing) -> Self {
         let db = Db::connect(&DbSettings { url: url.to_owned(), write_connections: if url.starts_with("sqlite") { 1 } else { 4 }, read_connections: 4 }).await.unwrap();
         let clocks = Clocks::manual("2017-01-03T01:00:00Z".parse().unwrap(), chrono_tz::Asia::Shanghai);
-        Self::serve(app::context(db, clocks, Arc::new(keys)), folder)
+        Self::serve(app::context(db, clocks, Arc::new(keys), mingzhang::platform::attachment::in_memory()), folder)
     }
 
     fn serve(context: Context, folder: Option<Folder>) -> Self {
@@ -202,6 +202,26 @@ impl TestApp {
         self.send(Method::POST, path, token, Some(body), &[("Idempotency-Key", key)]).await
     }
 
+    /// A file as a form, with fields beside it.
+    pub async fn upload(&self, token: &str, path: &str, file: (&str, Vec<u8>), fields: &[(&str, &str)]) -> Answer {
+        let part = reqwest::multipart::Part::bytes(file.1).file_name(file.0.to_owned());
+        let form = fields.iter().fold(reqwest::multipart::Form::new(), |form, (name, text)| form.text((*name).to_owned(), (*text).to_owned()));
+        let request = self.client.post(format!("{}/api/v1{path}", self.address)).header("Accept-Language", "en").bearer_auth(token).multipart(form.part("file", part));
+        let answer = Self::answer(request).await.unwrap();
+        trail::check(&self.context.db, (&Method::POST, path), "", &answer).await;
+        answer
+    }
+
+    async fn answer(request: reqwest::RequestBuilder) -> reqwest::Result<Answer> {
+        let response = request.send().await?;
+        let (status, headers) = (response.status(), response.headers().clone());
+        let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let (etag, replayed) = (header("etag"), header("idempotent-replayed").is_some());
+        let bytes = response.bytes().await?.to_vec();
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        Ok(Answer { status, etag, replayed, headers, bytes, body: serde_json::from_str(&text).unwrap_or(Value::Null), text })
+    }
+
     pub async fn act(&self, token: &str, path: &str, etag: &str) -> Answer {
         self.send(Method::POST, path, token, Some(json!({})), &[("If-Match", etag)]).await
     }
@@ -236,12 +256,6 @@ impl TestApp {
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let response = request.send().await?;
-        let (status, headers) = (response.status(), response.headers().clone());
-        let header = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
-        let (etag, replayed) = (header("etag"), header("idempotent-replayed").is_some());
-        let bytes = response.bytes().await?.to_vec();
-        let text = String::from_utf8_lossy(&bytes).into_owned();
-        Ok(Answer { status, etag, replayed, headers, bytes, body: serde_json::from_str(&text).unwrap_or(Value::Null), text })
+        Self::answer(request).await
     }
 }

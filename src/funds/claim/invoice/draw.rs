@@ -1,0 +1,176 @@
+//! What claims draw on invoices: put down in the draft, taken when it is submitted, freed on every way out.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use sea_orm::{ActiveModelTrait, ColumnTrait, QueryFilter, QueryOrder};
+use serde::Deserialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::super::claim;
+use super::super::routes::NewLine;
+use super::{invoice, invoice_draw, keys, model, refusals};
+use crate::kernel::ids::new_id;
+use crate::kernel::money::Fen;
+use crate::kernel::problem::{Faults, Problem};
+use crate::platform::attachment::{PaperKind, attachment, links_of};
+use crate::platform::db::{Sql, Tx};
+
+/// What a claim line draws on an invoice.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Draw {
+    /// The invoice, one of the claim's unit.
+    pub invoice_id: Uuid,
+    /// How much of it.
+    pub amount: Fen,
+}
+
+/// Adds what is wrong with the draws of a line: at most its amount, each invoice once.
+pub fn draw_faults(index: usize, line: &NewLine, faults: &mut Faults) {
+    for (number, draw) in line.draws.iter().enumerate() {
+        if !draw.amount.is_positive() || draw.amount > Fen::DOCUMENT_MAX {
+            faults.add(&format!("/lines/{index}/draws/{number}/amount"), "out_of_range", "金额须大于 0.00 且不超过单据上限", "above 0.00, and not above what a document holds");
+        }
+        if line.draws.iter().take(number).any(|earlier| earlier.invoice_id == draw.invoice_id) {
+            faults.add(&format!("/lines/{index}/draws/{number}/invoice_id"), "duplicate", "该行已使用此发票", "stands in this line already");
+        }
+    }
+    if Fen::checked_sum(line.draws.iter().map(|draw| draw.amount)).map_or(true, |sum| sum > line.amount) {
+        faults.add(&format!("/lines/{index}/draws"), "draws_exceed_line", "使用的发票金额之和不得超过该行金额", "together at most the line's amount");
+    }
+}
+
+/// The draws of claims, by line.
+///
+/// # Errors
+/// 500 where the database fails.
+pub async fn draws_of(tx: &Tx, claims: impl IntoIterator<Item = Uuid>) -> Result<Vec<invoice_draw::Model>, Problem> {
+    let select = tx.select::<invoice_draw::Entity>().filter(invoice_draw::Column::ClaimId.is_in(claims));
+    tx.all(select.order_by_asc(invoice_draw::Column::LineNumber).order_by_asc(invoice_draw::Column::Id)).await
+}
+
+/// Puts down what the lines of a draft draw, in place of what was there.
+///
+/// # Errors
+/// 422 `unknown_reference`, `invoice_of_another_unit`.
+pub async fn put(tx: &Tx, row: &claim::Model, lines: &[NewLine]) -> Result<(), Problem> {
+    for old in draws_of(tx, [row.id]).await? {
+        tx.delete::<invoice_draw::Entity, invoice_draw::ActiveModel>(old).await?;
+    }
+    for (index, line) in lines.iter().enumerate() {
+        for (number, draw) in line.draws.iter().enumerate() {
+            let pointer = format!("/lines/{index}/draws/{number}/invoice_id");
+            let found = tx.reference::<invoice::Entity>(draw.invoice_id, &pointer).await?;
+            if found.street_id != row.street_id {
+                return Err(Problem::unknown_reference(&pointer));
+            }
+            if found.community_id != row.community_id {
+                return Err(refusals::invoice_of_another_unit(&pointer));
+            }
+            let made = invoice_draw::Model {
+                id: new_id(),
+                district_id: row.district_id,
+                street_id: row.street_id,
+                community_id: row.community_id,
+                invoice_id: found.id,
+                claim_id: row.id,
+                line_number: i32::try_from(index).map_err(Problem::internal)?.saturating_add(1),
+                amount: draw.amount,
+                live: false,
+            };
+            tx.insert::<invoice_draw::Entity, _>(invoice_draw::ActiveModel::from(made).reset_all()).await?;
+        }
+    }
+    Ok(())
+}
+
+/// What draws come to by invoice, in the order in which invoices are locked.
+fn by_invoice(draws: &[invoice_draw::Model]) -> Result<BTreeMap<Uuid, Fen>, Problem> {
+    let mut sums: BTreeMap<Uuid, Fen> = BTreeMap::new();
+    for draw in draws {
+        let sum = sums.entry(draw.invoice_id).or_default();
+        *sum = sum.checked_add(draw.amount).map_err(Problem::internal)?;
+    }
+    Ok(sums)
+}
+
+/// The database holds the total: what does not fit changes no row.
+const DRAW: Sql = Sql::both(
+    "UPDATE invoices SET drawn = drawn + $4, drawn_for = $5 WHERE district_id = $1 AND street_id = $2 AND id = $3 AND NOT red_lettered \
+     AND (drawn_for IS NULL OR drawn_for = $5) AND drawn + $4 <= total",
+);
+const FREE: Sql = Sql::both("UPDATE invoices SET drawn = drawn - $4, drawn_for = CASE WHEN drawn = $4 THEN NULL ELSE drawn_for END WHERE district_id = $1 AND street_id = $2 AND id = $3");
+const LIVE: Sql = Sql::both("UPDATE invoice_draws SET live = $4 WHERE district_id = $1 AND street_id = $2 AND claim_id = $3");
+
+/// Draws for a claim that is submitted: first the invoices, by id, then the keys, by text, so that two claims never wait for each other.
+///
+/// # Errors
+/// 409 `invoice_overdrawn`, `invoice_for_another_payee`, `invoice_red_lettered`, `invoice_used_in_street`, `invoice_used_elsewhere`; 422 `invoice_original_missing`.
+pub async fn take(tx: &Tx, row: &claim::Model) -> Result<(), Problem> {
+    let sums = by_invoice(&draws_of(tx, [row.id]).await?)?;
+    let mut wanted = BTreeMap::new();
+    for (id, sum) in sums {
+        let values = vec![row.district_id.into(), row.street_id.into(), id.into(), sum.into(), row.payee_key.clone().into()];
+        let drawn = tx.execute(DRAW, values).await? > 0;
+        let found = tx.load::<invoice::Entity>(id).await?.into_read();
+        if !drawn {
+            return Err(why_not(&found, row));
+        }
+        wanted.insert(model::key(&found), found.clone());
+        for sha256 in originals(tx, &found).await? {
+            wanted.insert(model::file_key(&sha256), found.clone());
+        }
+    }
+    for (key, found) in wanted {
+        keys::take(tx, &found, &key).await?;
+    }
+    tx.execute(LIVE, vec![row.district_id.into(), row.street_id.into(), row.id.into(), true.into()]).await?;
+    Ok(())
+}
+
+/// Why nothing was drawn.
+fn why_not(found: &invoice::Model, row: &claim::Model) -> Problem {
+    if found.red_lettered {
+        return refusals::invoice_red_lettered(&found.number);
+    }
+    if found.drawn_for.as_ref().is_some_and(|payee| *payee != row.payee_key) {
+        return refusals::invoice_for_another_payee(&found.number);
+    }
+    refusals::invoice_overdrawn(&found.number, found.total.checked_sub(found.drawn).unwrap_or_default())
+}
+
+/// The hashes of an invoice's original files; an electronic one has at least one.
+async fn originals(tx: &Tx, row: &invoice::Model) -> Result<BTreeSet<String>, Problem> {
+    let links = links_of(tx, "invoice", &[row.id]).await?;
+    let ids = links.iter().filter(|link| link.paper_kind == PaperKind::InvoiceOriginal.code()).map(|link| link.attachment_id);
+    let files = tx.all(tx.select::<attachment::Entity>().filter(attachment::Column::Id.is_in(ids))).await?;
+    let hashes: BTreeSet<String> = files.into_iter().filter(|file| model::is_original(&file.media_type)).map(|file| file.sha256).collect();
+    if row.electronic && hashes.is_empty() { Err(refusals::invoice_original_missing(&row.number)) } else { Ok(hashes) }
+}
+
+/// Frees what a claim has drawn, and the keys of invoices on which nothing is drawn any more. The draws stay as what the claim said.
+///
+/// # Errors
+/// 500 where the database fails.
+pub async fn free(tx: &Tx, row: &claim::Model) -> Result<(), Problem> {
+    let live: Vec<_> = draws_of(tx, [row.id]).await?.into_iter().filter(|draw| draw.live).collect();
+    for (id, sum) in by_invoice(&live)? {
+        tx.execute(FREE, vec![row.district_id.into(), row.street_id.into(), id.into(), sum.into()]).await?;
+        keys::free(tx, &tx.load::<invoice::Entity>(id).await?.into_read()).await?;
+    }
+    if !live.is_empty() {
+        tx.execute(LIVE, vec![row.district_id.into(), row.street_id.into(), row.id.into(), false.into()]).await?;
+    }
+    Ok(())
+}
+
+/// Ok where every invoice of the claim still stands.
+///
+/// # Errors
+/// 409 `invoice_red_lettered`.
+pub async fn require_payable(tx: &Tx, row: &claim::Model) -> Result<(), Problem> {
+    let ids: BTreeSet<Uuid> = draws_of(tx, [row.id]).await?.into_iter().map(|draw| draw.invoice_id).collect();
+    let red = tx.select::<invoice::Entity>().filter(invoice::Column::Id.is_in(ids)).filter(invoice::Column::RedLettered.eq(true));
+    tx.one(red).await?.map_or(Ok(()), |found| Err(refusals::invoice_red_lettered(&found.number)))
+}

@@ -1,0 +1,141 @@
+//! Whether the papers are there, and what an approver should see of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::NaiveDate;
+use sea_orm::{ColumnTrait, QueryFilter};
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::super::invoice::{draws_of, invoice};
+use super::super::{claim, draft};
+use super::{refusals, rules};
+use crate::kernel::act::Act;
+use crate::kernel::money::Fen;
+use crate::kernel::problem::{FieldError, Problem, Words};
+use crate::platform::attachment::{PaperKind, attachment, attachment_link, links_of};
+use crate::platform::db::Tx;
+
+/// The papers that count for a claim: its own.
+async fn papers_of(tx: &Tx, row: &claim::Model) -> Result<Vec<attachment_link::Model>, Problem> {
+    links_of(tx, "claim", &[row.id]).await
+}
+
+/// What the rules in force ask for and the claim has not: where, which paper, and the rule's words.
+async fn missing(tx: &Tx, row: &claim::Model, on: NaiveDate) -> Result<Vec<FieldError>, Problem> {
+    let rules = rules::in_force(tx, &row.kind, row.amount, on).await?;
+    if rules.is_empty() {
+        return Ok(Vec::new());
+    }
+    let there: BTreeSet<String> = papers_of(tx, row).await?.into_iter().map(|link| link.paper_kind).collect();
+    let mut found = Vec::new();
+    for rule in rules {
+        if rule.paper == rules::INVOICE {
+            found.extend(uncovered(tx, row, &rule.source).await?);
+            continue;
+        }
+        // The plan item stands in the approved plan of the unit.
+        let by_plan = rule.paper == PaperKind::ApprovedPlan.code() && row.plan_item_id.is_some();
+        if !by_plan && !there.contains(&rule.paper) {
+            let word = PaperKind::of_code(&rule.paper).map_or_else(|| rule.paper.clone(), |kind| kind.word().to_owned());
+            let words = Words::new(format!("缺少{word}（{}）", rule.source), format!("{} is missing ({})", rule.paper, rule.source));
+            found.push(FieldError { pointer: format!("/papers/{}", rule.paper), code: "paper_missing", message: words });
+        }
+    }
+    Ok(found)
+}
+
+/// The lines whose draws do not reach their amount.
+async fn uncovered(tx: &Tx, row: &claim::Model, source: &str) -> Result<Vec<FieldError>, Problem> {
+    let mut drawn: BTreeMap<i32, Fen> = BTreeMap::new();
+    for draw in draws_of(tx, [row.id]).await? {
+        let sum = drawn.entry(draw.line_number).or_default();
+        *sum = sum.checked_add(draw.amount).map_err(Problem::internal)?;
+    }
+    let mut found = Vec::new();
+    for line in draft::lines_of(tx, row.id).await? {
+        let has = drawn.get(&line.line_number).copied().unwrap_or_default();
+        if has < line.amount {
+            let lacks = line.amount.checked_sub(has).map_err(Problem::internal)?;
+            let words = Words::new(format!("还有 {lacks} 没有发票（{source}）"), format!("{lacks} of it has no invoice ({source})"));
+            found.push(FieldError { pointer: format!("/lines/{}/draws", line.line_number.saturating_sub(1)), code: "invoice_missing", message: words });
+        }
+    }
+    Ok(found)
+}
+
+/// Ok where every paper that the district asks for is there.
+///
+/// # Errors
+/// 422 `papers_missing` with all that is missing.
+pub async fn require(tx: &Tx, act: &Act, row: &claim::Model) -> Result<(), Problem> {
+    let missing = missing(tx, row, act.today).await?;
+    if missing.is_empty() { Ok(()) } else { Err(refusals::papers_missing(missing)) }
+}
+
+/// 附单据数: the papers of a claim, and the invoices it draws on.
+///
+/// # Errors
+/// 500 where the database fails.
+pub async fn count(tx: &Tx, row: &claim::Model) -> Result<i32, Problem> {
+    let papers: BTreeSet<Uuid> = papers_of(tx, row).await?.into_iter().map(|link| link.attachment_id).collect();
+    let invoices: BTreeSet<Uuid> = draws_of(tx, [row.id]).await?.into_iter().map(|draw| draw.invoice_id).collect();
+    i32::try_from(papers.len().saturating_add(invoices.len())).map_err(Problem::internal)
+}
+
+/// A paper whose bytes also stand elsewhere.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SameFile {
+    /// The paper of this claim.
+    pub attachment_id: Uuid,
+    /// What it is here.
+    pub paper_kind: String,
+    /// The kind of the other record.
+    pub subject_type: String,
+    /// The other record.
+    pub subject_id: Uuid,
+}
+
+/// What is to be seen of a claim's evidence.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct EvidenceChecks {
+    /// Papers and invoices that the district asks for and that are not there.
+    pub missing: Vec<String>,
+    /// Papers whose bytes also stand at other records of the street (or of the community, to its people).
+    pub same_file_elsewhere: Vec<SameFile>,
+    /// Numbers of invoices that were red-lettered.
+    pub red_lettered: Vec<String>,
+    /// 附单据数 as the voucher will bear it.
+    pub papers: i32,
+}
+
+/// The checks of a claim's evidence, from what the reader may see, by the rules of this day.
+///
+/// # Errors
+/// 500 where the database fails.
+pub async fn evidence_checks(tx: &Tx, row: &claim::Model, on: NaiveDate) -> Result<EvidenceChecks, Problem> {
+    let missing = missing(tx, row, on).await?.into_iter().map(|error| error.pointer).collect();
+    let ids: BTreeSet<Uuid> = draws_of(tx, [row.id]).await?.into_iter().map(|draw| draw.invoice_id).collect();
+    let red = tx.all(tx.select::<invoice::Entity>().filter(invoice::Column::Id.is_in(ids)).filter(invoice::Column::RedLettered.eq(true))).await?;
+    Ok(EvidenceChecks { missing, same_file_elsewhere: same_files(tx, row).await?, red_lettered: red.into_iter().map(|found| found.number).collect(), papers: count(tx, row).await? })
+}
+
+async fn same_files(tx: &Tx, row: &claim::Model) -> Result<Vec<SameFile>, Problem> {
+    let own = papers_of(tx, row).await?;
+    let files = tx.all(tx.select::<attachment::Entity>().filter(attachment::Column::Id.is_in(own.iter().map(|link| link.attachment_id)))).await?;
+    let of_file: BTreeMap<Uuid, &str> = files.iter().map(|file| (file.id, file.sha256.as_str())).collect();
+    let alike = attachment::Column::Sha256.is_in(files.iter().map(|file| file.sha256.as_str()));
+    let alike = tx.all(tx.select::<attachment::Entity>().filter(attachment::Column::StreetId.eq(row.street_id)).filter(alike)).await?;
+    let others = attachment_link::Column::AttachmentId.is_in(alike.iter().map(|file| file.id));
+    let others = tx.all(tx.select::<attachment_link::Entity>().filter(others).filter(attachment_link::Column::SubjectId.ne(row.id))).await?;
+    let hashes: BTreeMap<Uuid, &str> = alike.iter().map(|file| (file.id, file.sha256.as_str())).collect();
+    let mut found = Vec::new();
+    for link in &own {
+        let hash = of_file.get(&link.attachment_id);
+        for other in others.iter().filter(|other| hash.is_some() && hashes.get(&other.attachment_id) == hash) {
+            found.push(SameFile { attachment_id: link.attachment_id, paper_kind: link.paper_kind.clone(), subject_type: other.subject_type.clone(), subject_id: other.subject_id });
+        }
+    }
+    Ok(found)
+}

@@ -1,0 +1,595 @@
+//! Papers and invoices: what a claim is proved by, and those who would prove two claims with one invoice.
+
+use std::io::{Cursor, Write as _};
+use std::sync::Arc;
+
+use futures_util::TryStreamExt;
+use mingzhang::people::tenancy::FileUnits;
+use mingzhang::platform::attachment::AttachmentsClean;
+use mingzhang::platform::jobs::{self, Registry};
+use object_store::ObjectStoreExt;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::on_both_databases;
+use crate::support::street::{Street, ok};
+use crate::support::{Answer, TestApp};
+
+/// Two streets of one district, each with a community and a budget for it and for itself.
+struct World {
+    own: Side,
+    sister: Side,
+}
+
+/// One street, ready to claim.
+struct Side {
+    street: Street,
+    item: String,
+    secretary: String,
+    line: String,
+    street_line: String,
+}
+
+const PDF: &[u8] = b"%PDF-1.4 example";
+
+impl World {
+    async fn open(app: &TestApp) -> Self {
+        let street = Street::open(app, "硚口区", "e-").await;
+        let item = ok(app.post(&street.first, "/expense-items", json!({"code": "F05", "name": "场地费"})).await, 201)["id"].as_str().unwrap().to_owned();
+        let category = json!({"code": "C01", "name": "基层党组织运行经费", "carry_over": "returns", "allowed_item_ids": [item], "forbidden_item_ids": []});
+        let category = ok(app.post(&street.first, "/categories", category).await, 201)["id"].as_str().unwrap().to_owned();
+        // A second street of the same district.
+        let id = app.post(&street.first, "/org-units", json!({"parent_id": street.district, "name": "宗关街"})).await.id();
+        let community = app.post(&street.first, "/org-units", json!({"parent_id": id, "name": "水厂社区"})).await.id();
+        let (none, first, other) = (String::new, street.first.clone(), street.second.clone());
+        let mut second = Street {
+            district: street.district.clone(),
+            id,
+            community,
+            first,
+            second: other,
+            party_office: none(),
+            leader: none(),
+            accountant: none(),
+            cashier: none(),
+            staff: none(),
+            category: none(),
+            plan_item: none(),
+        };
+        second.party_office = second.person(app, "y-office", "party_office").await;
+        second.leader = second.person(app, "y-leader", "street_leader").await;
+        second.accountant = second.person(app, "y-accountant", "accountant").await;
+        second.cashier = second.person(app, "y-cashier", "cashier").await;
+        second.staff = second.person(app, "y-staff", "community_staff").await;
+        let plan = json!({"fiscal_year": 2017, "title": "关心关爱", "objective": "按时", "targets": [{"name": "次数", "comparison": "at_least", "value": "4", "unit": "次"}]});
+        second.plan_item = ok(app.post(&second.party_office, "/plan-items", plan).await, 201)["id"].as_str().unwrap().to_owned();
+        Self { own: Side::furnish(app, street, &category, &item, "e-").await, sister: Side::furnish(app, second, &category, &item, "y-").await }
+    }
+}
+
+impl Side {
+    async fn furnish(app: &TestApp, street: Street, category: &str, item: &str, prefix: &str) -> Self {
+        let lines = json!([
+            {"category_id": category, "community_id": street.community, "amount": "5000.00", "plan_item_ids": [street.plan_item]},
+            {"category_id": category, "amount": "5000.00", "plan_item_ids": [street.plan_item]}
+        ]);
+        let budget = street.budget(app, "10000.00", lines).await;
+        let line = |community: bool| budget["lines"].as_array().unwrap().iter().find(|line| line["community_id"].is_string() == community).unwrap()["id"].as_str().unwrap().to_owned();
+        let receipt = json!({"date": "2017-01-03", "document_number": "财预1号", "amount": "10000.00", "lines": [{"category_id": category, "amount": "10000.00"}]});
+        ok(app.money(&street.accountant, "/receipts", receipt, &format!("{prefix}receipt")).await, 201);
+        let secretary = street.person(app, &format!("{prefix}secretary"), "community_secretary").await;
+        let (line, street_line) = (line(true), line(false));
+        Self { street, item: item.to_owned(), secretary, line, street_line }
+    }
+
+    /// An invoice of the community; gives its id.
+    async fn invoice(&self, app: &TestApp, number: &str, total: &str) -> String {
+        let body = json!({"community_id": self.street.community, "kind": "paper_vat", "code": "4200171320", "number": number, "seller_name": "示例文化馆", "issued_on": "2017-01-02", "total": total});
+        ok(app.post(&self.street.staff, "/invoices", body).await, 201)["id"].as_str().unwrap().to_owned()
+    }
+
+    fn body(&self, amount: &str, draws: Value) -> Value {
+        json!({"community_id": self.street.community, "budget_line_id": self.line, "kind": "activity", "title": "主题党日场地费",
+            "payee": {"kind": "supplier", "name": "示例文化馆", "account_number": "6299990000001234", "bank_name": "示例银行"}, "payment_method": "transfer",
+            "lines": [{"expense_item_id": self.item, "description": "场地半天", "amount": amount, "draws": draws}], "submit": true})
+    }
+
+    /// Submits a claim that draws its whole amount on an invoice.
+    async fn claim(&self, app: &TestApp, invoice: &str, amount: &str) -> Answer {
+        app.post(&self.street.staff, "/claims", self.body(amount, json!([{"invoice_id": invoice, "amount": amount}]))).await
+    }
+
+    async fn etag(&self, app: &TestApp, id: &str) -> String {
+        app.get(&self.street.accountant, &format!("/claims/{id}")).await.etag.unwrap()
+    }
+
+    async fn step(&self, app: &TestApp, who: &str, id: &str, action: &str, body: Value) -> Answer {
+        let etag = self.etag(app, id).await;
+        let key = uuid::Uuid::now_v7().to_string();
+        app.send(Method::POST, &format!("/claims/{id}/{action}"), who, Some(body), &[("If-Match", &etag), ("Idempotency-Key", &key)]).await
+    }
+
+    async fn approved(&self, app: &TestApp, id: &str) {
+        ok(self.step(app, &self.secretary, id, "endorse", json!({})).await, 200);
+        ok(self.step(app, &self.street.accountant, id, "review", json!({})).await, 200);
+        ok(self.step(app, &self.street.leader, id, "approve", json!({})).await, 200);
+    }
+
+    async fn left(&self, app: &TestApp, invoice: &str) -> Value {
+        ok(app.get(&self.street.accountant, &format!("/invoices/{invoice}")).await, 200)["available"].clone()
+    }
+
+    /// Uploads a file of the community; gives its id.
+    async fn paper(&self, app: &TestApp, bytes: &[u8]) -> String {
+        ok(app.upload(&self.street.staff, "/attachments", ("a.pdf", bytes.to_vec()), &[]).await, 201)["id"].as_str().unwrap().to_owned()
+    }
+}
+
+async fn objects(app: &TestApp) -> Vec<object_store::ObjectMeta> {
+    app.context.objects.list(None).try_collect().await.unwrap()
+}
+
+fn id(answer: &Value) -> String {
+    answer["id"].as_str().unwrap().to_owned()
+}
+
+fn pointers(answer: &Answer) -> Vec<String> {
+    answer.body["errors"].as_array().unwrap().iter().map(|error| error["pointer"].as_str().unwrap().to_owned()).collect()
+}
+
+fn ofd(members: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut writer = zip::ZipWriter::new(Cursor::new(Vec::new()));
+    for (name, content) in members {
+        writer.start_file(*name, zip::write::SimpleFileOptions::default()).unwrap();
+        writer.write_all(content).unwrap();
+    }
+    writer.finish().unwrap().into_inner()
+}
+
+const DIGITAL: &str = "<?xml version=\"1.0\"?><EInvoice><EInvoiceData><SellerInformation><SellerName>示例公司</SellerName></SellerInformation><BasicInformation><TotalTax-includedAmount>200.00</TotalTax-includedAmount>\
+    </BasicInformation><IssuItemInformation><ItemName>*场地*</ItemName><Amount>188.68</Amount><ComTaxAm>11.32</ComTaxAm></IssuItemInformation></EInvoiceData>\
+    <TaxSupervisionInfo><InvoiceNumber>17422000000012345678</InvoiceNumber><IssueTime>2017-01-02 10:11:12</IssueTime></TaxSupervisionInfo></EInvoice>";
+
+on_both_databases! {
+    async fn a_paper_is_kept_once_encrypted_and_given_back_as_it_was_within_reach_only(app: TestApp) {
+        let world = World::open(app).await;
+        let side = &world.own;
+        let bytes: Vec<u8> = PDF.iter().copied().chain((0..150_000_u32).map(|index| u8::try_from(index % 251).unwrap())).collect();
+        let made = ok(app.upload(&side.street.staff, "/attachments", ("../党日/签到表 1.pdf", bytes.clone()), &[]).await, 201);
+        assert_eq!((made["media_type"].as_str(), made["file_name"].as_str(), made["size"].as_u64()), (Some("application/pdf"), Some("签到表 1.pdf"), u64::try_from(bytes.len()).ok()));
+        assert_eq!(made["community_id"], json!(side.street.community));
+        let again = ok(app.upload(&side.street.staff, "/attachments", ("other.pdf", bytes.clone()), &[]).await, 201);
+        assert_eq!(again["sha256"], made["sha256"]);
+        let kept = objects(app).await;
+        assert_eq!(kept.len(), 1, "the same bytes are one object");
+        assert_eq!(kept[0].location.as_ref(), format!("{}/{}/{}", side.street.district, side.street.id, made["sha256"].as_str().unwrap()));
+        let stored = app.context.objects.get(&kept[0].location).await.unwrap().bytes().await.unwrap();
+        assert!(!stored.windows(12).any(|window| window == &bytes[..12]), "encrypted at rest");
+        let path = format!("/attachments/{}/content", id(&made));
+        let back = app.get(&side.secretary, &path).await;
+        assert_eq!((back.status.as_u16(), back.header("content-type"), back.header("content-length")), (200, "application/pdf", bytes.len().to_string().as_str()));
+        assert_eq!(back.header("content-disposition"), "attachment; filename*=UTF-8''%E7%AD%BE%E5%88%B0%E8%A1%A8%201.pdf");
+        assert!(back.text.starts_with("%PDF-1.4 example"));
+        let seen = ok(app.get(&side.street.first, "/audit-events?action=attachment.download").await, 200);
+        assert_eq!(seen["data"].as_array().unwrap().len(), 1, "who had a paper is kept");
+        for stranger in [&world.sister.street.staff, &world.sister.street.accountant] {
+            assert_eq!(app.get(stranger, &path).await.code(), (404, "not_found"));
+            assert_eq!(ok(app.get(stranger, &format!("/attachments?sha256={}", made["sha256"].as_str().unwrap())).await, 200)["data"], json!([]));
+        }
+        ok(app.upload(&world.sister.street.staff, "/attachments", ("a.pdf", bytes), &[]).await, 201);
+        assert_eq!(objects(app).await.len(), 2, "each street has its own");
+        app.context.objects.delete(&kept[0].location).await.unwrap();
+        assert_eq!(app.get(&side.street.staff, &path).await.code(), (503, "store_unavailable"));
+    }
+
+    async fn what_is_no_paper_is_refused_by_its_bytes_and_by_its_fields(app: TestApp) {
+        let world = World::open(app).await;
+        let staff = &world.own.street.staff;
+        let file = |bytes: &[u8]| ("通知.pdf", bytes.to_vec());
+        let html: [&[u8]; 4] = [b"<!doctype html><script>alert(1)</script>", b"<?xml version=\"1.0\"?><html xmlns=\"http://www.w3.org/1999/xhtml\"/>", b"MZ\x90\x00", b"a,b\n1,2"];
+        for bytes in html {
+            let refused = app.upload(staff, "/attachments", file(bytes), &[]).await;
+            assert_eq!(refused.code(), (415, "unsupported_media_type"), "{}", refused.text);
+        }
+        assert_eq!(app.upload(staff, "/attachments", file(b""), &[]).await.code(), (422, "missing_field"));
+        assert_eq!(app.upload(staff, "/attachments", file(&vec![b'a'; 21 * 1024 * 1024]), &[]).await.code(), (413, "body_too_large"));
+        let half = app.upload(staff, "/attachments", file(PDF), &[("paper_kind", "notice")]).await;
+        assert_eq!((half.code(), pointers(&half)), ((422, "validation_failed"), vec!["/subject_type".to_owned(), "/subject_id".to_owned()]));
+        let random = uuid::Uuid::now_v7().to_string();
+        let subject = |kind: &'static str| vec![("subject_type", kind), ("subject_id", random.as_str()), ("paper_kind", "notice")];
+        assert_eq!(app.upload(staff, "/attachments", file(PDF), &subject("user")).await.code(), (422, "unknown_subject_type"));
+        let unknown = app.upload(staff, "/attachments", file(PDF), &subject("claim")).await;
+        assert_eq!((unknown.code(), pointers(&unknown)), ((422, "unknown_reference"), vec!["/subject_id".to_owned()]));
+        assert_eq!(app.upload(staff, "/attachments", file(PDF), &[("colour", "red")]).await.code(), (422, "unknown_field"));
+        assert_eq!(app.upload(staff, "/attachments", file(PDF), &[("paper_kind", "virus")]).await.code().0, 422);
+        assert_eq!(app.upload(&world.own.street.cashier, "/attachments", file(PDF), &[]).await.code(), (403, "forbidden"));
+        assert_eq!(ok(app.get(staff, "/attachments").await, 200)["data"], json!([]));
+    }
+
+    async fn a_claim_without_its_papers_and_invoices_is_refused_with_all_that_is_missing(app: TestApp) {
+        let world = World::open(app).await;
+        let side = &world.own;
+        assert_eq!(app.post(&side.street.party_office, "/paper-rules/defaults", json!({})).await.code(), (403, "forbidden"));
+        let adopted = ok(app.post(&side.street.first, "/paper-rules/defaults", json!({})).await, 200);
+        assert_eq!(adopted["data"].as_array().unwrap().len(), 11);
+        assert_eq!(ok(app.post(&side.street.first, "/paper-rules/defaults", json!({})).await, 200)["data"], json!([]));
+        let invoice = side.invoice(app, "00000001", "300.00").await;
+        let refused = app.post(&side.street.staff, "/claims", side.body("300.00", json!([{"invoice_id": invoice, "amount": "299.99"}]))).await;
+        assert_eq!(refused.code(), (422, "papers_missing"));
+        assert_eq!(pointers(&refused), ["/papers/approved_plan", "/papers/notice", "/papers/sign_in_sheet", "/lines/0/draws"]);
+        assert!(refused.text.contains("0.01") && refused.text.contains("财行〔2017〕324号"));
+        let (plan, notice, sheet) = (side.paper(app, b"%PDF-1 plan").await, side.paper(app, b"%PDF-1 notice").await, side.paper(app, b"%PDF-1 sheet").await);
+        let mut body = side.body("300.00", json!([{"invoice_id": invoice, "amount": "300.00"}]));
+        body["papers"] = json!([{"attachment_id": plan, "paper_kind": "approved_plan"}, {"attachment_id": notice, "paper_kind": "notice"}]);
+        body["submit"] = json!(false);
+        let claim = id(&ok(app.post(&side.street.staff, "/claims", body).await, 201));
+        let refused = side.step(app, &side.street.staff, &claim, "submit", json!({})).await;
+        assert_eq!((refused.code(), pointers(&refused)), ((422, "papers_missing"), vec!["/papers/sign_in_sheet".to_owned()]));
+        let checks = ok(app.get(&side.street.accountant, &format!("/claims/{claim}/checks")).await, 200);
+        assert_eq!(checks["evidence"]["missing"], json!(["/papers/sign_in_sheet"]));
+        let link = json!({"subject_type": "claim", "subject_id": claim, "paper_kind": "sign_in_sheet"});
+        ok(app.post(&side.street.staff, &format!("/attachments/{sheet}/links"), link.clone()).await, 201);
+        ok(app.post(&side.street.staff, &format!("/attachments/{sheet}/links"), link.clone()).await, 201);
+        ok(side.step(app, &side.street.staff, &claim, "submit", json!({})).await, 200);
+        assert_eq!(ok(app.get(&side.secretary, &format!("/attachments?subject_type=claim&subject_id={claim}")).await, 200)["data"].as_array().unwrap().len(), 3);
+        // The claim is under way: papers are fixed until they are asked for, and then only come.
+        let links = ok(app.get(&side.street.staff, &format!("/attachments/{sheet}")).await, 200)["links"][0]["id"].as_str().unwrap().to_owned();
+        let fields = [("subject_type", "claim"), ("subject_id", claim.as_str()), ("paper_kind", "photo")];
+        let (photo, remove) = (("p.png", b"\x89PNG\r\n\x1a\n".to_vec()), format!("/attachments/{sheet}"));
+        assert_eq!(app.upload(&side.street.staff, "/attachments", photo.clone(), &fields).await.code(), (409, "papers_fixed"));
+        assert_eq!(app.send(Method::DELETE, &remove, &side.street.staff, None, &[]).await.code(), (409, "papers_fixed"));
+        assert_eq!(app.send(Method::DELETE, &format!("/attachment-links/{links}"), &side.street.staff, None, &[]).await.code(), (409, "papers_fixed"));
+        ok(side.step(app, &side.secretary, &claim, "request-info", json!({"reason": "请补照片"})).await, 200);
+        ok(app.upload(&side.street.staff, "/attachments", photo, &fields).await, 201);
+        assert_eq!(app.send(Method::DELETE, &remove, &side.street.staff, None, &[]).await.code(), (409, "papers_fixed"));
+        ok(side.step(app, &side.street.staff, &claim, "provide-info", json!({"reason": "已补"})).await, 200);
+        side.approved(app, &claim).await;
+        let paid = ok(side.step(app, &side.street.cashier, &claim, "pay", json!({})).await, 200);
+        let voucher = ok(app.get(&side.street.accountant, &format!("/ledger/vouchers/{}", paid["voucher_id"].as_str().unwrap())).await, 200);
+        assert_eq!(voucher["attachments_count"], json!(5), "four papers and an invoice");
+        // A copy has neither invoices nor papers; the same file elsewhere is seen.
+        let copy = ok(app.post(&side.street.staff, &format!("/claims/{claim}/copy"), json!({})).await, 201);
+        assert_eq!(copy["draws"], json!([]));
+        assert_eq!(side.step(app, &side.street.staff, &id(&copy), "submit", json!({})).await.code(), (422, "papers_missing"));
+        let other = json!({"subject_type": "claim", "subject_id": copy["id"], "paper_kind": "sign_in_sheet"});
+        ok(app.post(&side.street.staff, &format!("/attachments/{sheet}/links"), other).await, 201);
+        let checks = ok(app.get(&side.street.accountant, &format!("/claims/{}/checks", id(&copy))).await, 200);
+        assert_eq!(checks["evidence"]["same_file_elsewhere"][0]["subject_id"], json!(claim));
+        ok(app.send(Method::PATCH, &format!("/claims/{}", id(&copy)), &side.street.staff, Some(json!({"papers": [{"attachment_id": notice, "paper_kind": "notice"}]})), &[("If-Match", "\"v1\"")]).await, 200);
+        let draft = ok(app.get(&side.street.staff, &format!("/attachments?subject_id={}", id(&copy))).await, 200)["data"][0].clone();
+        let link = draft["links"].as_array().unwrap().iter().find(|link| link["subject_id"] == copy["id"]).unwrap()["id"].as_str().unwrap().to_owned();
+        ok(app.send(Method::DELETE, &format!("/attachment-links/{link}"), &side.street.staff, None, &[]).await, 200);
+    }
+
+    async fn a_rule_of_papers_is_the_districts_with_its_days(app: TestApp) {
+        let world = World::open(app).await;
+        let (side, first) = (&world.own, &world.own.street.first);
+        let rule = json!({"claim_kind": "activity", "paper": "notice", "above": "200.00", "effective_from": "2017-01-01", "source": "区办〔2017〕1号"});
+        let made = ok(app.post(first, "/paper-rules", rule.clone()).await, 201);
+        assert_eq!(app.post(first, "/paper-rules", rule).await.code(), (409, "paper_rule_exists"));
+        let wrong = app.post(first, "/paper-rules", json!({"claim_kind": "party", "paper": "x", "above": "-1.00", "effective_from": "2017-01-01", "source": ""})).await;
+        assert_eq!((wrong.code(), pointers(&wrong)), ((422, "validation_failed"), ["/claim_kind", "/paper", "/above", "/source"].map(str::to_owned).to_vec()));
+        let invoice = side.invoice(app, "00000002", "500.00").await;
+        ok(side.claim(app, &invoice, "200.00").await, 201);
+        assert_eq!(side.claim(app, &invoice, "200.01").await.code(), (422, "papers_missing"));
+        let path = format!("/paper-rules/{}", id(&made));
+        let early = app.send(Method::PATCH, &path, first, Some(json!({"effective_to": "2016-12-31"})), &[("If-Match", "\"v1\"")]).await;
+        assert_eq!((early.code(), pointers(&early)), ((422, "validation_failed"), vec!["/effective_to".to_owned()]));
+        ok(app.send(Method::PATCH, &path, first, Some(json!({"effective_to": "2017-01-02"})), &[("If-Match", "\"v1\"")]).await, 200);
+        ok(side.claim(app, &invoice, "200.01").await, 201);
+    }
+
+    async fn an_invoice_must_look_like_its_kind_and_an_electronic_one_needs_its_original(app: TestApp) {
+        let world = World::open(app).await;
+        let side = &world.own;
+        let wrong = json!({"kind": "digital", "code": "123", "number": "16422000000012345678", "seller_name": "", "issued_on": "2017-01-02", "total": "0.00", "electronic": false, "lines": [{"name": "x", "amount": "1.00"}]});
+        let refused = app.post(&side.street.staff, "/invoices", wrong).await;
+        assert_eq!((refused.code(), pointers(&refused)), ((422, "validation_failed"), ["/code", "/number", "/electronic", "/seller_name", "/total", "/lines"].map(str::to_owned).to_vec()));
+        let body = |number: &str, original: Option<&str>| {
+            json!({"community_id": side.street.community, "kind": "digital", "number": number, "seller_name": "示例公司", "issued_on": "2017-01-02", "total": "200.00", "original_attachment_id": original})
+        };
+        let photo = ok(app.upload(&side.street.staff, "/attachments", ("发票.xml", b"\xff\xd8\xff\xe0 photo".to_vec()), &[]).await, 201);
+        assert_eq!(app.post(&side.street.staff, "/invoices", body("17422000000012345678", Some(&id(&photo)))).await.code(), (422, "paper_not_taken"));
+        let invoice = id(&ok(app.post(&side.street.staff, "/invoices", body("17422000000012345678", None)).await, 201));
+        let refused = side.claim(app, &invoice, "200.00").await;
+        assert_eq!(refused.code(), (422, "invoice_original_missing"));
+        let fields = [("subject_type", "invoice"), ("subject_id", invoice.as_str()), ("paper_kind", "invoice_original")];
+        assert_eq!(app.upload(&side.street.staff, "/attachments", ("scan.png", b"\x89PNG\r\n\x1a\n scan".to_vec()), &fields).await.code(), (422, "paper_not_taken"));
+        ok(app.upload(&side.street.staff, "/attachments", ("发票.xml", DIGITAL.as_bytes().to_vec()), &fields).await, 201);
+        let claim = ok(side.claim(app, &invoice, "200.00").await, 201);
+        assert_eq!(claim["draws"][0]["live"], json!(true));
+        // The same file under another number is the same original.
+        let file = ok(app.upload(&side.street.staff, "/attachments", ("again.xml", DIGITAL.as_bytes().to_vec()), &[]).await, 201);
+        let second = id(&ok(app.post(&side.street.staff, "/invoices", body("17422000000099999999", Some(&id(&file)))).await, 201));
+        assert_eq!(side.claim(app, &second, "200.00").await.code(), (409, "invoice_used_in_street"));
+        let original = [("subject_type", "claim"), ("subject_id", claim["id"].as_str().unwrap()), ("paper_kind", "invoice_original")];
+        assert_eq!(app.upload(&side.street.staff, "/attachments", ("a.pdf", PDF.to_vec()), &original).await.code(), (422, "paper_not_taken"));
+        // What a submitted claim draws on does not change.
+        let path = format!("/invoices/{invoice}");
+        assert_eq!(app.send(Method::PATCH, &path, &side.street.staff, Some(json!({"total": "100.00"})), &[("If-Match", "\"v1\"")]).await.code(), (409, "invoice_in_use"));
+        assert_eq!(app.upload(&side.street.staff, "/attachments", ("b.pdf", PDF.to_vec()), &fields).await.code(), (409, "invoice_in_use"));
+        let changed = ok(app.send(Method::PATCH, &format!("/invoices/{second}"), &side.street.staff, Some(json!({"total": "150.00"})), &[("If-Match", "\"v1\"")]).await, 200);
+        assert_eq!((changed["total"].as_str(), changed["number"].as_str(), changed["version"].as_i64()), (Some("150.00"), Some("17422000000099999999"), Some(2)));
+    }
+
+    async fn an_invoice_is_used_once_in_the_district_and_another_street_learns_nothing_of_it(app: TestApp) {
+        let world = World::open(app).await;
+        let (own, sister) = (&world.own, &world.sister);
+        let first = own.invoice(app, "12345678", "300.00").await;
+        let claim = id(&ok(own.claim(app, &first, "300.00").await, 201));
+        let again = own.invoice(app, "12345678", "300.00").await;
+        assert_eq!(own.claim(app, &again, "100.00").await.code(), (409, "invoice_used_in_street"));
+        let theirs = sister.invoice(app, "1234 5678", "300.00").await;
+        for _ in 0..2 {
+            let refused = sister.claim(app, &theirs, "100.00").await;
+            assert_eq!(refused.code(), (409, "invoice_used_elsewhere"));
+            assert!(refused.body["detail"].as_str().unwrap().contains("ask the district"));
+            for secret in [&first, &claim, &own.street.id, &own.street.community, &"韩家墩".to_owned()] {
+                assert!(!refused.text.contains(secret.as_str()), "{}", refused.text);
+            }
+        }
+        let kept = ok(app.get(&own.street.first, "/audit-events?action=invoice.used_elsewhere").await, 200);
+        let kept = kept["data"].as_array().unwrap();
+        assert_eq!(kept.len(), 2, "every hit is kept, though everything else is rolled back");
+        assert!(kept.iter().all(|event| event["subject_id"] == json!(theirs) && event["street_id"] == json!(sister.street.id)));
+        assert_eq!(ok(app.get(&sister.street.accountant, "/claims").await, 200)["data"], json!([]), "nothing else is kept");
+        assert_eq!(sister.left(app, &theirs).await, json!("300.00"));
+        ok(own.step(app, &own.street.staff, &claim, "withdraw", json!({})).await, 200);
+        ok(sister.claim(app, &theirs, "100.00").await, 201);
+        assert_eq!(own.claim(app, &again, "100.00").await.code(), (409, "invoice_used_elsewhere"));
+        // A pay list is the street's own paper: its number is no other street's.
+        for side in [own, sister] {
+            let list = json!({"community_id": side.street.community, "kind": "pay_list", "number": "2017-01", "seller_name": "本社区", "issued_on": "2017-01-02", "total": "50.00"});
+            let list = id(&ok(app.post(&side.street.staff, "/invoices", list).await, 201));
+            ok(side.claim(app, &list, "50.00").await, 201);
+        }
+    }
+
+    async fn one_invoice_submitted_in_two_streets_at_the_same_moment_is_taken_once(app: TestApp) {
+        let world = World::open(app).await;
+        let (own, sister) = (&world.own, &world.sister);
+        for number in ["11111111", "22222222", "33333333"] {
+            let (mine, theirs) = (own.invoice(app, number, "100.00").await, sister.invoice(app, number, "100.00").await);
+            let (one, other) = futures_util::future::join(own.claim(app, &mine, "100.00"), sister.claim(app, &theirs, "100.00")).await;
+            let codes = [one.code(), other.code()];
+            assert!(codes.contains(&(201, "")) && codes.contains(&(409, "invoice_used_elsewhere")), "{codes:?}");
+        }
+    }
+
+    async fn an_invoice_is_never_drawn_past_its_total_whoever_comes_at_the_same_moment(app: TestApp) {
+        let world = World::open(app).await;
+        let side = &world.own;
+        let invoice = side.invoice(app, "12345678", "100.00").await;
+        let tries: Vec<_> = (0..10).map(|_| side.claim(app, &invoice, "30.00")).collect();
+        let answers = futures_util::future::join_all(tries).await;
+        assert_eq!(answers.iter().filter(|answer| answer.status == 201).count(), 3);
+        assert!(answers.iter().filter(|answer| answer.status != 201).all(|answer| answer.code() == (409, "invoice_overdrawn") && answer.text.contains("10.00")));
+        assert_eq!(side.left(app, &invoice).await, json!("10.00"));
+        // One payee, one unit, at most the line's amount.
+        let mut body = side.body("10.00", json!([{"invoice_id": invoice, "amount": "10.00"}]));
+        body["payee"]["name"] = json!("另一商户");
+        assert_eq!(app.post(&side.street.staff, "/claims", body).await.code(), (409, "invoice_for_another_payee"));
+        let mut body = side.body("10.00", json!([{"invoice_id": invoice, "amount": "10.00"}]));
+        body["budget_line_id"] = json!(side.street_line);
+        body.as_object_mut().unwrap().remove("community_id");
+        let refused = app.post(&side.street.party_office, "/claims", body).await;
+        assert_eq!((refused.code(), pointers(&refused)), ((422, "invoice_of_another_unit"), vec!["/lines/0/draws/0/invoice_id".to_owned()]));
+        let twice = json!([{"invoice_id": invoice, "amount": "6.00"}, {"invoice_id": invoice, "amount": "6.00"}]);
+        let refused = app.post(&side.street.staff, "/claims", side.body("10.00", twice)).await;
+        assert_eq!((refused.code(), pointers(&refused)), ((422, "validation_failed"), vec!["/lines/0/draws/1/invoice_id".to_owned(), "/lines/0/draws".to_owned()]));
+    }
+
+    async fn every_way_out_gives_the_invoice_back(app: TestApp) {
+        let world = World::open(app).await;
+        let side = &world.own;
+        let invoice = side.invoice(app, "12345678", "100.00").await;
+        for (who, action) in [(&side.secretary, "return"), (&side.secretary, "reject"), (&side.street.staff, "withdraw")] {
+            let claim = id(&ok(side.claim(app, &invoice, "100.00").await, 201));
+            assert_eq!(side.left(app, &invoice).await, json!("0.00"));
+            let body = if action == "withdraw" { json!({}) } else { json!({"reason": "须更正"}) };
+            let out = ok(side.step(app, who, &claim, action, body).await, 200);
+            assert_eq!((side.left(app, &invoice).await, &out["draws"][0]["live"]), (json!("100.00"), &json!(false)), "{action}");
+        }
+        // Another record of the same invoice can be used now, then is in the way.
+        let again = side.invoice(app, "12345678", "100.00").await;
+        let claim = id(&ok(side.claim(app, &again, "100.00").await, 201));
+        side.approved(app, &claim).await;
+        ok(side.step(app, &side.street.cashier, &claim, "pay", json!({})).await, 200);
+        assert_eq!(side.claim(app, &invoice, "1.00").await.code(), (409, "invoice_used_in_street"));
+        ok(side.step(app, &side.street.accountant, &claim, "reverse", json!({"reason": "账户有误"})).await, 200);
+        assert_eq!(side.left(app, &again).await, json!("100.00"));
+        ok(side.claim(app, &invoice, "100.00").await, 201);
+        app.context.clocks.set("2017-06-01T01:00:00Z".parse().unwrap());
+        jobs::sweep(&app.context, &mingzhang::app::registry()).await.unwrap();
+        assert_eq!(side.left(app, &invoice).await, json!("100.00"), "expired");
+        // Returned, a claim keeps what it says and draws again when it is submitted again.
+        let claim = id(&ok(side.claim(app, &invoice, "100.00").await, 201));
+        ok(side.step(app, &side.secretary, &claim, "return", json!({"reason": "须更正"})).await, 200);
+        ok(side.step(app, &side.street.staff, &claim, "submit", json!({})).await, 200);
+        assert_eq!(side.left(app, &invoice).await, json!("0.00"));
+    }
+
+    async fn a_red_lettered_invoice_pays_nothing(app: TestApp) {
+        let world = World::open(app).await;
+        let side = &world.own;
+        let invoice = side.invoice(app, "12345678", "100.00").await;
+        let claim = id(&ok(side.claim(app, &invoice, "60.00").await, 201));
+        side.approved(app, &claim).await;
+        let path = format!("/invoices/{invoice}/red-letter");
+        let reason = || Some(json!({"reason": "已由 4200171320/99999999 红冲"}));
+        let mark = async |who: &str, etag: &str| app.send(Method::POST, &path, who, reason(), &[("If-Match", etag)]).await;
+        assert_eq!(mark(&side.street.staff, "\"v1\"").await.code(), (403, "forbidden"));
+        assert_eq!(ok(mark(&side.street.accountant, "\"v1\"").await, 200)["red_lettered"], json!(true));
+        assert_eq!(mark(&side.street.accountant, "\"v2\"").await.code(), (409, "invoice_red_lettered"));
+        assert_eq!(side.step(app, &side.street.cashier, &claim, "pay", json!({})).await.code(), (409, "invoice_red_lettered"));
+        assert_eq!(side.claim(app, &invoice, "40.00").await.code(), (409, "invoice_red_lettered"));
+        let checks = ok(app.get(&side.street.leader, &format!("/claims/{claim}/checks")).await, 200);
+        assert_eq!(checks["evidence"]["red_lettered"], json!(["12345678"]));
+        assert_eq!(ok(app.get(&side.street.leader, "/invoices?red_lettered=true").await, 200)["data"].as_array().unwrap().len(), 1);
+    }
+
+    async fn an_electronic_invoice_is_read_and_a_hostile_one_is_not(app: TestApp) {
+        let world = World::open(app).await;
+        let staff = &world.own.street.staff;
+        let parse = async |bytes: Vec<u8>| app.upload(staff, "/invoices/parse", ("发票.xml", bytes), &[]).await;
+        let read = ok(parse(DIGITAL.as_bytes().to_vec()).await, 200);
+        assert_eq!(read["invoice"], json!({"kind": "digital", "number": "17422000000012345678", "electronic": true, "seller_name": "示例公司", "issued_on": "2017-01-02", "total": "200.00",
+            "lines": [{"name": "*场地*", "amount": "200.00"}]}));
+        let mut body = read["invoice"].clone();
+        body["community_id"] = json!(world.own.street.community);
+        ok(app.post(staff, "/invoices", body).await, 201);
+        let embedded = parse(ofd(&[("OFD.xml", b"<x/>"), ("Doc_0/Attachs/invoice.xml", DIGITAL.as_bytes())])).await;
+        assert_eq!(ok(embedded, 200)["read_from"], json!("ofd_xml"));
+        let hostile = "<?xml version=\"1.0\"?><!DOCTYPE x [<!ENTITY e SYSTEM \"file:///etc/passwd\">]><x><InvoiceNumber>&e;</InvoiceNumber></x>";
+        assert_eq!(parse(hostile.as_bytes().to_vec()).await.code(), (422, "xml_unsafe"));
+        let bomb = ofd(&[("OFD.xml", b"<x/>"), ("Doc_0/Attachs/invoice.xml", &vec![b' '; 80 * 1024 * 1024])]);
+        assert!(bomb.len() < 1024 * 1024);
+        assert_eq!(parse(bomb).await.code(), (422, "file_too_large_unpacked"));
+        assert_eq!(parse(b"<?xml version=\"1.0\"?><x/>".to_vec()).await.code(), (422, "invoice_unreadable"));
+        assert_eq!(parse(PDF.to_vec()).await.code(), (415, "unsupported_media_type"));
+    }
+
+    async fn anothers_paper_or_invoice_is_unknown_in_path_body_and_filter(app: TestApp) {
+        let world = World::open(app).await;
+        let (own, sister) = (&world.own, &world.sister);
+        let (paper, invoice) = (sister.paper(app, PDF).await, sister.invoice(app, "12345678", "100.00").await);
+        let random = uuid::Uuid::now_v7().to_string();
+        for who in [&own.street.staff, &own.street.party_office] {
+            for (path, foreign) in [("/attachments", &paper), ("/invoices", &invoice)] {
+                assert_eq!(app.get(who, &format!("{path}/{foreign}")).await.code(), (404, "not_found"));
+            }
+            assert_eq!(app.send(Method::DELETE, &format!("/attachments/{paper}"), who, None, &[]).await.code(), (404, "not_found"));
+            assert_eq!(ok(app.get(who, &format!("/attachments?street_id={}", sister.street.id)).await, 200)["data"], json!([]));
+            assert_eq!(ok(app.get(who, &format!("/invoices?community_id={}", sister.street.community)).await, 200)["data"], json!([]));
+        }
+        for foreign in [&invoice, &random] {
+            let refused = app.post(&own.street.staff, "/claims", own.body("10.00", json!([{"invoice_id": foreign, "amount": "10.00"}]))).await;
+            assert_eq!((refused.code(), pointers(&refused)), ((422, "unknown_reference"), vec!["/lines/0/draws/0/invoice_id".to_owned()]));
+        }
+        for foreign in [&paper, &random] {
+            let mut body = own.body("10.00", json!([]));
+            body["papers"] = json!([{"attachment_id": foreign, "paper_kind": "notice"}]);
+            let refused = app.post(&own.street.staff, "/claims", body).await;
+            assert_eq!((refused.code(), pointers(&refused)), ((422, "unknown_reference"), vec!["/papers/0/attachment_id".to_owned()]));
+            let new = json!({"kind": "ticket", "number": "E1", "seller_name": "铁路", "issued_on": "2017-01-02", "total": "1.00", "original_attachment_id": foreign});
+            let refused = app.post(&own.street.party_office, "/invoices", new).await;
+            assert_eq!((refused.code(), pointers(&refused)), ((422, "unknown_reference"), vec!["/original_attachment_id".to_owned()]));
+        }
+        let mut draft = own.body("10.00", json!([]));
+        draft["submit"] = json!(false);
+        let claim = id(&ok(app.post(&own.street.staff, "/claims", draft).await, 201));
+        let link = json!({"subject_type": "claim", "subject_id": claim, "paper_kind": "notice"});
+        assert_eq!(app.post(&sister.street.staff, &format!("/attachments/{paper}/links"), link.clone()).await.code(), (422, "unknown_reference"));
+        let of_street = ok(app.upload(&own.street.party_office, "/attachments", ("a.pdf", PDF.to_vec()), &[]).await, 201);
+        assert_eq!(app.post(&own.street.party_office, &format!("/attachments/{}/links", id(&of_street)), link).await.code(), (422, "attachment_of_another_unit"));
+    }
+
+    async fn what_nothing_refers_to_is_removed_by_the_job(app: TestApp) {
+        let world = World::open(app).await;
+        let side = &world.own;
+        let mut draft = side.body("10.00", json!([]));
+        draft["submit"] = json!(false);
+        let claim = id(&ok(app.post(&side.street.staff, "/claims", draft).await, 201));
+        let fields = [("subject_type", "claim"), ("subject_id", claim.as_str()), ("paper_kind", "notice")];
+        let linked = ok(app.upload(&side.street.staff, "/attachments", ("a.pdf", b"%PDF-1 linked".to_vec()), &fields).await, 201);
+        let dropped = ok(app.upload(&side.street.staff, "/attachments", ("b.pdf", b"%PDF-1 dropped".to_vec()), &fields).await, 201);
+        side.paper(app, b"%PDF-1 never linked").await;
+        ok(app.send(Method::DELETE, &format!("/attachments/{}", id(&dropped)), &side.street.staff, None, &[]).await, 200);
+        // Rolled back: its object has no row at all.
+        ok(app.upload(&side.street.staff, "/attachments?dry_run=true", ("c.pdf", b"%PDF-1 rolled back".to_vec()), &[]).await, 200);
+        assert_eq!(objects(app).await.len(), 4);
+        jobs::sweep(&app.context, &mingzhang::app::registry()).await.unwrap();
+        assert_eq!(objects(app).await.len(), 4, "what is young stays");
+        app.context.clocks.set("2017-01-04T01:00:00Z".parse().unwrap());
+        let registry = Registry::new(vec![Arc::new(AttachmentsClean::new(Arc::new(FileUnits), chrono::TimeDelta::zero()))]);
+        jobs::sweep(&app.context, &registry).await.unwrap();
+        let kept = objects(app).await;
+        assert_eq!(kept.len(), 1);
+        assert!(kept[0].location.as_ref().ends_with(linked["sha256"].as_str().unwrap()));
+        assert_eq!(ok(app.get(&side.street.staff, "/attachments").await, 200)["data"].as_array().unwrap().len(), 1);
+        assert_eq!(ok(app.get(&side.street.first, "/audit-events?action=attachment.clean").await, 200)["data"][0]["after"], json!({"files": 1, "objects": 3}));
+        // The same bytes can come again.
+        side.paper(app, b"%PDF-1 rolled back").await;
+        assert_eq!(objects(app).await.len(), 2);
+        assert_eq!(app.get(&side.street.staff, &format!("/attachments/{}/content", id(&linked))).await.text, "%PDF-1 linked");
+    }
+}
+
+/// A bucket of S3 as far as it is needed: signed requests, objects by path, lists by prefix.
+mod bucket {
+    use std::collections::BTreeMap;
+    use std::sync::Mutex;
+
+    use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
+    use mingzhang::platform::attachment::{ObjectSettings, open_store};
+
+    use super::*;
+
+    type Objects = web::Data<Mutex<BTreeMap<String, Vec<u8>>>>;
+
+    async fn answer(request: HttpRequest, body: web::Bytes, objects: Objects) -> HttpResponse {
+        let signed = request.headers().get("authorization").and_then(|value| value.to_str().ok()).is_some_and(|value| value.starts_with("AWS4-HMAC-SHA256 Credential=key/"));
+        if !signed {
+            return HttpResponse::Forbidden().finish();
+        }
+        let mut objects = objects.lock().unwrap();
+        let (path, query) = (request.path().trim_start_matches("/papers/").to_owned(), request.query_string().to_owned());
+        let text = String::from_utf8_lossy(&body).into_owned();
+        match request.method().as_str() {
+            "PUT" => {
+                objects.insert(path, body.to_vec());
+                HttpResponse::Ok().insert_header(("etag", "\"e\"")).finish()
+            }
+            "POST" => {
+                let keys: Vec<&str> = text.split("<Key>").skip(1).filter_map(|rest| rest.split("</Key>").next()).collect();
+                for key in &keys {
+                    objects.remove(*key);
+                }
+                let deleted: String = keys.iter().map(|key| format!("<Deleted><Key>{key}</Key></Deleted>")).collect();
+                HttpResponse::Ok().content_type("application/xml").body(format!("<DeleteResult>{deleted}</DeleteResult>"))
+            }
+            "DELETE" => {
+                objects.remove(&path);
+                HttpResponse::NoContent().finish()
+            }
+            _ if query.contains("list-type=2") => {
+                let contents: String = objects
+                    .iter()
+                    .map(|(key, bytes)| format!("<Contents><Key>{key}</Key><Size>{}</Size><LastModified>2017-01-03T01:00:00.000Z</LastModified><ETag>\"e\"</ETag></Contents>", bytes.len()))
+                    .collect();
+                HttpResponse::Ok().content_type("application/xml").body(format!("<ListBucketResult>{contents}</ListBucketResult>"))
+            }
+            _ => match objects.get(&path) {
+                Some(bytes) => HttpResponse::Ok().insert_header(("etag", "\"e\"")).insert_header(("last-modified", "Tue, 03 Jan 2017 01:00:00 GMT")).body(bytes.clone()),
+                None => HttpResponse::NotFound().finish(),
+            },
+        }
+    }
+
+    #[actix_web::test]
+    async fn papers_can_lie_in_a_bucket_of_any_s3() {
+        let objects: Objects = web::Data::new(Mutex::new(BTreeMap::new()));
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        let kept = objects.clone();
+        actix_web::rt::spawn(HttpServer::new(move || App::new().app_data(kept.clone()).default_service(web::to(answer))).workers(1).listen(listener).unwrap().run());
+        let settings = ObjectSettings {
+            url: Some("s3://papers/mingzhang".to_owned()),
+            endpoint: Some(endpoint),
+            region: Some("cn-test-1".to_owned()),
+            access_key: Some(("key".to_owned(), "secret".to_owned())),
+            ..ObjectSettings::default()
+        };
+        let store = open_store(&settings).unwrap();
+        let path = object_store::path::Path::from("district/street/hash");
+        assert!(matches!(store.head(&path).await, Err(object_store::Error::NotFound { .. })));
+        store.put(&path, b"sealed".to_vec().into()).await.unwrap();
+        assert_eq!(objects.lock().unwrap().keys().collect::<Vec<_>>(), ["mingzhang/district/street/hash"]);
+        assert_eq!(store.get(&path).await.unwrap().bytes().await.unwrap().as_ref(), b"sealed");
+        let listed: Vec<_> = store.list(Some(&object_store::path::Path::from("district/street"))).try_collect().await.unwrap();
+        assert_eq!(listed.iter().map(|meta| meta.location.as_ref()).collect::<Vec<_>>(), ["district/street/hash"]);
+        store.delete(&path).await.unwrap();
+        assert!(objects.lock().unwrap().is_empty());
+        assert!(open_store(&ObjectSettings { url: Some("ftp://x".to_owned()), ..ObjectSettings::default() }).is_err());
+    }
+}
