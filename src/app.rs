@@ -93,7 +93,7 @@ pub fn task_sources() -> TaskSources {
 pub async fn verify_all(context: &Context, kept: &[ledger::verify::KeptCheckpoint]) -> Result<closing::verify::Verification, Problem> {
     let mut all = closing::verify::Verification::empty();
     for street in tenancy::streets(&context.db).await? {
-        let tx = context.db.read(Scope::of_place(street.place())).await?;
+        let tx = context.db.snapshot(Scope::of_place(street.place())).await?;
         all.add(closing::verify::street(&tx, &context.keys, (street.id, &street.name), kept).await?);
     }
     Ok(all)

@@ -1,8 +1,14 @@
 //! `mingzhang bench`: what the goals of speed and memory are measured by. Each row sets a reference beside ours, in interleaved rounds of one run, and
 //! only the ratio counts: the same machine varies by a factor of two within an hour.
 
+mod by_hand;
+mod claims;
+mod load;
 mod payout;
 pub mod postgres;
+mod processes;
+mod read;
+mod summary;
 mod world;
 
 use std::time::{Duration, Instant};
@@ -171,6 +177,21 @@ pub async fn run(plan: &Plan) -> Result<Vec<Row>, Problem> {
         if plan.wants("J1 payout") {
             rows.extend(payout::measure(base, plan).await?);
         }
+        if plan.wants("read by id") {
+            rows.extend(read::measure(base, plan).await?);
+        }
+        if plan.wants("J2") || plan.wants("receipt") {
+            rows.extend(claims::measure(base, plan).await?);
+        }
+        if plan.wants("J3 summary") {
+            rows.extend(summary::measure(base, plan).await?);
+        }
+    }
+    if plan.wants("memory") {
+        rows.extend(processes::memory_rows(plan).await?);
+    }
+    if plan.wants("demo") {
+        rows.extend(processes::demo_rows().await?);
     }
     Ok(rows)
 }

@@ -1,7 +1,6 @@
 //! J1: the payout job for all streets, a street at a time, beside hand-written SQL that writes the same rows.
 
 use chrono::{NaiveDate, Timelike};
-use rust_decimal::Decimal;
 use sea_orm::FromQueryResult;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
@@ -124,9 +123,8 @@ const AUDIT: Sql = Sql::both(
     "INSERT INTO audit_events (id, district_id, street_id, at, business_date, action, subject_type, subject_id, job, request_id, after) VALUES ($1, $2, $3, $4, $5, 'payout_run.post', 'payout_run', $6, $7, '', $8)",
 );
 const QUEUE: Sql = Sql::both("INSERT INTO audit_queue (event_id) VALUES ($1)");
-const SLOT: Sql = Sql::both(
-    "INSERT INTO job_slots (id, district_id, street_id, job, scope, period, due_at, state, outcome, created_at) VALUES ($1, $2, $3, 'stipends.post', $4, $5, $6, 'done', 'posted', $6)",
-);
+const SLOT: Sql =
+    Sql::both("INSERT INTO job_slots (id, district_id, street_id, job, scope, period, due_at, state, outcome, created_at) VALUES ($1, $2, $3, 'stipends.post', $4, $5, $6, 'done', 'posted', $6)");
 const HEAD: Sql = Sql::both("UPDATE ledger_heads SET seq = seq + 1 WHERE street_id = $1 RETURNING seq, hash");
 const NUMBER: Sql =
     Sql::both("INSERT INTO ledger_counters (district_id, street_id, month, last) VALUES ($1, $2, $3, 1) ON CONFLICT (street_id, month) DO UPDATE SET last = ledger_counters.last + 1 RETURNING last");
@@ -176,19 +174,8 @@ async fn hand_written_street(context: &Context, world: &World, street: &Street, 
     let head = tx.query_one::<Head>(HEAD, vec![id.into()]).await?.ok_or_else(|| Problem::internal("no head"))?;
     let number = tx.query_one::<Counter>(NUMBER, vec![district.into(), id.into(), period.clone().into()]).await?.ok_or_else(|| Problem::internal("no counter"))?;
     let hash = hex::encode(Sha256::digest(format!("{}{voucher}{}{}", head.hash, head.seq, paid.gross)));
-    let written = vec![
-        voucher.into(),
-        district.into(),
-        id.into(),
-        period.clone().into(),
-        number.last.into(),
-        head.seq.into(),
-        today.into(),
-        run.into(),
-        paid.gross.into(),
-        at.into(),
-        hash.clone().into(),
-    ];
+    let written =
+        vec![voucher.into(), district.into(), id.into(), period.clone().into(), number.last.into(), head.seq.into(), today.into(), run.into(), paid.gross.into(), at.into(), hash.clone().into()];
     tx.execute(VOUCHER, written).await?;
     tx.execute(LINES, vec![new_id().into(), new_id().into(), district.into(), id.into(), voucher.into(), paid.gross.into(), world.stipends.into(), false.into()]).await?;
     tx.execute(TURNOVERS, vec![district.into(), id.into(), world.stipends.into(), Uuid::nil().into(), period.into(), false.into(), paid.gross.into()]).await?;

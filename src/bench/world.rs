@@ -144,6 +144,8 @@ pub struct World {
     pub name: String,
     /// The district.
     pub district: Uuid,
+    /// Its administrator.
+    pub admin: Login,
     /// The category of the claims.
     pub category: Uuid,
     /// Its expense item.
@@ -228,15 +230,15 @@ impl World {
 
     async fn fill(context: &Context, name: &str, size: Size) -> Result<Self, Problem> {
         let act = context.act(Performer::Job { name: "bench", authorisation: None }, "bench".to_owned(), None);
-        let (district, admin) = (new_id(), new_id());
+        let (district, admin) = (new_id(), Login { user: new_id(), session: new_id() });
         let tx = context.db.write_as_system(Reason::SetUp).await?;
         let none: Option<Uuid> = None;
         let at = || -> Value { act.at.into() };
         put(&tx, "database_marks", &["id", "kind", "created_at"], vec![vec![new_id().into(), "test".into(), at()]]).await?;
         put(&tx, "org_units", &UNIT, vec![vec![district.into(), district.into(), none.into(), none.into(), none.into(), "district".into(), "测速区".into(), at()]]).await?;
-        put_people(&tx, &act, Place::district(district), &[(admin, new_id(), "district_admin")]).await?;
+        put_people(&tx, &act, Place::district(district), &[(admin.user, admin.session, "district_admin")]).await?;
         tx.commit().await?;
-        let world = Self { name: name.to_owned(), district, category: new_id(), item: new_id(), stipends: new_id(), kind: new_id(), streets: Vec::new() };
+        let world = Self { name: name.to_owned(), district, admin, category: new_id(), item: new_id(), stipends: new_id(), kind: new_id(), streets: Vec::new() };
         world.references(context, &act).await?;
         let mut streets = Vec::with_capacity(size.streets);
         for number in 1..=size.streets {
@@ -337,8 +339,29 @@ impl World {
         let words = ["month", "street", "cash", "month"].map(Value::from);
         let rules = ["whole_month", "same_month", "through_event_month", "fen", "half_up", "exempt", "2017-01"].map(Value::from);
         let columns = [
-            "id", "district_id", "street_id", "scheme_kind_id", "category_id", "name", "frequency", "line_scope", "paid_from", "rate_basis", "pay_day", "proration", "start_rule", "end_rule", "rounding_unit",
-            "rounding_mode", "tax_kind", "first_period", "active_from", "authored_by", "author_person", "version", "created_at",
+            "id",
+            "district_id",
+            "street_id",
+            "scheme_kind_id",
+            "category_id",
+            "name",
+            "frequency",
+            "line_scope",
+            "paid_from",
+            "rate_basis",
+            "pay_day",
+            "proration",
+            "start_rule",
+            "end_rule",
+            "rounding_unit",
+            "rounding_mode",
+            "tax_kind",
+            "first_period",
+            "active_from",
+            "authored_by",
+            "author_person",
+            "version",
+            "created_at",
         ];
         let scheme = [
             vec![self.kind.into(), self.stipends.into(), "测速补贴".into()],
@@ -350,17 +373,8 @@ impl World {
         put(tx, "stipend_schemes", &columns, vec![row(street.scheme, scheme.concat())]).await?;
         let rate = row(new_id(), vec![street.scheme.into(), "2017-01".into(), RATE.into(), author.clone(), act.at.into()]);
         put(tx, "scheme_rates", &["id", "district_id", "street_id", "scheme_id", "from_month", "amount", "authored_by", "created_at"], vec![rate]).await?;
-        let signed = vec![
-            street.scheme.into(),
-            2017.into(),
-            OF_A_LINE.into(),
-            OF_A_LINE.into(),
-            i32::MAX.into(),
-            street.leader.user.into(),
-            street.leader.user.to_string().into(),
-            1_i64.into(),
-            act.at.into(),
-        ];
+        let signed =
+            vec![street.scheme.into(), 2017.into(), OF_A_LINE.into(), OF_A_LINE.into(), i32::MAX.into(), street.leader.user.into(), street.leader.user.to_string().into(), 1_i64.into(), act.at.into()];
         let columns = ["id", "district_id", "street_id", "scheme_id", "fiscal_year", "max_per_run", "max_per_year", "max_heads", "signed_by", "signer_person", "version", "created_at"];
         put(tx, "standing_authorisations", &columns, vec![row(new_id(), signed)]).await?;
         let (mut beneficiaries, mut accounts, mut enrolments) = (Vec::with_capacity(people), Vec::with_capacity(people), Vec::with_capacity(people));
@@ -375,13 +389,15 @@ impl World {
             beneficiaries.push(row(beneficiary, person_of));
             let numbers = [beneficiary.into(), text(&sealed), text("6222************789"), key(account), text("示例银行"), text(&sealed), text("测*"), text("self"), text("confirmed")];
             accounts.push(row(account, [numbers.to_vec(), vec![true.into(), author.clone(), confirmed.clone(), 1_i64.into(), act.at.into()]].concat()));
-            let enrolled = vec![street.scheme.into(), beneficiary.into(), from.into(), "2016-12".into(), text("confirmed"), author.clone(), person.clone(), confirmed.clone(), 1_i64.into(), act.at.into()];
+            let enrolled =
+                vec![street.scheme.into(), beneficiary.into(), from.into(), "2016-12".into(), text("confirmed"), author.clone(), person.clone(), confirmed.clone(), 1_i64.into(), act.at.into()];
             enrolments.push(row(new_id(), enrolled));
         }
         let own = ["id", "district_id", "street_id"];
         let columns = ["name_sealed", "name_masked", "id_number_sealed", "id_number_masked", "person_key", "on_payroll", "authored_by", "version", "created_at"];
         put(tx, "beneficiaries", &[own.as_slice(), &columns].concat(), beneficiaries).await?;
-        let columns = ["beneficiary_id", "number_sealed", "number_masked", "number_key", "bank_name", "holder_sealed", "holder_masked", "holder_relation", "state", "luhn_holds", "authored_by", "confirmed_by"];
+        let columns =
+            ["beneficiary_id", "number_sealed", "number_masked", "number_key", "bank_name", "holder_sealed", "holder_masked", "holder_relation", "state", "luhn_holds", "authored_by", "confirmed_by"];
         put(tx, "bank_accounts", &[own.as_slice(), &columns, &["version", "created_at"]].concat(), accounts).await?;
         let columns = ["scheme_id", "beneficiary_id", "from_date", "paid_through", "state", "authored_by", "author_person", "confirmed_by", "version", "created_at"];
         put(tx, "enrolments", &[own.as_slice(), &columns].concat(), enrolments).await

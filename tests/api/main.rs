@@ -3,6 +3,7 @@
 
 mod audit;
 mod bank;
+mod bench;
 mod books;
 mod calendar;
 mod claims;

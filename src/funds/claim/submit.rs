@@ -13,7 +13,7 @@ use crate::kernel::problem::Problem;
 use crate::people::identity::duties::{self, Part};
 use crate::platform::db::{Scoped, Tx};
 use crate::platform::http::Recipients;
-use crate::platform::tasks::{NextActors, next_actors};
+use crate::platform::tasks::{NextActors, actors_of};
 
 /// Submits a draft: its amount is reserved on the line, its chain is chosen by the amount, and there are people for every step. Gives who could act next.
 ///
@@ -54,8 +54,10 @@ async fn require_hands(act: &Act, recipients: &dyn Recipients, row: &claim::Mode
     let preparer = act.person_key();
     let steps = model::all_steps(row.community_id.is_some(), chain);
     let mut people: Vec<BTreeSet<String>> = Vec::with_capacity(steps.len());
-    for (capability, part) in &steps {
-        let holders = recipients.holders(*capability, &place).await?.into_iter().map(|holder| holder.person);
+    let capabilities: Vec<_> = steps.iter().map(|(capability, _)| *capability).collect();
+    let holders_of = recipients.holders_of(&capabilities, &place).await?;
+    for ((capability, part), holders) in steps.iter().zip(&holders_of) {
+        let holders = holders.iter().map(|holder| holder.person.clone());
         let is_payee = |person: &String| matches!(part, Part::Approve | Part::Pay) && row.payee_person.as_ref() == Some(person);
         let able: BTreeSet<String> = holders.filter(|person| *person != preparer && !is_payee(person)).collect();
         if able.is_empty() {
@@ -67,7 +69,7 @@ async fn require_hands(act: &Act, recipients: &dyn Recipients, row: &claim::Mode
     if !model::enough_hands(&people) {
         return Err(refusals::no_eligible_actor(first.code()));
     }
-    next_actors(recipients, first, &place, &[preparer]).await
+    Ok(actors_of(holders_of.into_iter().next().unwrap_or_default(), &[preparer]))
 }
 
 /// Withdraws a claim before its approval; only its preparers do.

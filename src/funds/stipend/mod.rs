@@ -16,6 +16,7 @@ pub mod routes_run;
 pub mod routes_scheme;
 pub mod run;
 pub mod scheme;
+mod write;
 
 pub use entity::{bank_account, bank_file, beneficiary, enrolment, payout_item, payout_part, payout_run, scheme_kind, scheme_rate, standing_authorisation, stipend_scheme, suspension};
 

@@ -1,21 +1,25 @@
 //! One transaction in one scope: every query carries the scope's condition, every written row must lie within it.
 
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 
 use chrono::{DateTime, Utc};
 use sea_orm::{
-    ActiveModelBehavior, ActiveModelTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait, FromQueryResult, IntoActiveModel, QueryFilter, QuerySelect, Select, Statement,
-    TransactionTrait, Value,
+    ActiveModelBehavior, ActiveModelTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, FromQueryResult, IntoActiveModel, QueryFilter, QuerySelect, Select, Statement, TransactionTrait, Value,
 };
 use uuid::Uuid;
 
+use super::session::Session;
 use super::{Loaded, Scoped, Sql};
 use crate::kernel::access::Scope;
 use crate::kernel::problem::Problem;
 
-/// A transaction in one scope. Dropped without [`Tx::commit`] it rolls back.
+/// A transaction in one scope. Dropped without [`Tx::commit`] it rolls back. One that only reads may be no transaction but a connection in that scope.
 pub struct Tx {
-    inner: DatabaseTransaction,
+    inner: Arc<Session>,
+    savepoint: Option<Savepoint>,
+    /// How many savepoints were set.
+    savepoints: Arc<AtomicU32>,
     scope: Scope,
     backend: DbBackend,
     after_commit: Mutex<Vec<Box<dyn FnOnce() + Send>>>,
@@ -23,8 +27,8 @@ pub struct Tx {
 
 #[expect(clippy::disallowed_methods, reason = "this is the guarded way to sea-orm's queries")]
 impl Tx {
-    pub(super) fn new(inner: DatabaseTransaction, scope: Scope, backend: DbBackend) -> Self {
-        Self { inner, scope, backend, after_commit: Mutex::new(Vec::new()) }
+    pub(super) fn new(inner: Session, scope: Scope, backend: DbBackend) -> Self {
+        Self { inner: Arc::new(inner), savepoint: None, savepoints: Arc::default(), scope, backend, after_commit: Mutex::new(Vec::new()) }
     }
 
     /// The scope that this transaction sees.
@@ -68,7 +72,7 @@ impl Tx {
         E::Model: Sync,
     {
         let select = self.select::<E>().filter(sea_orm::ColumnTrait::eq(&E::id_column(), id)).lock_exclusive();
-        let model = select.one(&self.inner).await?.ok_or_else(Problem::not_found)?;
+        let model = select.one(&*self.inner).await?.ok_or_else(Problem::not_found)?;
         let place = E::place(&model);
         Ok(Loaded { model, place })
     }
@@ -89,7 +93,7 @@ impl Tx {
     /// # Errors
     /// 500 where the database fails.
     pub async fn maybe_load<E: Scoped>(&self, id: Uuid) -> Result<Option<E::Model>, Problem> {
-        Ok(self.select::<E>().filter(sea_orm::ColumnTrait::eq(&E::id_column(), id)).one(&self.inner).await?)
+        Ok(self.select::<E>().filter(sea_orm::ColumnTrait::eq(&E::id_column(), id)).one(&*self.inner).await?)
     }
 
     /// Finds a row that a body refers to.
@@ -121,7 +125,7 @@ impl Tx {
     /// # Errors
     /// 500 where the database fails.
     pub async fn one<E: EntityTrait>(&self, select: Select<E>) -> Result<Option<E::Model>, Problem> {
-        Ok(select.one(&self.inner).await?)
+        Ok(select.one(&*self.inner).await?)
     }
 
     /// All rows of a query.
@@ -129,7 +133,7 @@ impl Tx {
     /// # Errors
     /// 500 where the database fails.
     pub async fn all<E: EntityTrait>(&self, select: Select<E>) -> Result<Vec<E::Model>, Problem> {
-        Ok(select.all(&self.inner).await?)
+        Ok(select.all(&*self.inner).await?)
     }
 
     /// All rows of a query, read into another shape.
@@ -137,7 +141,7 @@ impl Tx {
     /// # Errors
     /// 500 where the database fails.
     pub async fn all_as<E: EntityTrait, T: FromQueryResult>(&self, select: Select<E>) -> Result<Vec<T>, Problem> {
-        Ok(select.into_model::<T>().all(&self.inner).await?)
+        Ok(select.into_model::<T>().all(&*self.inner).await?)
     }
 
     /// How many rows a query has.
@@ -145,7 +149,7 @@ impl Tx {
     /// # Errors
     /// 500 where the database fails.
     pub async fn count<E: Scoped>(&self, select: Select<E>) -> Result<i64, Problem> {
-        let row: Option<(i64,)> = select.select_only().column_as(E::id_column().into_expr_count(), "n").into_tuple().one(&self.inner).await?;
+        let row: Option<(i64,)> = select.select_only().column_as(E::id_column().into_expr_count(), "n").into_tuple().one(&*self.inner).await?;
         Ok(row.map_or(0, |(n,)| n))
     }
 
@@ -173,7 +177,7 @@ impl Tx {
         E::Model: IntoActiveModel<A>,
         A: ActiveModelTrait<Entity = E> + ActiveModelBehavior + Send,
     {
-        let model = row.insert(&self.inner).await?;
+        let model = row.insert(&*self.inner).await?;
         self.within::<E>(&model)?;
         Ok(model)
     }
@@ -198,7 +202,7 @@ impl Tx {
             if part.is_empty() {
                 return Ok(());
             }
-            E::insert_many(part).exec_without_returning(&self.inner).await?;
+            E::insert_many(part).exec_without_returning(&*self.inner).await?;
         }
     }
 
@@ -225,7 +229,7 @@ impl Tx {
         E::Model: IntoActiveModel<A>,
         A: ActiveModelTrait<Entity = E> + ActiveModelBehavior + Send,
     {
-        let model = row.update(&self.inner).await?;
+        let model = row.update(&*self.inner).await?;
         self.within::<E>(&model)?;
         Ok(model)
     }
@@ -241,7 +245,7 @@ impl Tx {
         A: ActiveModelTrait<Entity = E> + ActiveModelBehavior + Send,
     {
         self.within::<E>(&model)?;
-        model.into_active_model().delete(&self.inner).await?;
+        model.into_active_model().delete(&*self.inner).await?;
         Ok(())
     }
 
@@ -311,7 +315,13 @@ impl Tx {
     /// # Errors
     /// 500 where the database fails.
     pub async fn savepoint(&self) -> Result<Self, Problem> {
-        Ok(Self::new(self.inner.begin().await?, self.scope, self.backend))
+        if let Session::Transaction(transaction) = &*self.inner {
+            return Ok(Self::new(Session::Transaction(transaction.begin().await?), self.scope, self.backend));
+        }
+        let number = self.savepoints.fetch_add(1, Ordering::Relaxed);
+        self.inner.execute_unprepared(&format!("SAVEPOINT mz{number}")).await?;
+        let savepoint = Some(Savepoint { session: Arc::clone(&self.inner), number, open: true });
+        Ok(Self { inner: Arc::clone(&self.inner), savepoint, savepoints: Arc::clone(&self.savepoints), scope: self.scope, backend: self.backend, after_commit: Mutex::new(Vec::new()) })
     }
 
     /// Keeps everything that was written, then runs what was left for after the commit.
@@ -319,7 +329,10 @@ impl Tx {
     /// # Errors
     /// 500 where the database could not commit: then nothing was kept.
     pub async fn commit(self) -> Result<(), Problem> {
-        self.inner.commit().await?;
+        match self.savepoint {
+            Some(savepoint) => savepoint.end("RELEASE SAVEPOINT").await?,
+            None => whole(self.inner)?.commit().await?,
+        }
         if let Ok(actions) = self.after_commit.into_inner() {
             for action in actions {
                 action();
@@ -333,8 +346,38 @@ impl Tx {
     /// # Errors
     /// 500 where the database fails.
     pub async fn rollback(self) -> Result<(), Problem> {
-        self.inner.rollback().await?;
+        match self.savepoint {
+            Some(savepoint) => Ok(savepoint.end("ROLLBACK TO SAVEPOINT").await?),
+            None => Ok(whole(self.inner)?.rollback().await?),
+        }
+    }
+}
+
+/// A transaction ends when nobody else holds it: its savepoints have ended.
+fn whole(session: Arc<Session>) -> Result<Session, DbErr> {
+    Arc::into_inner(session).ok_or_else(|| DbErr::Custom("a transaction ended before its savepoint".to_owned()))
+}
+
+/// A savepoint of PostgreSQL. Dropped without an end it is undone before the next statement.
+struct Savepoint {
+    session: Arc<Session>,
+    number: u32,
+    open: bool,
+}
+
+impl Savepoint {
+    async fn end(mut self, how: &str) -> Result<(), DbErr> {
+        self.session.execute_unprepared(&format!("{how} mz{}", self.number)).await?;
+        self.open = false;
         Ok(())
+    }
+}
+
+impl Drop for Savepoint {
+    fn drop(&mut self) {
+        if let (true, Session::Postgres(_, abandoned)) = (self.open, &*self.session) {
+            abandoned.note(self.number);
+        }
     }
 }
 
