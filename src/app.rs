@@ -127,7 +127,7 @@ pub async fn first_administrator(context: &Context, passwords: &Passwords, new: 
 pub async fn verify_all(context: &Context, kept: &[ledger::verify::KeptCheckpoint]) -> Result<closing::verify::Verification, Problem> {
     let mut all = closing::verify::Verification::empty();
     for street in tenancy::streets(&context.db).await? {
-        let tx = context.db.read(Scope::of_place(street.place())).await?;
+        let tx = context.db.snapshot(Scope::of_place(street.place())).await?;
         all.add(closing::verify::street(&tx, &context.keys, (street.id, &street.name), kept).await?);
     }
     Ok(all)

@@ -3,6 +3,7 @@
 //! The map of the folders is in ARCHITECTURE.md.
 
 pub mod app;
+pub mod bench;
 pub mod demo;
 pub mod funds;
 pub mod kernel;

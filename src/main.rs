@@ -18,7 +18,7 @@ use mingzhang::platform::db::{Db, DbSettings, Reason, Sql};
 use mingzhang::platform::http::{Context, RateLimits};
 use mingzhang::platform::jobs::{self, Registry};
 use mingzhang::settings::{LogFormat, MEANINGS, Settings};
-use mingzhang::{app, keys};
+use mingzhang::{app, bench, keys};
 use tracing_subscriber::EnvFilter;
 
 /// Mingzhang 明账 — open books for the funds of a district's communities.
@@ -54,6 +54,8 @@ enum Command {
     /// The books.
     #[command(subcommand)]
     Ledger(Ledger),
+    /// Measure speed and memory, each beside a reference, on databases of its own. Exit code 1 where a goal does not hold.
+    Bench(Bench),
     /// Print the API's description (OpenAPI 3.1).
     Openapi,
     /// Print every setting with its meaning and default.
@@ -157,6 +159,25 @@ struct RunJob {
     output: Output,
 }
 
+#[derive(Args)]
+struct Bench {
+    /// How to print.
+    #[arg(long, value_enum, default_value_t = Output::Table)]
+    output: Output,
+    /// Small sizes and one round: shows that it runs, not how fast.
+    #[arg(long)]
+    quick: bool,
+    /// Only rows whose group contains one of these words: J1, read, J2, receipt, J3, memory, demo.
+    #[arg(long, value_delimiter = ',')]
+    rows: Vec<String>,
+    /// People of the payout, in all streets.
+    #[arg(long)]
+    people: Option<usize>,
+    /// Ledger entries of the larger database whose summaries are read.
+    #[arg(long)]
+    entries: Option<usize>,
+}
+
 /// What a command could not do.
 enum Failure {
     /// Exit code 1.
@@ -212,6 +233,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Health => health(&settings),
         Command::Migrate => migrate(&settings).await,
         Command::Demo(arguments) => demo(&settings, arguments).await,
+        Command::Bench(arguments) => measure(arguments).await,
         Command::Ledger(Ledger::Verify(arguments)) => verify_ledger(&settings, arguments).await,
         Command::User(User::Create(new)) => create_user(&settings, new).await,
         Command::Job(JobCommand::Run(run)) => run_job(&settings, run).await,
@@ -302,6 +324,18 @@ async fn demo(settings: &Settings, arguments: Demo) -> Result<(), Failure> {
     let end = chrono::DateTime::parse_from_rfc3339(mingzhang::demo::END).map_err(Problem::internal)?;
     let clocks = Clocks::ticking_from(end.to_utc(), settings.time_zone);
     serve_context(settings, app::context(context.db, clocks, context.keys, context.objects)).await
+}
+
+/// Measures on databases of its own; the settings' database is not touched.
+async fn measure(arguments: Bench) -> Result<(), Failure> {
+    let (people, entries) = if arguments.quick { (400, 20_000) } else { (100_000, 2_000_000) };
+    let plan = bench::Plan { quick: arguments.quick, rows: arguments.rows, people: arguments.people.unwrap_or(people), entries: arguments.entries.unwrap_or(entries) };
+    let rows = bench::run(&plan).await?;
+    match arguments.output {
+        Output::Json => println!("{}", serde_json::json!({ "rows": rows })),
+        Output::Table => print!("{}", bench::table(&rows)),
+    }
+    if rows.iter().all(|row| row.holds != Some(false)) { Ok(()) } else { Err(Failure::Refused("有目标未达到（见 holds）/ a goal does not hold (see holds)".to_owned())) }
 }
 
 /// Verifies every street, each under its own scope.

@@ -33,7 +33,7 @@ const FLOORS: [&str; 24] = [
     "top",
 ];
 /// Used by nobody below them.
-const TOP: [&str; 6] = ["app", "demo", "keys", "settings", "main", "lib"];
+const TOP: [&str; 7] = ["app", "bench", "demo", "keys", "settings", "main", "lib"];
 
 fn sources(folder: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();

@@ -119,6 +119,35 @@ CREATE INDEX role_assignments_scope ON role_assignments (district_id, street_id,
 CREATE INDEX role_assignments_user ON role_assignments (user_id);
 ";
 
+/// Who a login belongs to and the roles they hold today, and their scope set on this connection: one round trip for both. The widest unit among the roles is the
+/// scope, else the unit that the account is of; a login that is over sets none. It reads these four tables as their owner, of one login and no other, and gives the
+/// serving role nothing that it could not read in the system's scope.
+const ENTER: &str = "CREATE FUNCTION mz_enter(login uuid, account uuid, wall timestamptz, today date)
+RETURNS TABLE (username text, person_key text, must_change_password boolean, district_id uuid, street_id uuid, community_id uuid, assignments text,
+  scope_district uuid, scope_street uuid, scope_community uuid) LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+  SELECT u.username, u.person_key, u.must_change_password, u.district_id, u.street_id, u.community_id INTO username, person_key, must_change_password, district_id, street_id, community_id
+  FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.id = login AND u.id = account AND s.ended_at IS NULL AND s.expires_at > wall AND u.disabled_at IS NULL;
+  IF NOT FOUND THEN
+    PERFORM set_config('mingzhang.scope', '', false);
+    RETURN;
+  END IF;
+  SELECT json_agg(json_build_object('id', a.id, 'role', a.role, 'acting_for', a.acting_for, 'district_id', a.district_id, 'street_id', a.street_id, 'community_id', a.community_id, 'name', o.name))::text,
+    (array_agg(a.district_id ORDER BY a.street_id IS NOT NULL, a.community_id IS NOT NULL, a.id))[1],
+    (array_agg(a.street_id ORDER BY a.street_id IS NOT NULL, a.community_id IS NOT NULL, a.id))[1],
+    (array_agg(a.community_id ORDER BY a.street_id IS NOT NULL, a.community_id IS NOT NULL, a.id))[1]
+  INTO assignments, scope_district, scope_street, scope_community
+  FROM role_assignments a JOIN org_units o ON o.id = COALESCE(a.community_id, a.street_id, a.district_id)
+  WHERE a.user_id = account AND a.from_date <= today AND (a.to_date IS NULL OR a.to_date >= today) AND a.ended_at IS NULL AND (NOT a.needs_confirmation OR a.confirmed_by IS NOT NULL);
+  IF scope_district IS NULL THEN
+    scope_district := district_id; scope_street := street_id; scope_community := community_id;
+  END IF;
+  PERFORM set_config('mingzhang.scope', CASE WHEN scope_community IS NOT NULL THEN 'community' WHEN scope_street IS NOT NULL THEN 'street' ELSE 'district' END, false),
+    set_config('mingzhang.district', scope_district::text, false), set_config('mingzhang.street', COALESCE(scope_street::text, ''), false),
+    set_config('mingzhang.community', COALESCE(scope_community::text, ''), false);
+  RETURN NEXT;
+END $$";
+
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
@@ -130,6 +159,6 @@ impl MigrationTrait for Migration {
         for table in ["password_history", "sessions", "refresh_tokens", "user_totps", "recovery_codes", "login_failures"] {
             ddl.guard(table, Class::Technical).await?;
         }
-        Ok(())
+        ddl.run_on_postgres(&[ENTER, "REVOKE ALL ON FUNCTION mz_enter FROM PUBLIC", "GRANT EXECUTE ON FUNCTION mz_enter TO mingzhang_app"]).await
     }
 }

@@ -261,7 +261,7 @@ CREATE TABLE payout_parts (
   live boolean NOT NULL,
   holds boolean NOT NULL,
   CHECK (NOT holds OR (live AND kind = 'regular')),
-  FOREIGN KEY (district_id, street_id, item_id) REFERENCES payout_items (district_id, street_id, id),
+  FOREIGN KEY (district_id, street_id, item_id) REFERENCES payout_items (district_id, street_id, id) DEFERRABLE INITIALLY DEFERRED,
   FOREIGN KEY (district_id, street_id, enrolment_id) REFERENCES enrolments (district_id, street_id, id),
   {street_keys}
 );

@@ -5,6 +5,7 @@ mod activities;
 mod audit;
 mod bad_input;
 mod bank;
+mod bench;
 mod books;
 mod calendar;
 mod claims;

@@ -44,6 +44,52 @@ on_both_databases! {
         assert_eq!(tx.all(tx.select::<user::Entity>()).await.unwrap(), []);
     }
 
+    async fn connections_that_two_districts_use_in_turn_show_each_its_own_rows(app: TestApp) {
+        let (own, other) = (app.administrator("硚口区", "own").await, app.administrator("江汉区", "other").await);
+        let name_of = async |token: &str| app.get(token, "/org-units").await.body["data"].as_array().unwrap().iter().map(|unit| unit["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>();
+        for _ in 0..10 {
+            let seen = tokio::join!(name_of(&own), name_of(&other), name_of(&own), name_of(&other), name_of(&own), name_of(&other), name_of(&own), name_of(&other));
+            assert_eq!((seen.0, seen.1, seen.2, seen.3), (vec!["硚口区".to_owned()], vec!["江汉区".to_owned()], vec!["硚口区".to_owned()], vec!["江汉区".to_owned()]));
+            assert_eq!((seen.4, seen.5, seen.6, seen.7), (vec!["硚口区".to_owned()], vec!["江汉区".to_owned()], vec!["硚口区".to_owned()], vec!["江汉区".to_owned()]));
+        }
+    }
+
+    async fn what_a_savepoint_wrote_is_gone_when_it_is_rolled_back_or_dropped_and_stays_when_it_is_kept(app: TestApp) {
+        let tx = app.context.db.write_as_system(Reason::SetUp).await.unwrap();
+        let mark = async |tx: &mingzhang::platform::db::Tx, name: &str| {
+            let sql = Sql { postgres: "INSERT INTO work_leases (name, owner, lease_until) VALUES ($1, 'test', now())", sqlite: "INSERT INTO work_leases (name, owner, lease_until) VALUES ($1, 'test', '2017-01-01 00:00:00+00:00')" };
+            tx.execute(sql, vec![name.into()]).await.unwrap();
+        };
+        mark(&tx, "whole").await;
+        let kept = tx.savepoint().await.unwrap();
+        mark(&kept, "kept").await;
+        let within = kept.savepoint().await.unwrap();
+        mark(&within, "within").await;
+        within.rollback().await.unwrap();
+        kept.commit().await.unwrap();
+        let dropped = tx.savepoint().await.unwrap();
+        mark(&dropped, "dropped").await;
+        drop(dropped);
+        mark(&tx, "after").await;
+        tx.commit().await.unwrap();
+        let dropped = app.context.db.write_as_system(Reason::SetUp).await.unwrap();
+        mark(&dropped, "never").await;
+        drop(dropped);
+        #[derive(sea_orm::FromQueryResult)]
+        struct Name {
+            name: String,
+        }
+        let tx = app.context.db.read_as_system(Reason::SetUp).await.unwrap();
+        let names = tx.query::<Name>(Sql::both("SELECT name FROM work_leases WHERE owner = 'test' ORDER BY name"), Vec::new()).await.unwrap();
+        assert_eq!(names.into_iter().map(|row| row.name).collect::<Vec<_>>(), ["after", "kept", "whole"]);
+    }
+
+    async fn what_reads_cannot_write(app: TestApp) {
+        let tx = app.context.db.read_as_system(Reason::SetUp).await.unwrap();
+        let refused = tx.try_execute(Sql::both("DELETE FROM work_leases"), Vec::new()).await.unwrap_err().to_string();
+        assert!(refused.contains("read-only") || refused.contains("readonly"), "{refused}");
+    }
+
     async fn an_audit_event_can_be_neither_changed_nor_deleted(app: TestApp) {
         app.administrator("硚口区", "own").await;
         for sql in ["UPDATE audit_events SET action = 'x'", "DELETE FROM audit_events"] {

@@ -7,8 +7,8 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::holds::Holds;
-use super::model::{self, Facts, PartKind, Planned, Settled};
-use super::{bank_account, beneficiary, enrolment, payout_part, scheme, stipend_scheme, suspension};
+use super::model::{self, Facts, Planned, Settled};
+use super::{bank_account, beneficiary, enrolment, scheme, stipend_scheme, suspension, write};
 use crate::funds::spending::tax;
 use crate::kernel::act::Act;
 use crate::kernel::ids::new_id;
@@ -20,6 +20,8 @@ use crate::platform::db::{Sql, Tx};
 /// One enrolment's item, as computed.
 #[derive(Debug)]
 pub struct Computed {
+    /// The item's id.
+    pub item_id: Uuid,
     /// The enrolment.
     pub enrolment: enrolment::Model,
     /// The person.
@@ -35,13 +37,40 @@ pub struct Computed {
 }
 
 #[derive(FromQueryResult)]
+struct Paid {
+    enrolment_id: Uuid,
+    period: Period,
+    sum: Fen,
+    held: i64,
+}
+
+const SETTLED: Sql = Sql::both(
+    "SELECT enrolment_id, period, CAST(SUM(amount) AS bigint) AS sum, CAST(MAX(CASE WHEN holds THEN 1 ELSE 0 END) AS bigint) AS held FROM payout_parts \
+     WHERE district_id = $1 AND street_id = $2 AND scheme_kind_id = $3 AND live GROUP BY enrolment_id, period",
+);
+
+#[derive(FromQueryResult)]
 struct TaxMonth {
     person_key: String,
     gross: Fen,
     tax: Fen,
 }
 
-/// Computes every item of a scheme for a period, in the order of enrolment.
+impl Computed {
+    /// Whether it is paid: there is an item, and nothing holds it.
+    #[must_use]
+    pub const fn is_paid(&self) -> bool {
+        self.held.is_none() && self.planned.item
+    }
+
+    /// The unit whose line it charges: the community, or the street itself.
+    #[must_use]
+    pub fn unit(&self, row: &stipend_scheme::Model) -> Option<Uuid> {
+        if row.line_scope == "community" { self.beneficiary.community_id } else { None }
+    }
+}
+
+/// Computes every item of a scheme for a period, in the order of enrolment. Whether another item holds a person's period already is seen when the keys are taken.
 ///
 /// # Errors
 /// 500 where the database fails.
@@ -73,9 +102,8 @@ pub async fn compute(tx: &Tx, act: &Act, row: &stipend_scheme::Model, period: Pe
         } else {
             Fen::ZERO
         };
-        items.push(Computed { enrolment, beneficiary, account, planned, held, tax });
+        items.push(Computed { item_id: new_id(), enrolment, beneficiary, account, planned, held, tax });
     }
-    hold_duplicates(tx, row, &mut items).await?;
     Ok(items)
 }
 
@@ -83,7 +111,7 @@ struct Known {
     beneficiaries: BTreeMap<Uuid, beneficiary::Model>,
     accounts: BTreeMap<Uuid, bank_account::Model>,
     shared: BTreeSet<String>,
-    suspensions: Vec<suspension::Model>,
+    suspensions: BTreeMap<Uuid, Vec<suspension::Model>>,
     settled: BTreeMap<Uuid, BTreeMap<Period, Settled>>,
     taxed: BTreeMap<String, (Fen, Fen)>,
 }
@@ -94,12 +122,13 @@ impl Known {
         let beneficiaries = tx.all(tx.select::<beneficiary::Entity>().filter(beneficiary::Column::StreetId.eq(street))).await?;
         let accounts = tx.all(tx.select::<bank_account::Entity>().filter(bank_account::Column::StreetId.eq(street)).filter(bank_account::Column::State.ne("replaced"))).await?;
         let suspensions = tx.all(tx.select::<suspension::Entity>().filter(suspension::Column::StreetId.eq(street))).await?;
+        let mut by_enrolment: BTreeMap<Uuid, Vec<suspension::Model>> = BTreeMap::new();
+        for suspension in suspensions {
+            by_enrolment.entry(suspension.enrolment_id).or_default().push(suspension);
+        }
         let mut settled: BTreeMap<Uuid, BTreeMap<Period, Settled>> = BTreeMap::new();
-        let parts = tx.select::<payout_part::Entity>().filter(payout_part::Column::StreetId.eq(street)).filter(payout_part::Column::SchemeKindId.eq(row.scheme_kind_id));
-        for part in tx.all(parts.filter(payout_part::Column::Live.eq(true))).await? {
-            let entry = settled.entry(part.enrolment_id).or_default().entry(part.period).or_default();
-            entry.sum = entry.sum.checked_add(part.amount).map_err(Problem::internal)?;
-            entry.held = entry.held || part.holds;
+        for part in tx.query::<Paid>(SETTLED, vec![row.district_id.into(), street.into(), row.scheme_kind_id.into()]).await? {
+            settled.entry(part.enrolment_id).or_default().insert(part.period, Settled { sum: part.sum, held: part.held > 0 });
         }
         let taxed = tx
             .query::<TaxMonth>(Sql::both("SELECT person_key, gross, tax FROM stipend_tax_months WHERE street_id = $1 AND month = $2"), vec![street.into(), tax_month.into()])
@@ -115,12 +144,12 @@ impl Known {
                 by_beneficiary.insert(account.beneficiary_id, account);
             }
         }
-        Ok(Self { beneficiaries: beneficiaries.into_iter().map(|row| (row.id, row)).collect(), accounts: by_beneficiary, shared, suspensions, settled, taxed })
+        Ok(Self { beneficiaries: beneficiaries.into_iter().map(|row| (row.id, row)).collect(), accounts: by_beneficiary, shared, suspensions: by_enrolment, settled, taxed })
     }
 
     /// Times that take entitlement out, and whether the item is held today by one that keeps it.
     fn suspensions_of(&self, enrolment: Uuid, checks: &Holds) -> (Vec<(chrono::NaiveDate, Option<chrono::NaiveDate>)>, bool) {
-        let own: Vec<&suspension::Model> = self.suspensions.iter().filter(|row| row.enrolment_id == enrolment).collect();
+        let own = self.suspensions.get(&enrolment).map(Vec::as_slice).unwrap_or_default();
         let stops = own.iter().filter(|row| row.kind == "stop").map(|row| (row.from_date, row.to_date)).collect();
         (stops, own.iter().any(|row| checks.suspended(row)))
     }
@@ -153,67 +182,13 @@ fn shared_numbers(accounts: &[bank_account::Model]) -> BTreeSet<String> {
     people.into_iter().filter(|(_, people)| people.len() > 1).map(|(number, _)| number.to_owned()).collect()
 }
 
-/// The parts that an item writes when it posts.
-#[must_use]
-pub fn parts_of(row: &stipend_scheme::Model, item: &Computed, item_id: Uuid) -> Vec<payout_part::Model> {
-    let taken = item.planned.lines.iter().filter(|line| !line.taken.is_zero());
-    taken
-        .map(|line| payout_part::Model {
-            id: new_id(),
-            district_id: row.district_id,
-            street_id: row.street_id,
-            item_id: Some(item_id),
-            recovery_id: None,
-            enrolment_id: item.enrolment.id,
-            scheme_kind_id: row.scheme_kind_id,
-            person_key: item.beneficiary.person_key.clone(),
-            period: line.period,
-            kind: line.kind.map_or("", PartKind::code).to_owned(),
-            amount: line.taken,
-            live: true,
-            holds: line.kind == Some(PartKind::Regular),
-        })
-        .collect()
-}
-
-#[derive(FromQueryResult)]
-struct Held {
-    person_key: String,
-    period: Period,
-}
-
-/// Holds items whose period is held for the person already. Another street's parts cannot be read: the key itself is tried in a savepoint, which is rolled back.
-async fn hold_duplicates(tx: &Tx, row: &stipend_scheme::Model, items: &mut [Computed]) -> Result<(), Problem> {
-    let own = tx
-        .query::<Held>(
-            Sql::both("SELECT person_key, period FROM payout_parts WHERE district_id = $1 AND street_id = $2 AND scheme_kind_id = $3 AND holds"),
-            vec![row.district_id.into(), row.street_id.into(), row.scheme_kind_id.into()],
-        )
-        .await?;
-    let mut taken: BTreeSet<(String, Period)> = own.into_iter().map(|held| (held.person_key, held.period)).collect();
-    let mut wanted = Vec::new();
-    for (index, item) in items.iter_mut().enumerate().filter(|(_, item)| item.held.is_none() && item.planned.item) {
-        let periods: Vec<Period> = item.planned.lines.iter().filter(|line| line.kind == Some(PartKind::Regular)).map(|line| line.period).collect();
-        if periods.iter().any(|period| taken.contains(&(item.beneficiary.person_key.clone(), *period))) {
-            item.held = Some("duplicate_person");
-            continue;
-        }
-        taken.extend(periods.iter().map(|period| (item.beneficiary.person_key.clone(), *period)));
-        wanted.extend(periods.into_iter().map(|period| (index, item.enrolment.id, item.beneficiary.person_key.clone(), period)));
-    }
+/// Holds items whose period is held for the person already. Another street's parts cannot be read: the keys themselves are tried in a savepoint, which is rolled back.
+///
+/// # Errors
+/// 500 where the database fails.
+pub async fn hold_duplicates(tx: &Tx, row: &stipend_scheme::Model, items: &mut [Computed]) -> Result<(), Problem> {
     let savepoint = tx.savepoint().await?;
-    let probe = Sql::both(
-        "INSERT INTO payout_parts (id, district_id, street_id, item_id, enrolment_id, scheme_kind_id, person_key, period, kind, amount, live, holds) \
-         VALUES ($1, $2, $3, NULL, $4, $5, $6, $7, 'regular', 1, $8, $8) ON CONFLICT DO NOTHING",
-    );
-    for (index, enrolment, person, period) in wanted {
-        let values = vec![new_id().into(), row.district_id.into(), row.street_id.into(), enrolment.into(), row.scheme_kind_id.into(), person.into(), period.into(), true.into()];
-        if savepoint.execute(probe, values).await? == 0
-            && let Some(item) = items.get_mut(index)
-        {
-            item.held = Some("duplicate_person");
-        }
-    }
+    write::take_keys(&savepoint, row, items, false).await?;
     savepoint.rollback().await
 }
 

@@ -2,7 +2,6 @@
 //! standing authorisation, approved under it and posted, in one transaction with its slot.
 
 use async_trait::async_trait;
-use sea_orm::ActiveValue::{Set, Unchanged};
 use sea_orm::{ColumnTrait, QueryFilter, QueryOrder};
 
 use super::{model, payout_run, refusals, run, scheme, standing_authorisation, stipend_scheme};
@@ -169,16 +168,15 @@ async fn effect(context: &Context, slot: &Slot) -> Result<Outcome, Problem> {
 
 async fn pay(context: &Context, tx: &Tx, act: &Act, slot: &Slot, of: (&stipend_scheme::Model, Period)) -> Result<Outcome, Problem> {
     let (row, period) = of;
-    let calculated = take_over(tx, act, row, period).await?;
-    if calculated.heads == 0 && nothing_held(tx, &calculated).await? {
-        run::cancel(tx, act, calculated, "无应发项目 / nothing is due".to_owned()).await?;
+    let draft = take_over(tx, act, row, period).await?;
+    if draft.run.heads == 0 && draft.is_of_nothing() {
+        run::cancel(tx, act, draft.run, "无应发项目 / nothing is due".to_owned()).await?;
         return Ok(Outcome::done("nothing_due", serde_json::Value::Null));
     }
-    let signed = check_authority(tx, act, row, &calculated).await?;
-    let approved = approve_under(tx, &calculated, &signed).await?;
+    let signed = check_authority(tx, act, row, &draft.run).await?;
     let under = slot.act(context, Some(signed.id));
-    tell(tx, &under, Place::street(row.district_id, row.street_id), "payout_run.posted", &approved, ("已自动过账。", "It has posted by itself.")).await?;
-    let done = run::post(tx, &under, approved).await?;
+    tell(tx, &under, Place::street(row.district_id, row.street_id), "payout_run.posted", &draft.run, ("已自动过账。", "It has posted by itself.")).await?;
+    let done = run::post_draft(tx, &under, row, draft, &signed).await?;
     Ok(Outcome::Done { code: "posted", posted_items: i64::from(done.heads), posted_amount: done.gross, result: serde_json::json!({"run_id": done.id, "voucher_id": done.voucher_id}) })
 }
 
@@ -194,22 +192,15 @@ async fn earlier_open(tx: &Tx, slot: &Slot, scheme: uuid::Uuid) -> Result<bool, 
 }
 
 /// The run that people made for the period, calculated anew, or a new one.
-async fn take_over(tx: &Tx, now: &Act, row: &stipend_scheme::Model, period: Period) -> Result<payout_run::Model, Problem> {
-    match run::open_run(tx, row.id).await? {
-        None => run::calculate(tx, now, row, period).await,
-        Some(open) if open.period != period => Err(refusals::run_open(&open.period.to_string())),
-        Some(open) if open.held_code.as_deref() == Some("stopped") => Err(refusals::run_stopped()),
-        Some(open) if open.state == "held" => {
-            let resumed = run::resume(tx, now, open).await?;
-            run::recalculate(tx, now, resumed).await
-        }
-        Some(open) => run::recalculate(tx, now, open).await,
-    }
-}
-
-async fn nothing_held(tx: &Tx, calculated: &payout_run::Model) -> Result<bool, Problem> {
-    let held = tx.select::<super::payout_item::Entity>().filter(super::payout_item::Column::RunId.eq(calculated.id));
-    Ok(tx.count(held).await? == 0)
+async fn take_over(tx: &Tx, now: &Act, row: &stipend_scheme::Model, period: Period) -> Result<run::Draft, Problem> {
+    let open = match run::open_run(tx, row.id).await? {
+        None => None,
+        Some(open) if open.period != period => return Err(refusals::run_open(&open.period.to_string())),
+        Some(open) if open.held_code.as_deref() == Some("stopped") => return Err(refusals::run_stopped()),
+        Some(open) if open.state == "held" => Some(run::resume(tx, now, open).await?),
+        Some(open) => Some(open),
+    };
+    run::draft(tx, now, row, period, open).await
 }
 
 /// Within the standing authorisation, or not at all.
@@ -235,18 +226,6 @@ async fn check_authority(tx: &Tx, now: &Act, row: &stipend_scheme::Model, calcul
         None => Ok(signed),
         Some(limit) => Err(refusals::authorisation_exceeded(limit)),
     }
-}
-
-async fn approve_under(tx: &Tx, calculated: &payout_run::Model, signed: &standing_authorisation::Model) -> Result<payout_run::Model, Problem> {
-    let next = payout_run::ActiveModel {
-        id: Unchanged(calculated.id),
-        state: Set("approved".to_owned()),
-        approved_by: Set(Some(signed.signed_by)),
-        authorisation_id: Set(Some(signed.id)),
-        version: Set(calculated.version.saturating_add(1)),
-        ..Default::default()
-    };
-    tx.update::<payout_run::Entity, _>(next).await
 }
 
 /// What stood against it is written down, and people are told.

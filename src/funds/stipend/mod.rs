@@ -26,6 +26,7 @@ pub mod routes_verify;
 pub mod run;
 pub mod scheme;
 mod verify;
+mod write;
 
 pub use entity::{bank_account, bank_file, beneficiary, enrolment, payout_item, payout_part, payout_run, scheme_kind, scheme_rate, standing_authorisation, stipend_scheme, suspension};
 pub use recovery_entity::{recovery, recovery_charge};

@@ -1,6 +1,7 @@
 //! Whose token it is, as of now: a closed account, an ended login or a lost role counts on the next request.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, RwLock};
 
 use async_trait::async_trait;
 use chrono::TimeDelta;
@@ -10,12 +11,12 @@ use uuid::Uuid;
 
 use super::capabilities::of_role;
 use super::refusals::invalid_token;
-use crate::kernel::access::{Actor, Assignment, Place, Role};
+use crate::kernel::access::{Actor, Assignment, Place, Role, Scope};
 use crate::kernel::clock::Clocks;
 use crate::kernel::crypto::KeyRing;
 use crate::kernel::ids::new_id;
 use crate::kernel::problem::Problem;
-use crate::platform::db::{Db, Reason, Sql, Tx};
+use crate::platform::db::{Db, Sql};
 use crate::platform::http::Authenticate;
 
 const ISSUER: &str = "mingzhang";
@@ -50,8 +51,10 @@ pub struct Authenticator {
     db: Db,
     clocks: Clocks,
     keys: Arc<KeyRing>,
+    verified: Arc<RwLock<HashMap<String, Claims>>>,
 }
 
+/// The account behind a login and the roles it holds today; on PostgreSQL with the scope that was set for it.
 #[derive(FromQueryResult)]
 struct Account {
     username: String,
@@ -60,10 +63,15 @@ struct Account {
     district_id: Uuid,
     street_id: Option<Uuid>,
     community_id: Option<Uuid>,
+    assignments: Option<String>,
+    scope_district: Option<Uuid>,
+    scope_street: Option<Uuid>,
+    scope_community: Option<Uuid>,
 }
 
-#[derive(FromQueryResult)]
+#[derive(Deserialize)]
 struct Held {
+    id: Uuid,
     role: String,
     acting_for: Option<Uuid>,
     district_id: Uuid,
@@ -72,34 +80,57 @@ struct Held {
     name: String,
 }
 
+/// `$1` the login, `$2` the user, `$3` the real time, `$4` the business date.
+const ENTER: Sql = Sql {
+    postgres: "SELECT * FROM mz_enter($1, $2, $3, $4)",
+    sqlite: "SELECT u.username, u.person_key, u.must_change_password, u.district_id, u.street_id, u.community_id, \
+        (SELECT json_group_array(json_object('id', hex(a.id), 'role', a.role, 'acting_for', NULLIF(hex(a.acting_for), ''), 'district_id', hex(a.district_id), 'street_id', NULLIF(hex(a.street_id), ''), \
+         'community_id', NULLIF(hex(a.community_id), ''), 'name', o.name)) FROM role_assignments a JOIN org_units o ON o.id = COALESCE(a.community_id, a.street_id, a.district_id) \
+         WHERE a.user_id = u.id AND a.from_date <= $4 AND (a.to_date IS NULL OR a.to_date >= $4) AND a.ended_at IS NULL AND (NOT a.needs_confirmation OR a.confirmed_by IS NOT NULL)) AS assignments, \
+        NULL AS scope_district, NULL AS scope_street, NULL AS scope_community \
+        FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.id = $1 AND u.id = $2 AND s.ended_at IS NULL AND s.expires_at > $3 AND u.disabled_at IS NULL",
+};
+
+/// So many tokens are remembered as verified.
+const REMEMBERED: usize = 10_000;
+
 impl Authenticator {
     /// Reads accounts and roles from this database.
     #[must_use]
-    pub const fn new(db: Db, clocks: Clocks, keys: Arc<KeyRing>) -> Self {
-        Self { db, clocks, keys }
+    pub fn new(db: Db, clocks: Clocks, keys: Arc<KeyRing>) -> Self {
+        Self { db, clocks, keys, verified: Arc::default() }
     }
 
-    async fn read(&self, tx: &Tx, user_id: Uuid, session_id: Uuid) -> Result<Actor, Problem> {
-        let account = Sql::both(
-            "SELECT u.username, u.person_key, u.must_change_password, u.district_id, u.street_id, u.community_id FROM sessions s JOIN users u ON u.id = s.user_id \
-             WHERE s.id = $1 AND u.id = $2 AND s.ended_at IS NULL AND s.expires_at > $3 AND u.disabled_at IS NULL",
-        );
-        let account = tx.query_one::<Account>(account, vec![session_id.into(), user_id.into(), self.clocks.wall().into()]).await?.ok_or_else(invalid_token)?;
-        let held = Sql::both(
-            "SELECT a.role, a.acting_for, a.district_id, a.street_id, a.community_id, o.name FROM role_assignments a JOIN org_units o ON o.id = COALESCE(a.community_id, a.street_id, a.district_id) \
-             WHERE a.user_id = $1 AND a.from_date <= $2 AND (a.to_date IS NULL OR a.to_date >= $2) AND a.ended_at IS NULL AND (NOT a.needs_confirmation OR a.confirmed_by IS NOT NULL) ORDER BY a.id",
-        );
-        let held = tx.query::<Held>(held, vec![user_id.into(), self.clocks.business_today().into()]).await?;
-        Ok(Actor {
-            user_id,
-            username: account.username,
-            person_key: account.person_key,
-            session_id,
-            must_change_password: account.must_change_password,
-            home: Place { district: account.district_id, street: account.street_id, community: account.community_id },
-            assignments: held.into_iter().filter_map(assignment).collect(),
-        })
+    /// The claims of a good token. Its signature is verified once; that it has not run out, each time.
+    fn claims(&self, token: &str) -> Option<Claims> {
+        let now = self.clocks.wall().timestamp();
+        if let Some(known) = self.verified.read().ok().and_then(|verified| verified.get(token).cloned()) {
+            return Some(known).filter(|claims| claims.exp > now);
+        }
+        let claims = self.keys.verify_token::<Claims>(token, ISSUER, AUDIENCE).ok()?;
+        if let Ok(mut verified) = self.verified.write() {
+            if verified.len() >= REMEMBERED {
+                verified.clear();
+            }
+            verified.insert(token.to_owned(), claims.clone());
+        }
+        Some(claims)
     }
+}
+
+/// Who acts, of what the database told.
+fn actor_of(claims: &Claims, account: Account) -> Result<Actor, Problem> {
+    let mut held: Vec<Held> = account.assignments.as_deref().map(serde_json::from_str).transpose().map_err(Problem::internal)?.unwrap_or_default();
+    held.sort_unstable_by_key(|held| held.id);
+    Ok(Actor {
+        user_id: claims.sub,
+        username: account.username,
+        person_key: account.person_key,
+        session_id: claims.sid,
+        must_change_password: account.must_change_password,
+        home: Place { district: account.district_id, street: account.street_id, community: account.community_id },
+        assignments: held.into_iter().filter_map(assignment).collect(),
+    })
 }
 
 fn assignment(held: Held) -> Option<Assignment> {
@@ -116,12 +147,19 @@ fn assignment(held: Held) -> Option<Assignment> {
 #[async_trait]
 impl Authenticate for Authenticator {
     async fn actor(&self, token: &str) -> Result<Actor, Problem> {
-        let claims = self.keys.verify_token::<Claims>(token, ISSUER, AUDIENCE).map_err(|_not_good| invalid_token())?;
-        let tx = self.db.read_as_system(Reason::Authenticate).await?;
-        self.read(&tx, claims.sub, claims.sid).await
+        let claims = self.claims(token).ok_or_else(invalid_token)?;
+        let values = vec![claims.sid.into(), claims.sub.into(), self.clocks.wall().into(), self.clocks.business_today().into()];
+        let (account, entered) = self.db.enter::<Account>(ENTER, values).await?;
+        let account = account.ok_or_else(invalid_token)?;
+        let set = account.scope_district.map(|district| Scope::of_place(Place { district, street: account.scope_street, community: account.scope_community }));
+        let actor = actor_of(&claims, account)?;
+        if !self.db.is_postgres() || set == Some(actor.scope()) {
+            entered.carry(actor.scope());
+        }
+        Ok(actor)
     }
 
     fn account(&self, token: &str) -> Option<Uuid> {
-        self.keys.verify_token::<Claims>(token, ISSUER, AUDIENCE).ok().map(|claims| claims.sub)
+        self.claims(token).map(|claims| claims.sub)
     }
 }

@@ -53,19 +53,14 @@ pub async fn take(tx: &Tx, act: &Act, place: Place, subject_type: &str, subject_
         return Ok(());
     };
     let person = actor.person();
-    let held = tx
-        .query::<Held>(Sql::both("SELECT part FROM duties WHERE district_id = $1 AND subject_id = $2 AND person = $3"), vec![place.district.into(), subject_id.into(), person.clone().into()])
-        .await?;
-    if let Some(other) = held.iter().find(|held| held.part != part.code()) {
-        return Err(Problem::separation_of_duties(part.code(), &other.part));
-    }
-    if !held.is_empty() {
-        return Ok(());
-    }
     let acting_for = actor.assignments.iter().find(|assignment| assignment.place.covers(&place)).and_then(|assignment| assignment.acting_for);
-    let insert = Sql::both(
-        "INSERT INTO duties (id, district_id, street_id, community_id, subject_type, subject_id, part, person, user_id, acting_for, at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
-    );
+    // Whoever holds no part in it yet takes this one; else what they hold is looked at.
+    let insert = Sql {
+        postgres: "INSERT INTO duties (id, district_id, street_id, community_id, subject_type, subject_id, part, person, user_id, acting_for, at) \
+            SELECT $1, $2, $3::uuid, $4::uuid, $5, $6, $7, $8, $9::uuid, $10::uuid, $11::timestamptz WHERE NOT EXISTS (SELECT 1 FROM duties d WHERE d.district_id = $2 AND d.subject_id = $6 AND d.person = $8)",
+        sqlite: "INSERT INTO duties (id, district_id, street_id, community_id, subject_type, subject_id, part, person, user_id, acting_for, at) \
+            SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11 WHERE NOT EXISTS (SELECT 1 FROM duties d WHERE d.district_id = $2 AND d.subject_id = $6 AND d.person = $8)",
+    };
     let values: Vec<Value> = vec![
         new_id().into(),
         place.district.into(),
@@ -74,13 +69,16 @@ pub async fn take(tx: &Tx, act: &Act, place: Place, subject_type: &str, subject_
         subject_type.to_owned().into(),
         subject_id.into(),
         part.code().into(),
-        person.into(),
+        person.clone().into(),
         actor.user_id.into(),
         acting_for.into(),
         act.at.into(),
     ];
-    tx.execute(insert, values).await?;
-    Ok(())
+    if tx.execute(insert, values).await? == 1 {
+        return Ok(());
+    }
+    let held = tx.query::<Held>(Sql::both("SELECT part FROM duties WHERE district_id = $1 AND subject_id = $2 AND person = $3"), vec![place.district.into(), subject_id.into(), person.into()]).await?;
+    held.iter().find(|held| held.part != part.code()).map_or(Ok(()), |other| Err(Problem::separation_of_duties(part.code(), &other.part)))
 }
 
 /// Whether a person holds a part in a document.

@@ -8,7 +8,7 @@ use crate::kernel::access::{Capability, Place};
 use crate::kernel::act::Act;
 use crate::kernel::problem::Problem;
 use crate::platform::http::Recipients;
-use crate::platform::tasks::{NextActors, next_actors};
+use crate::platform::tasks::{NextActors, actors_of};
 
 /// Each of the steps, in order, can be done by another person than who submits (and than `excluded` says of a part); gives who could act first.
 ///
@@ -17,8 +17,10 @@ use crate::platform::tasks::{NextActors, next_actors};
 pub async fn require_hands(act: &Act, recipients: &dyn Recipients, place: &Place, steps: &[(Capability, Part)], excluded: impl Fn(&String, Part) -> bool) -> Result<Vec<NextActors>, Problem> {
     let preparer = act.person_key();
     let mut people: Vec<BTreeSet<String>> = Vec::with_capacity(steps.len());
-    for (capability, part) in steps {
-        let holders = recipients.holders(*capability, place).await?.into_iter().map(|holder| holder.person);
+    let capabilities: Vec<Capability> = steps.iter().map(|(capability, _)| *capability).collect();
+    let holders_of = recipients.holders_of(&capabilities, place).await?;
+    for ((capability, part), holders) in steps.iter().zip(&holders_of) {
+        let holders = holders.iter().map(|holder| holder.person.clone());
         let able: BTreeSet<String> = holders.filter(|person| *person != preparer && !excluded(person, *part)).collect();
         if able.is_empty() {
             return Err(refusals::no_eligible_actor(capability.code()));
@@ -29,7 +31,7 @@ pub async fn require_hands(act: &Act, recipients: &dyn Recipients, place: &Place
     if !enough_hands(&people) {
         return Err(refusals::no_eligible_actor(first.code()));
     }
-    next_actors(recipients, first, place, &[preparer]).await
+    Ok(actors_of(holders_of.into_iter().next().unwrap_or_default(), &[preparer]))
 }
 
 /// Whether the steps can each be done by another person: a person holds one part, and one approval of a chain.

@@ -43,13 +43,13 @@ const HELD: Sql = Sql::both(
 
 #[async_trait]
 impl Recipients for Directory {
-    async fn holders(&self, capability: Capability, place: &Place) -> Result<Vec<Holder>, Problem> {
+    async fn holders_of(&self, capabilities: &[Capability], place: &Place) -> Result<Vec<Vec<Holder>>, Problem> {
         let tx = self.db.read_as_system(Reason::Recipients).await?;
         let held = tx.query::<Held>(HELD, vec![place.district.into(), place.street.into(), place.community.into(), self.clocks.business_today().into()]).await?;
-        let holder = |held: Held| {
+        let holder = |held: &Held, capability: Capability| {
             let role = Role::of_code(&held.role).filter(|role| of_role(*role).contains(&capability))?;
-            Some(Holder { user_id: held.user_id, person: held.person_key.unwrap_or_else(|| held.user_id.to_string()), role })
+            Some(Holder { user_id: held.user_id, person: held.person_key.clone().unwrap_or_else(|| held.user_id.to_string()), role })
         };
-        Ok(held.into_iter().filter_map(holder).collect())
+        Ok(capabilities.iter().map(|capability| held.iter().filter_map(|held| holder(held, *capability)).collect()).collect())
     }
 }

@@ -66,11 +66,22 @@ impl Event {
     }
 }
 
-const INSERT: Sql = Sql::both(
-    "INSERT INTO audit_events (id, district_id, street_id, community_id, at, business_date, action, subject_type, subject_id, user_id, acting_for, job, authorisation_id, session_id, request_id, address, reason, before, after) \
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)",
-);
+/// An event and its entry in the queue: PostgreSQL takes both at once.
+const INSERT: Sql = Sql {
+    postgres: "WITH event AS (INSERT INTO audit_events (id, district_id, street_id, community_id, at, business_date, action, subject_type, subject_id, user_id, acting_for, job, authorisation_id, session_id, request_id, address, reason, before, after) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19) RETURNING id) INSERT INTO audit_queue (event_id) SELECT id FROM event",
+    sqlite: "INSERT INTO audit_events (id, district_id, street_id, community_id, at, business_date, action, subject_type, subject_id, user_id, acting_for, job, authorisation_id, session_id, request_id, address, reason, before, after) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)",
+};
 const QUEUE: Sql = Sql::both("INSERT INTO audit_queue (event_id) VALUES ($1)");
+
+async fn insert(tx: &Tx, id: Uuid, values: Vec<Value>) -> Result<(), Problem> {
+    tx.execute(INSERT, values).await?;
+    if !tx.is_postgres() {
+        tx.execute(QUEUE, vec![id.into()]).await?;
+    }
+    Ok(())
+}
 
 /// Writes an event and its entry in the queue; gives its id.
 ///
@@ -103,8 +114,7 @@ pub async fn record(tx: &Tx, act: &Act, event: Event) -> Result<Uuid, Problem> {
         event.before.into(),
         event.after.into(),
     ];
-    tx.execute(INSERT, values).await?;
-    tx.execute(QUEUE, vec![id.into()]).await?;
+    insert(tx, id, values).await?;
     act.trail.add();
     Ok(id)
 }
@@ -176,8 +186,7 @@ impl Attempts {
             Option::<serde_json::Value>::None.into(),
             after.into(),
         ];
-        tx.execute(INSERT, values).await?;
-        tx.execute(QUEUE, vec![event.into()]).await?;
+        insert(tx, event, values).await?;
         Ok(event)
     }
 }

@@ -3,9 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sea_orm::{AccessMode, ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait, Value};
+use sea_orm::{
+    AccessMode, ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, DbErr, FromQueryResult, IsolationLevel, RuntimeErr, SqliteTransactionMode, Statement, TransactionOptions,
+    TransactionTrait, Value,
+};
+use tokio::sync::Mutex;
 
-use super::Tx;
+use super::session::Session;
+use super::{Sql, Tx, carried};
 use crate::kernel::access::Scope;
 use crate::kernel::problem::Problem;
 
@@ -116,22 +121,71 @@ impl Db {
         self.0.backend == DbBackend::Postgres
     }
 
-    /// A transaction that only reads, in one scope.
+    /// Reads in one scope, each statement what is committed when it begins. Writing is refused by the connection.
     ///
     /// # Errors
     /// 500 where the database does not answer.
     pub async fn read(&self, scope: Scope) -> Result<Tx, Problem> {
-        let access_mode = self.is_postgres().then_some(AccessMode::ReadOnly);
-        self.begin(&self.0.reader, scope, TransactionOptions { access_mode, isolation_level: None, sqlite_transaction_mode: None }).await
+        if let Some(reader) = carried::take(self.address(), Some(scope)) {
+            return Ok(reader);
+        }
+        let reader = self.connection().await?;
+        if self.is_postgres() {
+            reader.execute_raw(set_scope(scope, false)).await?;
+        }
+        Ok(Tx::new(reader, scope, self.0.backend))
+    }
+
+    /// Reads in one scope, all statements what was committed when the first began: for what must agree with each other.
+    ///
+    /// # Errors
+    /// As [`Db::read`].
+    #[expect(clippy::disallowed_methods, reason = "one of the two places that begin a transaction")]
+    pub async fn snapshot(&self, scope: Scope) -> Result<Tx, Problem> {
+        carried::take(self.address(), None);
+        let (access_mode, isolation_level) = if self.is_postgres() { (Some(AccessMode::ReadOnly), Some(IsolationLevel::RepeatableRead)) } else { (None, None) };
+        let transaction = self.0.reader.begin_with_options(TransactionOptions { access_mode, isolation_level, sqlite_transaction_mode: None }).await?;
+        if self.is_postgres() {
+            transaction.execute_raw(set_scope(scope, true)).await?;
+        }
+        Ok(Tx::new(Session::Transaction(transaction), scope, self.0.backend))
+    }
+
+    /// Asks who a request is from, by a statement that on PostgreSQL sets their scope as well. Where the caller finds that scope right, the request's first read goes on with this connection.
+    ///
+    /// # Errors
+    /// As [`Db::read`].
+    pub async fn enter<T: FromQueryResult>(&self, sql: Sql, values: Vec<Value>) -> Result<(Option<T>, Entered), Problem> {
+        carried::take(self.address(), None);
+        let reader = self.connection().await?;
+        let found = reader.query_one_raw(sql.statement(self.0.backend, values)).await?.map(|row| T::from_query_result(&row, "")).transpose()?;
+        Ok((found, Entered { db: self.clone(), reader }))
+    }
+
+    async fn connection(&self) -> Result<Session, Problem> {
+        if self.is_postgres() {
+            return Ok(Session::PostgresReader(Mutex::new(self.0.reader.get_postgres_connection_pool().acquire().await.map_err(not_had)?)));
+        }
+        Ok(Session::SqliteReader(Mutex::new(self.0.reader.get_sqlite_connection_pool().acquire().await.map_err(not_had)?)))
+    }
+
+    fn address(&self) -> usize {
+        Arc::as_ptr(&self.0).addr()
     }
 
     /// A transaction that writes, in one scope. What is not committed is rolled back.
     ///
     /// # Errors
     /// 500 where the database does not answer, 503 where SQLite's writer stays busy.
+    #[expect(clippy::disallowed_methods, reason = "one of the two places that begin a transaction")]
     pub async fn write(&self, scope: Scope) -> Result<Tx, Problem> {
-        let sqlite_transaction_mode = (!self.is_postgres()).then_some(SqliteTransactionMode::Immediate);
-        self.begin(&self.0.writer, scope, TransactionOptions { access_mode: None, isolation_level: None, sqlite_transaction_mode }).await
+        carried::take(self.address(), None);
+        if self.is_postgres() {
+            let begun = self.0.writer.get_postgres_connection_pool().begin_with(sqlx::AssertSqlSafe(begin_in(scope))).await.map_err(not_had)?;
+            return Ok(Tx::new(Session::Postgres(Mutex::new(Some(begun)), super::session::Abandoned::default()), scope, self.0.backend));
+        }
+        let options = TransactionOptions { access_mode: None, isolation_level: None, sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate) };
+        Ok(Tx::new(Session::Transaction(self.0.writer.begin_with_options(options).await?), scope, self.0.backend))
     }
 
     /// A reading transaction outside the scopes of people, for one of the reasons that exist.
@@ -150,15 +204,6 @@ impl Db {
     pub async fn write_as_system(&self, reason: Reason) -> Result<Tx, Problem> {
         tracing::trace!(?reason, "system write");
         self.write(Scope::System).await
-    }
-
-    #[expect(clippy::disallowed_methods, reason = "this is the one place that begins a transaction")]
-    async fn begin(&self, connection: &DatabaseConnection, scope: Scope, options: TransactionOptions) -> Result<Tx, Problem> {
-        let transaction = connection.begin_with_options(options).await?;
-        if self.is_postgres() {
-            transaction.execute_raw(set_scope(scope)).await?;
-        }
-        Ok(Tx::new(transaction, scope, self.0.backend))
     }
 
     /// What the serving role of PostgreSQL may do that it must not (superuser, bypassing row security, owning tables); none on SQLite.
@@ -190,7 +235,26 @@ impl Db {
     }
 }
 
-fn set_scope(scope: Scope) -> Statement {
+/// A reading connection on which a statement found out who asks.
+pub struct Entered {
+    db: Db,
+    reader: Session,
+}
+
+impl Entered {
+    /// Leaves the connection for the first read of this request; the statement has set this very scope.
+    pub fn carry(self, scope: Scope) {
+        let reader = Tx::new(self.reader, scope, self.db.0.backend);
+        carried::leave(self.db.address(), reader);
+    }
+}
+
+fn not_had(error: sqlx::Error) -> DbErr {
+    DbErr::Conn(RuntimeErr::SqlxError(error.into()))
+}
+
+/// The settings that row-level security reads, in their order: scope, district, street, community.
+fn settings_of(scope: Scope) -> [(&'static str, String); 4] {
     let name = match scope {
         Scope::System => "system",
         Scope::District(_) => "district",
@@ -200,10 +264,25 @@ fn set_scope(scope: Scope) -> Statement {
     };
     let place = scope.place();
     let text = |id: Option<uuid::Uuid>| id.map(|id| id.to_string()).unwrap_or_default();
-    let values: [Value; 4] = [name.into(), text(place.map(|p| p.district)).into(), text(place.and_then(|p| p.street)).into(), text(place.and_then(|p| p.community)).into()];
+    [
+        ("mingzhang.scope", name.to_owned()),
+        ("mingzhang.district", text(place.map(|p| p.district))),
+        ("mingzhang.street", text(place.and_then(|p| p.street))),
+        ("mingzhang.community", text(place.and_then(|p| p.community))),
+    ]
+}
+
+/// Begins a transaction and sets its scope in one round trip. The values are words of ours and ids.
+fn begin_in(scope: Scope) -> String {
+    settings_of(scope).iter().fold("BEGIN".to_owned(), |text, (name, value)| format!("{text}; SET LOCAL {name} = '{value}'"))
+}
+
+/// Sets the scope for this transaction, or for this connection until it is set anew, which every use of it begins with.
+fn set_scope(scope: Scope, local: bool) -> Statement {
+    let [scope, district, street, community] = settings_of(scope).map(|(_, value)| Value::from(value));
     Statement::from_sql_and_values(
         DbBackend::Postgres,
-        "SELECT set_config('mingzhang.scope', $1, true), set_config('mingzhang.district', $2, true), set_config('mingzhang.street', $3, true), set_config('mingzhang.community', $4, true)",
-        values,
+        "SELECT set_config('mingzhang.scope', $1, $5), set_config('mingzhang.district', $2, $5), set_config('mingzhang.street', $3, $5), set_config('mingzhang.community', $4, $5)",
+        [scope, district, street, community, local.into()],
     )
 }

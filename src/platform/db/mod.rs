@@ -3,13 +3,16 @@
 //!
 //! PostgreSQL holds the scope by row-level security as well; SQLite relies on the conditions that this folder adds to every query.
 
+mod carried;
 mod connect;
 mod errors;
 mod scoped;
+mod session;
 mod sql;
 mod tx;
 
-pub use connect::{Db, DbSettings, Reason};
+pub use carried::carrying;
+pub use connect::{Db, DbSettings, Entered, Reason};
 pub use errors::is_unique_violation;
 pub use scoped::{Authorised, Class, Loaded, Scoped};
 pub use sql::Sql;

@@ -1,22 +1,26 @@
 //! One transaction in one scope: every query carries the scope's condition, every written row must lie within it.
 
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 
 use chrono::{DateTime, Utc};
 use sea_orm::sea_query::LockType;
 use sea_orm::{
-    ActiveModelBehavior, ActiveModelTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait, FromQueryResult, IntoActiveModel, QueryFilter, QuerySelect, Select, Statement,
-    TransactionTrait, Value,
+    ActiveModelBehavior, ActiveModelTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, FromQueryResult, IntoActiveModel, QueryFilter, QuerySelect, Select, Statement, TransactionTrait, Value,
 };
 use uuid::Uuid;
 
+use super::session::Session;
 use super::{Loaded, Scoped, Sql};
 use crate::kernel::access::Scope;
 use crate::kernel::problem::Problem;
 
-/// A transaction in one scope. Dropped without [`Tx::commit`] it rolls back.
+/// A transaction in one scope. Dropped without [`Tx::commit`] it rolls back. One that only reads may be no transaction but a connection in that scope.
 pub struct Tx {
-    inner: DatabaseTransaction,
+    inner: Arc<Session>,
+    savepoint: Option<Savepoint>,
+    /// How many savepoints were set.
+    savepoints: Arc<AtomicU32>,
     scope: Scope,
     backend: DbBackend,
     after_commit: Mutex<Vec<Box<dyn FnOnce() + Send>>>,
@@ -24,8 +28,8 @@ pub struct Tx {
 
 #[expect(clippy::disallowed_methods, reason = "this is the guarded way to sea-orm's queries")]
 impl Tx {
-    pub(super) fn new(inner: DatabaseTransaction, scope: Scope, backend: DbBackend) -> Self {
-        Self { inner, scope, backend, after_commit: Mutex::new(Vec::new()) }
+    pub(super) fn new(inner: Session, scope: Scope, backend: DbBackend) -> Self {
+        Self { inner: Arc::new(inner), savepoint: None, savepoints: Arc::default(), scope, backend, after_commit: Mutex::new(Vec::new()) }
     }
 
     /// The scope that this transaction sees.
@@ -70,7 +74,7 @@ impl Tx {
         E::Model: Sync,
     {
         let select = self.select::<E>().filter(sea_orm::ColumnTrait::eq(&E::id_column(), id)).lock(LockType::NoKeyUpdate);
-        let model = select.one(&self.inner).await?.ok_or_else(Problem::not_found)?;
+        let model = select.one(&*self.inner).await?.ok_or_else(Problem::not_found)?;
         let place = E::place(&model);
         Ok(Loaded { model, place })
     }
@@ -91,7 +95,7 @@ impl Tx {
     /// # Errors
     /// 500 where the database fails.
     pub async fn maybe_load<E: Scoped>(&self, id: Uuid) -> Result<Option<E::Model>, Problem> {
-        Ok(self.select::<E>().filter(sea_orm::ColumnTrait::eq(&E::id_column(), id)).one(&self.inner).await?)
+        Ok(self.select::<E>().filter(sea_orm::ColumnTrait::eq(&E::id_column(), id)).one(&*self.inner).await?)
     }
 
     /// Finds a row that a body refers to.
@@ -123,7 +127,7 @@ impl Tx {
     /// # Errors
     /// 500 where the database fails.
     pub async fn one<E: EntityTrait>(&self, select: Select<E>) -> Result<Option<E::Model>, Problem> {
-        Ok(select.one(&self.inner).await?)
+        Ok(select.one(&*self.inner).await?)
     }
 
     /// All rows of a query.
@@ -131,7 +135,7 @@ impl Tx {
     /// # Errors
     /// 500 where the database fails.
     pub async fn all<E: EntityTrait>(&self, select: Select<E>) -> Result<Vec<E::Model>, Problem> {
-        Ok(select.all(&self.inner).await?)
+        Ok(select.all(&*self.inner).await?)
     }
 
     /// All rows of a query, read into another shape.
@@ -139,7 +143,7 @@ impl Tx {
     /// # Errors
     /// 500 where the database fails.
     pub async fn all_as<E: EntityTrait, T: FromQueryResult>(&self, select: Select<E>) -> Result<Vec<T>, Problem> {
-        Ok(select.into_model::<T>().all(&self.inner).await?)
+        Ok(select.into_model::<T>().all(&*self.inner).await?)
     }
 
     /// How many rows a query has.
@@ -147,7 +151,7 @@ impl Tx {
     /// # Errors
     /// 500 where the database fails.
     pub async fn count<E: Scoped>(&self, select: Select<E>) -> Result<i64, Problem> {
-        let row: Option<(i64,)> = select.select_only().column_as(E::id_column().into_expr_count(), "n").into_tuple().one(&self.inner).await?;
+        let row: Option<(i64,)> = select.select_only().column_as(E::id_column().into_expr_count(), "n").into_tuple().one(&*self.inner).await?;
         Ok(row.map_or(0, |(n,)| n))
     }
 
@@ -175,7 +179,7 @@ impl Tx {
         E::Model: IntoActiveModel<A>,
         A: ActiveModelTrait<Entity = E> + ActiveModelBehavior + Send,
     {
-        let model = row.insert(&self.inner).await?;
+        let model = row.insert(&*self.inner).await?;
         self.within::<E>(&model)?;
         Ok(model)
     }
@@ -200,7 +204,7 @@ impl Tx {
             if part.is_empty() {
                 return Ok(());
             }
-            E::insert_many(part).exec_without_returning(&self.inner).await?;
+            E::insert_many(part).exec_without_returning(&*self.inner).await?;
         }
     }
 
@@ -227,7 +231,7 @@ impl Tx {
         E::Model: IntoActiveModel<A>,
         A: ActiveModelTrait<Entity = E> + ActiveModelBehavior + Send,
     {
-        let model = row.update(&self.inner).await?;
+        let model = row.update(&*self.inner).await?;
         self.within::<E>(&model)?;
         Ok(model)
     }
@@ -243,7 +247,7 @@ impl Tx {
         A: ActiveModelTrait<Entity = E> + ActiveModelBehavior + Send,
     {
         self.within::<E>(&model)?;
-        model.into_active_model().delete(&self.inner).await?;
+        model.into_active_model().delete(&*self.inner).await?;
         Ok(())
     }
 
@@ -313,7 +317,13 @@ impl Tx {
     /// # Errors
     /// 500 where the database fails.
     pub async fn savepoint(&self) -> Result<Self, Problem> {
-        Ok(Self::new(self.inner.begin().await?, self.scope, self.backend))
+        if let Session::Transaction(transaction) = &*self.inner {
+            return Ok(Self::new(Session::Transaction(transaction.begin().await?), self.scope, self.backend));
+        }
+        let number = self.savepoints.fetch_add(1, Ordering::Relaxed);
+        self.inner.execute_unprepared(&format!("SAVEPOINT mz{number}")).await?;
+        let savepoint = Some(Savepoint { session: Arc::clone(&self.inner), number, open: true });
+        Ok(Self { inner: Arc::clone(&self.inner), savepoint, savepoints: Arc::clone(&self.savepoints), scope: self.scope, backend: self.backend, after_commit: Mutex::new(Vec::new()) })
     }
 
     /// Keeps everything that was written, then runs what was left for after the commit.
@@ -321,7 +331,10 @@ impl Tx {
     /// # Errors
     /// 500 where the database could not commit: then nothing was kept.
     pub async fn commit(self) -> Result<(), Problem> {
-        self.inner.commit().await?;
+        match self.savepoint {
+            Some(savepoint) => savepoint.end("RELEASE SAVEPOINT").await?,
+            None => whole(self.inner)?.commit().await?,
+        }
         if let Ok(actions) = self.after_commit.into_inner() {
             for action in actions {
                 action();
@@ -335,8 +348,38 @@ impl Tx {
     /// # Errors
     /// 500 where the database fails.
     pub async fn rollback(self) -> Result<(), Problem> {
-        self.inner.rollback().await?;
+        match self.savepoint {
+            Some(savepoint) => Ok(savepoint.end("ROLLBACK TO SAVEPOINT").await?),
+            None => Ok(whole(self.inner)?.rollback().await?),
+        }
+    }
+}
+
+/// A transaction ends when nobody else holds it: its savepoints have ended.
+fn whole(session: Arc<Session>) -> Result<Session, DbErr> {
+    Arc::into_inner(session).ok_or_else(|| DbErr::Custom("a transaction ended before its savepoint".to_owned()))
+}
+
+/// A savepoint of PostgreSQL. Dropped without an end it is undone before the next statement.
+struct Savepoint {
+    session: Arc<Session>,
+    number: u32,
+    open: bool,
+}
+
+impl Savepoint {
+    async fn end(mut self, how: &str) -> Result<(), DbErr> {
+        self.session.execute_unprepared(&format!("{how} mz{}", self.number)).await?;
+        self.open = false;
         Ok(())
+    }
+}
+
+impl Drop for Savepoint {
+    fn drop(&mut self) {
+        if let (true, Session::Postgres(_, abandoned)) = (self.open, &*self.session) {
+            abandoned.note(self.number);
+        }
     }
 }
 

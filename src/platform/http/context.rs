@@ -62,7 +62,15 @@ pub trait Recipients: Send + Sync {
     ///
     /// # Errors
     /// 500 where the database fails.
-    async fn holders(&self, capability: Capability, place: &Place) -> Result<Vec<Holder>, Problem>;
+    async fn holders(&self, capability: Capability, place: &Place) -> Result<Vec<Holder>, Problem> {
+        Ok(self.holders_of(&[capability], place).await?.pop().unwrap_or_default())
+    }
+
+    /// As [`Recipients::holders`], for several capabilities, in their order, by one look.
+    ///
+    /// # Errors
+    /// 500 where the database fails.
+    async fn holders_of(&self, capabilities: &[Capability], place: &Place) -> Result<Vec<Vec<Holder>>, Problem>;
 }
 
 /// What every handler is given.

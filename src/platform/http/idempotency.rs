@@ -87,8 +87,6 @@ pub(super) async fn find(tx: &Tx, user: Uuid, key: &str, fingerprint: &str, now:
 
 /// Keeps the answer of a success.
 pub(super) async fn store(tx: &Tx, user: Uuid, key: &str, fingerprint: String, now: DateTime<Utc>, answer: &Answer) -> Result<(), Problem> {
-    let drop_old = Sql::both("DELETE FROM idempotency_keys WHERE user_id = $1 AND idempotency_key = $2 AND expires_at <= $3");
-    tx.execute(drop_old, vec![user.into(), key.into(), now.into()]).await?;
     let values: Vec<Value> = vec![
         new_id().into(),
         user.into(),
@@ -101,10 +99,13 @@ pub(super) async fn store(tx: &Tx, user: Uuid, key: &str, fingerprint: String, n
         now.into(),
         (now + KEPT).into(),
     ];
-    let sql =
-        Sql::both("INSERT INTO idempotency_keys (id, user_id, idempotency_key, fingerprint, status, location, etag, body, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)");
-    tx.execute(sql, values).await?;
-    Ok(())
+    // A key that is kept no longer makes room.
+    let sql = Sql::both(
+        "INSERT INTO idempotency_keys (id, user_id, idempotency_key, fingerprint, status, location, etag, body, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) \
+         ON CONFLICT (user_id, idempotency_key) DO UPDATE SET id = excluded.id, fingerprint = excluded.fingerprint, status = excluded.status, location = excluded.location, etag = excluded.etag, \
+         body = excluded.body, created_at = excluded.created_at, expires_at = excluded.expires_at WHERE idempotency_keys.expires_at <= excluded.created_at",
+    );
+    if tx.execute(sql, values).await? == 1 { Ok(()) } else { Err(Problem::internal("an idempotency key was taken meanwhile")) }
 }
 
 /// Drops keys that are kept no longer (72 hours); gives how many. Background work calls it, a bounded number at a time.

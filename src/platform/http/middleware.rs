@@ -8,6 +8,7 @@ use actix_web::middleware::Next;
 
 use super::write::request_id;
 use crate::kernel::problem::{Language, Problem};
+use crate::platform::db::carrying;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -20,7 +21,7 @@ pub async fn finish(request: ServiceRequest, next: Next<impl MessageBody + 'stat
     // No clone of the request is kept: the router below needs it alone.
     let id = request_id(request.request());
     let path = request.path().to_owned();
-    let response = next.call(request).await?.map_into_boxed_body();
+    let response = carrying(next.call(request)).await?.map_into_boxed_body();
     let mut response = with_problem(response, language, &id);
     let private = path.starts_with("/api/");
     let headers = response.headers_mut();

@@ -6,7 +6,7 @@ mod read;
 mod refusals;
 pub mod routes;
 
-pub use next_actors::{NextActors, Submitted, next_actors, require_next_actors};
+pub use next_actors::{NextActors, Submitted, actors_of, next_actors, require_next_actors};
 
 use std::sync::Arc;
 

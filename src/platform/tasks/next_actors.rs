@@ -9,7 +9,7 @@ use super::refusals;
 use crate::kernel::access::{Capability, Place, Role};
 use crate::kernel::act::Act;
 use crate::kernel::problem::Problem;
-use crate::platform::http::Recipients;
+use crate::platform::http::{Holder, Recipients};
 
 /// A role whose holders could act next, and how many people that is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
@@ -25,13 +25,19 @@ pub struct NextActors {
 /// # Errors
 /// 500 where the database fails.
 pub async fn next_actors(recipients: &dyn Recipients, capability: Capability, place: &Place, excluding: &[String]) -> Result<Vec<NextActors>, Problem> {
+    Ok(actors_of(recipients.holders(capability, place).await?, excluding))
+}
+
+/// As [`next_actors`], of holders that are known.
+#[must_use]
+pub fn actors_of(holders: Vec<Holder>, excluding: &[String]) -> Vec<NextActors> {
     let mut roles: BTreeMap<Role, BTreeSet<String>> = BTreeMap::new();
-    for holder in recipients.holders(capability, place).await? {
+    for holder in holders {
         if !excluding.contains(&holder.person) {
             roles.entry(holder.role).or_default().insert(holder.person);
         }
     }
-    Ok(roles.into_iter().map(|(role, people)| NextActors { role, people: i64::try_from(people.len()).unwrap_or(i64::MAX) }).collect())
+    roles.into_iter().map(|(role, people)| NextActors { role, people: i64::try_from(people.len()).unwrap_or(i64::MAX) }).collect()
 }
 
 /// As [`next_actors`], where there must be somebody.
