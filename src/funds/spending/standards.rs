@@ -238,7 +238,10 @@ mod tests {
         }
     }
 
-    fn try_judge(standards: &[standard::Model], quantities: &[(&str, u32)], grade: Option<&str>, place: Option<&str>, on: &str) -> (Option<(Uuid, Option<(u32, Fen)>)>, Vec<(String, &'static str)>) {
+    /// The standard, and what it allows.
+    type Allowed = (Uuid, Option<(u32, Fen)>);
+
+    fn try_judge(standards: &[standard::Model], quantities: &[(&str, u32)], grade: Option<&str>, place: Option<&str>, on: &str) -> (Option<Allowed>, Vec<(String, &'static str)>) {
         let quantities = quantities.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect();
         let mut faults = Faults::none();
         let judged = judge(standards, Asked { quantities: &quantities, grade, place, on: day(on) }, "/lines/0", &mut faults).map(|judged| (judged.standard.id, judged.allowed));
