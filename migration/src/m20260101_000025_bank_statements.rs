@@ -51,7 +51,7 @@ CREATE TABLE bank_statements (
   {street_keys}
 );
 CREATE UNIQUE INDEX bank_statements_chain ON bank_statements (district_id, street_id, account, previous_key) WHERE state = 'imported';
-CREATE UNIQUE INDEX bank_statements_file ON bank_statements (district_id, street_id, account, sha256) WHERE state = 'imported';
+CREATE UNIQUE INDEX bank_statements_file ON bank_statements (district_id, street_id, account, sha256, from_date) WHERE state = 'imported';
 CREATE TABLE bank_matches (
   {street_columns},
   account text NOT NULL CHECK (account IN ('1002', '1003')),

@@ -235,6 +235,8 @@ on_both_databases! {
         assert_eq!(bank.close_month(app, 2017, 2, json!({"reason": " "})).await.status, 422, "a reason has words");
         let closed = ok(bank.close_month(app, 2017, 2, json!({"reason": "红色基金专户对账单下月取得"})).await, 200);
         assert_eq!(closed["close_reason"], json!("红色基金专户对账单下月取得"));
+        let march = bank.upload(app, &bank.street.accountant, &query.replace("2017-02-01", "2017-03-01").replace("2017-02-28", "2017-03-31"), Spending::text("0.00", &[]).into_bytes()).await;
+        assert_eq!(march.status, 201, "two months in which nothing moved have the same file: {}", march.text);
         let page = app.get(&bank.street.accountant, &format!("/bank-statements/{}/print", february.id())).await;
         assert!(page.text.contains("2017-02 结账说明：红色基金专户对账单下月取得"), "{}", page.text);
         let events = ok(app.get(&bank.street.first, "/audit-events?action=ledger_period.close").await, 200);

@@ -25,6 +25,14 @@ struct QuotaLine {
     amount: Fen,
 }
 
+/// What a voucher moves of the quota, its other lines by category, and the first of those.
+#[derive(Default)]
+struct QuotaVoucher {
+    moved: i64,
+    categories: BTreeMap<Uuid, i64>,
+    first: Option<Uuid>,
+}
+
 const LINES: Sql = Sql::both(
     "SELECT l.voucher_id, l.account, l.category_id, l.debit - l.credit AS amount FROM voucher_lines l WHERE l.street_id = $1 \
      AND EXISTS (SELECT 1 FROM voucher_lines q WHERE q.district_id = l.district_id AND q.voucher_id = l.voucher_id AND q.account = '1011') ORDER BY l.voucher_id, l.line_number",
@@ -32,9 +40,9 @@ const LINES: Sql = Sql::both(
 
 /// What each category holds of the quota: 1011 is not kept by category, so that what a voucher moves there goes to the categories of its other lines. What lines without a category took (tax) is that of the voucher's first.
 fn by_category(lines: &[QuotaLine]) -> BTreeMap<Uuid, i64> {
-    let mut vouchers: BTreeMap<Uuid, (i64, BTreeMap<Uuid, i64>, Option<Uuid>)> = BTreeMap::new();
+    let mut vouchers: BTreeMap<Uuid, QuotaVoucher> = BTreeMap::new();
     for line in lines {
-        let (moved, categories, first) = vouchers.entry(line.voucher_id).or_default();
+        let QuotaVoucher { moved, categories, first } = vouchers.entry(line.voucher_id).or_default();
         if line.account == Account::TreasuryQuota.code() {
             *moved = moved.saturating_add(line.amount.0);
         } else if let Some(category) = line.category_id {
@@ -44,7 +52,7 @@ fn by_category(lines: &[QuotaLine]) -> BTreeMap<Uuid, i64> {
         }
     }
     let mut held: BTreeMap<Uuid, i64> = BTreeMap::new();
-    for (moved, categories, first) in vouchers.into_values() {
+    for QuotaVoucher { moved, categories, first } in vouchers.into_values() {
         let rest = categories.values().fold(moved, |rest, sum| rest.saturating_sub(*sum));
         for (category, sum) in categories {
             let own = if first == Some(category) { sum.saturating_add(rest) } else { sum };
