@@ -17,11 +17,15 @@ const OPEN: [(&str, &str); 2] = [("/api/v1/auth/login", "one logs in with it"), 
 const NO_ID: [(&str, &str); 1] = [("/api/v1/jobs/{name}/run", "the name of a job")];
 
 /// Lists whose rows are the district's: its streets share them, so only another district's id is foreign.
-const OF_DISTRICT: [(&str, &str); 3] = [("/categories", "the district names what is spent on"), ("/expense-items", "the district names what is bought"), ("/scheme-kinds", "the district names what is paid out regularly")];
+const OF_DISTRICT: [(&str, &str); 3] =
+    [("/categories", "the district names what is spent on"), ("/expense-items", "the district names what is bought"), ("/scheme-kinds", "the district names what is paid out regularly")];
 
 /// Paths of which a street has no row in these tests, each with its reason: there only random ids are tried.
-const NO_ROW: [(&str, &str); 3] =
-    [("/calendar-years", "every district reads every year"), ("/notifications", "nobody is told of anything here; tests/api/notification.rs tries another's"), ("/tax-payments", "nothing was withheld in January")];
+const NO_ROW: [(&str, &str); 3] = [
+    ("/calendar-years", "every district reads every year"),
+    ("/notifications", "nobody is told of anything here; tests/api/notification.rs tries another's"),
+    ("/tax-payments", "nothing was withheld in January"),
+];
 
 fn operations(description: &Value) -> Vec<(Method, String)> {
     let paths = description["paths"].as_object().unwrap();
