@@ -131,7 +131,8 @@ async fn everybody_is_paid_once(processes: &Processes) {
 
 /// What a process that paid says of its one slot: how it stands, and how many items this call posted.
 fn told(output: &std::process::Output) -> (String, i64) {
-    let report: Value = serde_json::from_slice(&output.stdout).expect(&String::from_utf8_lossy(&output.stderr));
+    let said = String::from_utf8_lossy(&output.stderr);
+    let report: Value = serde_json::from_slice(&output.stdout).expect(&said);
     (report["slots"][0]["state"].as_str().unwrap().to_owned(), report["slots"][0]["posted_items"].as_i64().unwrap())
 }
 

@@ -18,10 +18,15 @@ const NO_ID: [(&str, &str); 3] =
     [("/api/v1/jobs/{name}/run", "the name of a job"), ("/api/v1/ledger/accounts/{code}/detail", "the code of an account"), ("/api/v1/ledger/accounts/{code}/detail/print", "the code of an account")];
 
 /// Lists whose rows are the district's: its streets share them, so only another district's id is foreign.
-const OF_DISTRICT: [(&str, &str); 2] = [("/categories", "the district names what is spent on"), ("/scheme-kinds", "the district names what is paid out regularly")];
+const OF_DISTRICT: [(&str, &str); 3] =
+    [("/categories", "the district names what is spent on"), ("/expense-items", "the district names what is bought"), ("/scheme-kinds", "the district names what is paid out regularly")];
 
 /// Paths of which a street has no row in these tests, each with its reason: there only random ids are tried.
-const NO_ROW: [(&str, &str); 2] = [("/calendar-years", "every district reads every year"), ("/tax-payments", "nothing was withheld in January")];
+const NO_ROW: [(&str, &str); 3] = [
+    ("/calendar-years", "every district reads every year"),
+    ("/notifications", "nobody is told of anything here; tests/api/notification.rs tries another's"),
+    ("/tax-payments", "nothing was withheld in January"),
+];
 
 fn operations(description: &Value) -> Vec<(Method, String)> {
     let paths = description["paths"].as_object().unwrap();
@@ -168,11 +173,11 @@ async fn every_exception_of_the_trail_is_needed() {
     };
     let people = "姓名,身份证号,银行账号,开户银行\r\n李示例,440524188001010014,6222021234567890128,示例银行\r\n";
     ok(import("/beneficiaries/import", &street.party_office, people).await, 202);
-    let enrolments = "身份证号,补贴方案,开始日期,已发至\r\n440524188001010014,遗属补助,2017-01-01,\r\n11010519491231002X,遗属补助,2016-01-01,\r\n";
+    let enrolments = "身份证号,补贴方案,开始日期,已发至\r\n440524188001010014,遗属补助,2017-01-01,2016Q4\r\n11010519491231002X,遗属补助,2016-01-01,2016Q4\r\n";
     assert_eq!(import("/enrolments/import", &street.party_office, enrolments).await.code(), (422, "import_refused"), "the first of `fill` is enrolled already");
     let two = "姓名,身份证号\r\n王示例,420104199001010009\r\n";
     ok(import("/beneficiaries/import?dry_run=false", &street.party_office, two).await, 202);
-    let enrolments = "身份证号,补贴方案,开始日期,已发至\r\n440524188001010014,遗属补助,2017-01-01,\r\n420104199001010009,遗属补助,2017-01-01,\r\n";
+    let enrolments = "身份证号,补贴方案,开始日期,已发至\r\n440524188001010014,遗属补助,2017-01-01,2016Q4\r\n420104199001010009,遗属补助,2017-01-01,2016Q4\r\n";
     ok(import("/enrolments/import", &street.party_office, enrolments).await, 202);
     let batch = ok(app.get(&street.cashier, "/payment-batches").await, 200)["data"][0].clone();
     let result = format!("批次号,{},笔数,1,金额,10.00,日期,2017-01-03\r\n序号,账号后四位,金额,结果,原因\r\n1,1234,10.00,成功,\r\n", batch["number"].as_str().unwrap());
