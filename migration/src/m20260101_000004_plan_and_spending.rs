@@ -56,7 +56,7 @@ CREATE TABLE expense_items (
   {district_columns},
   code text NOT NULL,
   name text NOT NULL,
-  labour_income boolean NOT NULL,
+  labour_income boolean NOT NULL DEFAULT false,
   ban text,
   version bigint NOT NULL,
   created_at {ts} NOT NULL,

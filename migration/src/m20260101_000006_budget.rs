@@ -36,7 +36,7 @@ CREATE TABLE budget_lines (
   amount bigint NOT NULL CHECK (amount >= 0),
   approved bigint NOT NULL CHECK (approved >= 0),
   reserved bigint NOT NULL,
-  committed bigint NOT NULL,
+  committed bigint NOT NULL DEFAULT 0,
   spent bigint NOT NULL,
   state text NOT NULL CHECK (state IN ('draft', 'approved')),
   remark text,

@@ -119,7 +119,7 @@ const CLAIM: Sql = Sql::both(
      VALUES ($1, $2, $3, $4, 2017, $5, $6, 'other', 'bench', 'supplier', 'bench', 'aes-256-gcm:enc-1:0123456789abcdef:0123456789abcdef0123456789abcdef', '6222************789', 'bench', $4, 'transfer', 'cash', 12345, 0, 12345, 'submitted', $7, $8, 0, 'claim.review', 12345, 0, $9, $10, '2017-03-04', 2, $10)",
 );
 const LINE: Sql = Sql::both(
-    "INSERT INTO claim_lines (id, district_id, street_id, claim_id, line_number, expense_item_id, description, quantities, amount, tax) VALUES ($1, $2, $3, $4, 1, $5, 'bench', '{}', 12345, 0)",
+    "INSERT INTO claim_lines (id, district_id, street_id, claim_id, line_number, expense_item_id, description, quantities, amount, tax, net) VALUES ($1, $2, $3, $4, 1, $5, 'bench', '{}', 12345, 0, 12345)",
 );
 const DUTY: Sql = Sql::both("INSERT INTO duties (id, district_id, street_id, subject_type, subject_id, part, person, user_id, at) VALUES ($1, $2, $3, 'claim', $4, $5, $6, $7, $8)");
 const EVENT: Sql = Sql::both("INSERT INTO claim_events (id, district_id, street_id, claim_id, kind, state, user_id, person, at) VALUES ($1, $2, $3, $4, $5, $6, $7, 'bench', $8)");

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::Player;
+use super::{Player, evidence};
 use super::claims::{Spec, first_day, preparer};
 use super::year::{ACCOUNTANT, LEADER, Year, text_of};
 use crate::kernel::problem::Problem;
@@ -101,6 +101,7 @@ pub(super) async fn hold(player: &Player, month: &Month, number: u32) -> Result<
     for (which, id) in &month.activities {
         let came = 24 + i32::try_from(which.0.unwrap_or(6)).unwrap_or(0);
         let body = json!({"actual_headcount": came, "minutes": format!("集中学习并讨论社区工作，{came} 名党员签到。")});
+        evidence::of_activity(player, &preparer(which.0), &key("activity", *which, number), id).await?;
         player.step_on(&key("held", *which, number), &preparer(which.0), &format!("/activities/{id}/hold"), "\"v1\"", body).await?;
     }
     Ok(())

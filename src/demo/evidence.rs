@@ -1,4 +1,4 @@
-//! What the demo's claims are proved by: an invoice each, and of activities the plan, the notice and the sign-in sheet, as small files that say that they are examples.
+//! What the demo's claims are proved by: an invoice each, a lecture's pay list, and of activities the plan, the notice and the sign-in sheet, as small files that say that they are examples.
 
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -26,6 +26,9 @@ fn pdf(text: &str) -> String {
     file
 }
 
+/// What separates the parts of a form; no file of the demo has it.
+const BOUNDARY: &str = "mingzhang-demo-part";
+
 /// A number of eight digits that each key has its own of.
 fn number(key: &str) -> String {
     let hash = Sha256::digest(key.as_bytes());
@@ -39,26 +42,39 @@ async fn paper(player: &Player, who: &str, key: &str, kind: &str) -> Result<Valu
     Ok(json!({"attachment_id": made.id(), "paper_kind": kind}))
 }
 
-/// The body of a claim with its invoice registered, drawn on by its only line, and its papers uploaded.
+/// The papers of an activity that is to be held: its notice, the sign-in sheet, and the plan of the year, which is one paper of the unit. Claims for it need none of their own.
+///
+/// # Errors
+/// 500 where a step is refused.
+pub(super) async fn of_activity(player: &Player, who: &str, key: &str, activity: &str) -> Result<(), Problem> {
+    for (kind, of) in [("notice", key), ("sign_in_sheet", key), ("approved_plan", who)] {
+        let file = pdf(&format!("EXAMPLE - no real document - {kind} - {of}"));
+        let field = |name: &str, value: &str| format!("--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n");
+        let fields = [field("subject_type", "activity"), field("subject_id", activity), field("paper_kind", kind)].concat();
+        let form = format!("{fields}--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{kind}.pdf\"\r\nContent-Type: application/pdf\r\n\r\n{file}\r\n--{BOUNDARY}--\r\n");
+        player.send_step(&format!("paper:{key}:{kind}"), who, "/attachments", "", &format!("multipart/form-data; boundary={BOUNDARY}"), form).await?;
+    }
+    Ok(())
+}
+
+/// The body of a claim with its invoice registered and drawn on by its only line, or of a lecture with its pay list.
 ///
 /// # Errors
 /// 500 where a step is refused.
 pub(super) async fn proved(player: &Player, who: &str, key: &str, month: u32, mut body: Value) -> Result<Value, Problem> {
     let said = |pointer: &str| body.pointer(pointer).cloned().unwrap_or_default();
+    if said("/kind") == "lecture" {
+        // Who lectured signs the pay list; there is no invoice.
+        let signed = paper(player, who, key, "pay_list").await?;
+        if let Some(fields) = body.as_object_mut() {
+            fields.insert("papers".to_owned(), json!([signed]));
+        }
+        return Ok(body);
+    }
     let (community, amount) = (said("/community_id"), said("/lines/0/amount"));
     let invoice = json!({"community_id": community, "kind": "paper_vat", "code": "4200171320", "number": number(key), "seller_name": said("/payee/name"),
         "issued_on": format!("2017-{month:02}-01"), "total": amount});
     let invoice = player.step(&format!("invoice:{key}"), who, "/invoices", invoice).await?.id();
-    let mut papers = Vec::new();
-    if said("/kind") == "activity" {
-        papers.push(paper(player, who, key, "notice").await?);
-        papers.push(paper(player, who, key, "sign_in_sheet").await?);
-        // The plan of the year is one paper of the unit, whose activities refer to it.
-        papers.push(paper(player, who, &format!("2017:{who}"), "approved_plan").await?);
-    }
-    if let Some(fields) = body.as_object_mut() {
-        fields.insert("papers".to_owned(), Value::Array(papers));
-    }
     if let Some(line) = body.pointer_mut("/lines/0").and_then(Value::as_object_mut) {
         line.insert("draws".to_owned(), json!([{"invoice_id": invoice, "amount": amount}]));
     }

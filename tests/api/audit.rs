@@ -13,13 +13,13 @@ on_both_databases! {
         let events = app.get(&token, "/audit-events").await;
         assert_eq!(events.status, 200, "{}", events.text);
         let actions: Vec<_> = events.body["data"].as_array().unwrap().iter().map(|row| row["action"].as_str().unwrap().to_owned()).collect();
-        let template = "bank_file_template.create";
-        assert_eq!(actions, ["session.start", template, template, template, "role.grant", "user.create", "org_unit.open"]);
+        let (template, layout) = ("bank_file_template.create", "statement_layout.create");
+        assert_eq!(actions, ["session.start", layout, layout, layout, template, template, template, "role.grant", "user.create", "org_unit.open"]);
         let db = &app.context.db;
-        assert_eq!((audit::seal(db).await.unwrap(), audit::seal(db).await.unwrap()), (7, 0));
+        assert_eq!((audit::seal(db).await.unwrap(), audit::seal(db).await.unwrap()), (10, 0));
         assert_eq!(audit::verify(db).await.unwrap(), None);
         let found = app.get(&token, "/audit-events/verification").await;
-        assert_eq!(found.body, json!({"sealed": 7, "waiting": 0, "holds": true, "first_fault": null}), "{}", found.text);
+        assert_eq!(found.body, json!({"sealed": 10, "waiting": 0, "holds": true, "first_fault": null}), "{}", found.text);
     }
 
     async fn who_may_not_read_the_trail_is_refused(app: TestApp) {
@@ -41,7 +41,7 @@ async fn an_event_written_past_the_chain_is_found() {
     tx.commit().await.unwrap();
     audit::seal(&app.context.db).await.unwrap();
     let found = app.get(&token, "/audit-events/verification").await.body;
-    assert_eq!((&found["holds"], &found["first_fault"]["position"], &found["sealed"]), (&json!(false), &json!(7), &json!(6)));
+    assert_eq!((&found["holds"], &found["first_fault"]["position"], &found["sealed"]), (&json!(false), &json!(10), &json!(9)));
 }
 
 #[actix_web::test]

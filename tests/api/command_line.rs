@@ -31,7 +31,7 @@ async fn the_audit_trail_is_verified_from_the_command_line() {
     mingzhang(&folder, &["user", "create", "--district", "硚口区", "--username", "first", "--name", "管理员"]);
     let output = mingzhang(&folder, &["audit", "verify", "--output", "json"]);
     let found: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!((output.status.code(), found), (Some(0), serde_json::json!({"sealed": 0, "waiting": 6, "holds": true, "first_fault": null})));
+    assert_eq!((output.status.code(), found), (Some(0), serde_json::json!({"sealed": 0, "waiting": 9, "holds": true, "first_fault": null})));
     let by_hand = sea_orm::Database::connect(format!("sqlite://{}", folder.join("mingzhang.db").display())).await.unwrap();
     sea_orm::ConnectionTrait::execute_unprepared(&by_hand, "DELETE FROM audit_queue").await.unwrap();
     by_hand.close().await.unwrap();

@@ -28,6 +28,7 @@ struct Side {
     secretary: String,
     line: String,
     street_line: String,
+    activity: String,
 }
 
 const PDF: &[u8] = b"%PDF-1.4 example";
@@ -79,7 +80,9 @@ impl Side {
         ok(app.money(&street.accountant, "/receipts", receipt, &format!("{prefix}receipt")).await, 201);
         let secretary = street.person(app, &format!("{prefix}secretary"), "community_secretary").await;
         let (line, street_line) = (line(true), line(false));
-        Self { street, item: item.to_owned(), secretary, line, street_line }
+        let activity = json!({"community_id": street.community, "kind": "theme_day", "title": "主题党日", "from_date": "2017-01-03", "place": "党员活动室", "planned_headcount": 30});
+        let activity = ok(app.post(&street.staff, "/activities", activity).await, 201)["id"].as_str().unwrap().to_owned();
+        Self { street, item: item.to_owned(), secretary, line, street_line, activity }
     }
 
     /// An invoice of the community; gives its id.
@@ -89,7 +92,7 @@ impl Side {
     }
 
     fn body(&self, amount: &str, draws: Value) -> Value {
-        json!({"community_id": self.street.community, "budget_line_id": self.line, "kind": "activity", "title": "主题党日场地费",
+        json!({"community_id": self.street.community, "budget_line_id": self.line, "kind": "activity", "activity_id": self.activity, "title": "主题党日场地费",
             "payee": {"kind": "supplier", "name": "示例文化馆", "account_number": "6299990000001234", "bank_name": "示例银行"}, "payment_method": "transfer",
             "lines": [{"expense_item_id": self.item, "description": "场地半天", "amount": amount, "draws": draws}], "submit": true})
     }

@@ -12,7 +12,7 @@ on_both_databases! {
         let claims = Claims::open(app).await;
         let kept = json!({"community_id": claims.street.community, "kind": "supplier", "name": "示例文化馆", "account_number": "6299 9900 0000 1234", "bank_name": "示例银行"});
         let payee = ok(app.post(&claims.street.staff, "/payees", kept.clone()).await, 201);
-        assert_eq!(payee["account_masked"], json!("6299************234"));
+        assert_eq!(payee["account_masked"], json!("6299*********234"));
         assert!(!payee.to_string().contains("629999000000"), "{payee}");
         let again = app.post(&claims.street.staff, "/payees", kept).await;
         assert_eq!(again.code(), (409, "payee_exists"));
@@ -24,7 +24,7 @@ on_both_databases! {
         assert_eq!((neither.code(), neither.body["errors"][0]["code"].as_str()), ((422, "validation_failed"), Some("payee_required")));
         body["payee_id"] = payee["id"].clone();
         let claim = ok(app.post(&claims.street.staff, "/claims", body.clone()).await, 201);
-        assert_eq!((claim["payee_name"].as_str(), claim["payee_account_masked"].as_str()), (Some("示例文化馆"), Some("6299************234")));
+        assert_eq!((claim["payee_name"].as_str(), claim["payee_account_masked"].as_str()), (Some("示例文化馆"), Some("6299*********234")));
         let mut of_street = claims.body(false, "100.00");
         of_street.as_object_mut().unwrap().remove("payee");
         of_street["payee_id"] = payee["id"].clone();

@@ -2,7 +2,7 @@
 
 use actix_web::body::SizedStream;
 use actix_web::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
-use actix_web::{HttpRequest, HttpResponse, get, patch, post, web};
+use actix_web::{HttpMessage, HttpRequest, HttpResponse, get, patch, post, web};
 use futures_util::stream;
 use sea_orm::QueryFilter;
 use sea_orm::sea_query::Condition;
@@ -18,7 +18,7 @@ use crate::kernel::problem::Problem;
 use crate::people::tenancy::street_of;
 use crate::platform::audit::{self, Event};
 use crate::platform::db::Scoped;
-use crate::platform::http::{Context, Done, ListPage, ListRequest, Refusals, Rules, Write, ok, ok_versioned, request_id};
+use crate::platform::http::{DownloadKept, Context, Done, ListPage, ListRequest, Refusals, Rules, Write, ok, ok_versioned, request_id};
 
 /// Lists account maps 科目对照. Filters: `street_id`, `effective_year`. Sort: `effective_year`.
 #[utoipa::path(tag = "ledger", responses((status = 200, body = ListPage<account_map::row::Model>), Refusals))]
@@ -110,6 +110,7 @@ async fn download_voucher_export(actor: Actor, context: web::Data<Context>, requ
     let act = context.act(Performer::Person(actor.clone()), request_id(&request), request.peer_addr().map(|address| address.ip().to_string()));
     audit::record(&tx, &act, Event::new("voucher_export.read", "voucher_export", row.id, voucher_export::Entity::place(&row))).await?;
     tx.commit().await?;
+    request.extensions_mut().insert(DownloadKept);
     let (size, disposition) = (u64::try_from(row.size).map_err(Problem::internal)?, format!("attachment; filename=\"{}\"", row.file_name));
     // A piece at a time, each in a short transaction of its own: a slow reader holds neither memory nor a connection. The rows never change.
     let pieces = stream::try_unfold((context, actor.scope(), row, 1_i32), async |(context, scope, row, number)| {

@@ -2,7 +2,7 @@
 
 use actix_web::body::SizedStream;
 use actix_web::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
-use actix_web::{HttpRequest, HttpResponse, delete, get, post, web};
+use actix_web::{HttpMessage, HttpRequest, HttpResponse, delete, get, post, web};
 use sea_orm::sea_query::Condition;
 use sea_orm::{ColumnTrait, QueryFilter, QueryOrder};
 use serde::{Deserialize, Serialize};
@@ -17,7 +17,7 @@ use crate::kernel::act::{Act, Performer};
 use crate::kernel::problem::{Faults, Problem};
 use crate::platform::audit::{self, Event};
 use crate::platform::db::{Scoped, Tx};
-use crate::platform::http::{Body, Content, Context, Done, ListPage, ListRequest, Nothing, Refusals, Rules, Upload, Write, ok, request_id};
+use crate::platform::http::{DownloadKept, Body, Content, Context, Done, ListPage, ListRequest, Nothing, Refusals, Rules, Upload, Write, ok, request_id};
 
 /// What is taken as a paper, by its bytes.
 const TAKES: [Content; 7] = [Content::Pdf, Content::Jpeg, Content::Png, Content::Ofd, Content::Xml, Content::Xlsx, Content::Docx];
@@ -215,6 +215,7 @@ async fn download_attachment(actor: Actor, context: web::Data<Context>, request:
         let event = Event::new("attachment.download", "attachment", found.attachment.id, attachment::Entity::place(&found.attachment)).after(&json!({"sha256": found.attachment.sha256}))?;
         audit::record(&tx, &act, event).await?;
         tx.commit().await?;
+        request.extensions_mut().insert(DownloadKept);
     }
     let size = u64::try_from(found.attachment.size).map_err(Problem::internal)?;
     Ok(HttpResponse::Ok()

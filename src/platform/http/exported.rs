@@ -26,6 +26,10 @@ pub struct Export {
     pub address: Option<String>,
 }
 
+/// Marks a request whose operation has written an audit event of its own about the file that it gives.
+#[derive(Clone, Copy, Debug)]
+pub struct DownloadKept;
+
 /// Writes an audit event for every answer that is a file to be saved; where that cannot be done the file is not given.
 ///
 /// # Errors
@@ -49,6 +53,9 @@ fn exported(response: &ServiceResponse<BoxBody>) -> Option<(Actor, Export)> {
     let request: &HttpRequest = response.request();
     let header = |name| response.headers().get(name).and_then(|value: &actix_web::http::header::HeaderValue| value.to_str().ok());
     let is_file = header(CONTENT_DISPOSITION).is_some_and(|value| value.starts_with("attachment"));
+    if request.extensions().contains::<DownloadKept>() {
+        return None;
+    }
     if request.method() != Method::GET || !response.status().is_success() || !is_file || request.path().ends_with("/template") {
         return None;
     }

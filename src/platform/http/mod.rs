@@ -23,7 +23,7 @@ pub use body::{Body, Nothing, read_json};
 pub use context::{AttemptLog, Authenticate, Context, Holder, Recipients};
 pub use description::Complete;
 pub use errors_page::{KnownRefusal, errors_page, known_refusals};
-pub use exported::{Export, keep_exports};
+pub use exported::{DownloadKept, Export, keep_exports};
 pub use extract::Public;
 pub use idempotency::drop_expired;
 pub use limits::{RateGate, RateLimits, limit};

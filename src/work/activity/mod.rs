@@ -4,6 +4,7 @@
 pub mod entity;
 mod limits;
 mod model;
+mod papers;
 pub mod refusals;
 pub mod routes;
 mod work;
@@ -11,4 +12,5 @@ mod work;
 pub use entity::{activity, activity_limit};
 pub use limits::{TripCheck, trips};
 pub use model::ActivityKind;
+pub use papers::ActivityPapers;
 pub use work::{live, of_unit};

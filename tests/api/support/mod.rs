@@ -208,7 +208,8 @@ impl TestApp {
         let form = fields.iter().fold(reqwest::multipart::Form::new(), |form, (name, text)| form.text((*name).to_owned(), (*text).to_owned()));
         let request = self.client.post(format!("{}/api/v1{path}", self.address)).header("Accept-Language", "en").bearer_auth(token).multipart(form.part("file", part));
         let answer = Self::answer(request).await.unwrap();
-        trail::check(&self.context.db, (&Method::POST, path), "", &answer).await;
+        let said: serde_json::Map<String, Value> = fields.iter().map(|(name, text)| ((*name).to_owned(), json!(text))).collect();
+        trail::check(&self.context.db, (&Method::POST, path), &Value::Object(said).to_string(), &answer).await;
         answer
     }
 

@@ -16,10 +16,17 @@ use crate::kernel::money::Fen;
 use crate::kernel::problem::{FieldError, Problem, Words};
 use crate::platform::attachment::{PaperKind, attachment, attachment_link, links_of};
 use crate::platform::db::Tx;
+use crate::work::activity::activity;
 
-/// The papers that count for a claim: its own.
+/// The papers that count for a claim: its own, and those of its activity once that was held, for then they are fixed as well.
 async fn papers_of(tx: &Tx, row: &claim::Model) -> Result<Vec<attachment_link::Model>, Problem> {
-    links_of(tx, "claim", &[row.id]).await
+    let mut papers = links_of(tx, "claim", &[row.id]).await?;
+    if let Some(id) = row.activity_id
+        && tx.maybe_load::<activity::Entity>(id).await?.is_some_and(|found| found.state == "held")
+    {
+        papers.extend(links_of(tx, "activity", &[id]).await?);
+    }
+    Ok(papers)
 }
 
 /// What the rules in force ask for and the claim has not: where, which paper, and the rule's words.
@@ -128,7 +135,7 @@ async fn same_files(tx: &Tx, row: &claim::Model) -> Result<Vec<SameFile>, Proble
     let alike = attachment::Column::Sha256.is_in(files.iter().map(|file| file.sha256.as_str()));
     let alike = tx.all(tx.select::<attachment::Entity>().filter(attachment::Column::StreetId.eq(row.street_id)).filter(alike)).await?;
     let others = attachment_link::Column::AttachmentId.is_in(alike.iter().map(|file| file.id));
-    let others = tx.all(tx.select::<attachment_link::Entity>().filter(others).filter(attachment_link::Column::SubjectId.ne(row.id))).await?;
+    let others = tx.all(tx.select::<attachment_link::Entity>().filter(others).filter(attachment_link::Column::SubjectId.is_not_in([Some(row.id), row.activity_id].into_iter().flatten()))).await?;
     let hashes: BTreeMap<Uuid, &str> = alike.iter().map(|file| (file.id, file.sha256.as_str())).collect();
     let mut found = Vec::new();
     for link in &own {
