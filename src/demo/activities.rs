@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::{Player, evidence};
 use super::claims::{Spec, first_day, preparer};
 use super::year::{ACCOUNTANT, LEADER, Year, text_of};
+use super::{Player, evidence};
 use crate::kernel::problem::Problem;
 
 /// The category whose activities are applied for beforehand.
@@ -44,7 +44,7 @@ impl Month {
 pub(super) async fn plan(player: &Player, year: &Year, specs: &[Spec], number: u32, held_on: &str) -> Result<Month, Problem> {
     let mut month = Month::default();
     // An application is submitted, reviewed and approved before the day.
-    let planned_on = if number % 3 == 0 { first_day(number) - 5 } else { first_day(number) - 2 };
+    let planned_on = if number.is_multiple_of(3) { first_day(number) - 5 } else { first_day(number) - 2 };
     player.day(&format!("2017-{number:02}-{planned_on:02}"))?;
     for spec in specs {
         let Some(which) = which(spec).filter(|which| !month.activities.contains_key(which)) else {
@@ -56,7 +56,7 @@ pub(super) async fn plan(player: &Player, year: &Year, specs: &[Spec], number: u
         let planned = player.step(&key("activity", which, number), &preparer(which.0), "/activities", body).await?;
         month.activities.insert(which, planned.id());
     }
-    if number % 3 == 0 {
+    if number.is_multiple_of(3) {
         apply(player, year, specs, number, &mut month).await?;
     }
     Ok(month)

@@ -293,6 +293,9 @@ pub(super) async fn close(player: &Player, fiscal_year: i32) -> Result<(), Probl
     }
     let years = player.get(ACCOUNTANT, &format!("/fiscal-years?year={fiscal_year}")).await?;
     let year = years.body.pointer("/data/0").cloned().unwrap_or_default();
+    if text_of(&year, "state") == "closed" {
+        return Ok(());
+    }
     let path = format!("/fiscal-years/{}", text_of(&year, "id"));
     let etag = player.get(ACCOUNTANT, &path).await?.etag;
     player.step_on(&format!("close:{fiscal_year}:{etag}"), ACCOUNTANT, &format!("{path}/close"), &etag, json!({})).await?;

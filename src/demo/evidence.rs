@@ -91,7 +91,7 @@ mod tests {
         assert_eq!(crate::platform::http::Content::of_bytes(file.as_bytes()), Some(crate::platform::http::Content::Pdf));
         for (index, line) in file.lines().filter(|line| line.ends_with(" 00000 n ")).enumerate() {
             let at: usize = line.split(' ').next().unwrap().parse().unwrap();
-            assert!(file[at..].starts_with(&format!("{} 0 obj", index + 1)));
+            assert!(file.get(at..).unwrap().starts_with(&format!("{} 0 obj", index + 1)));
         }
         assert_eq!(number("a").len(), 8);
     }

@@ -2,6 +2,7 @@
 //! Every request carries an idempotency key of its own, so that a demo killed in the middle goes on where it was, and one that is done changes nothing.
 
 mod activities;
+mod books;
 mod claims;
 mod evidence;
 mod statements;

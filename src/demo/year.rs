@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Account, PASSWORD, Player, Said, Source, claims, statements};
+use super::{Account, PASSWORD, Player, Said, Source, books, claims, statements};
 use crate::app;
 use crate::kernel::bank_card::luhn;
 use crate::kernel::identity_number::check_character;
@@ -142,7 +142,8 @@ pub(super) async fn play(player: &mut Player, passwords: &Passwords, source: &So
     pay_day(player, "2017-12-20", "2017-12-22", &[&bereaved, &allowance], "2017Q4").await?;
     next_year(player, source, &year).await?;
     statements::reconcile(player, source.fiscal_year).await?;
-    claims::close(player, source.fiscal_year).await
+    claims::close(player, source.fiscal_year).await?;
+    books::export(player, source.fiscal_year).await
 }
 
 async fn people(player: &mut Player, passwords: &Passwords, source: &Source) -> Result<Year, Problem> {

@@ -373,8 +373,8 @@ on_both_databases! {
         body["payee"]["name"] = json!("另一商户");
         assert_eq!(app.post(&side.street.staff, "/claims", body).await.code(), (409, "invoice_for_another_payee"));
         let mut body = side.body("10.00", json!([{"invoice_id": invoice, "amount": "10.00"}]));
-        body["budget_line_id"] = json!(side.street_line);
-        body.as_object_mut().unwrap().remove("community_id");
+        (body["budget_line_id"], body["kind"]) = (json!(side.street_line), json!("other"));
+        body.as_object_mut().unwrap().retain(|field, _| field != "community_id" && field != "activity_id");
         let refused = app.post(&side.street.party_office, "/claims", body).await;
         assert_eq!((refused.code(), pointers(&refused)), ((422, "invoice_of_another_unit"), vec!["/lines/0/draws/0/invoice_id".to_owned()]));
         let twice = json!([{"invoice_id": invoice, "amount": "6.00"}, {"invoice_id": invoice, "amount": "6.00"}]);
@@ -483,6 +483,12 @@ on_both_databases! {
         let claim = id(&ok(app.post(&own.street.staff, "/claims", draft).await, 201));
         let link = json!({"subject_type": "claim", "subject_id": claim, "paper_kind": "notice"});
         assert_eq!(app.post(&sister.street.staff, &format!("/attachments/{paper}/links"), link.clone()).await.code(), (422, "unknown_reference"));
+        let fields = [("subject_type", "claim"), ("subject_id", claim.as_str()), ("paper_kind", "notice")];
+        let linked = ok(app.upload(&own.street.staff, "/attachments", ("b.pdf", b"%PDF-1 linked".to_vec()), &fields).await, 201);
+        for foreign in [linked["links"][0]["id"].as_str().unwrap(), &random] {
+            let refused = app.send(Method::DELETE, &format!("/attachment-links/{foreign}"), &sister.street.staff, None, &[]).await;
+            assert_eq!(refused.code(), (404, "not_found"), "another street's link is one that never was");
+        }
         let of_street = ok(app.upload(&own.street.party_office, "/attachments", ("a.pdf", PDF.to_vec()), &[]).await, 201);
         assert_eq!(app.post(&own.street.party_office, &format!("/attachments/{}/links", id(&of_street)), link).await.code(), (422, "attachment_of_another_unit"));
     }

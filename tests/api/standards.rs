@@ -47,7 +47,7 @@ impl Spending {
     }
 
     fn claim(&self, lines: Value, submit: bool) -> Value {
-        json!({"budget_line_id": self.line, "kind": "activity", "title": "主题党日", "payment_method": "transfer", "lines": lines, "submit": submit,
+        json!({"budget_line_id": self.line, "kind": "other", "title": "主题党日", "payment_method": "transfer", "lines": lines, "submit": submit,
             "payee": {"kind": "person", "name": "教授示例", "account_number": "6299990000001234", "bank_name": "示例银行"}})
     }
 

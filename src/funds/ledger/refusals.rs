@@ -102,9 +102,12 @@ pub fn account_map_exists(year: i32) -> Problem {
         .field("/effective_year", "account_map_exists", "已存在", "exists")
 }
 
-/// 422: the map does not name everything that is to be exported. Each gap is (account, its name, category, half).
+/// What an account map does not name: the account, its name, the category by code and name, and the half of bookkeeping.
+pub type Gap = (String, &'static str, Option<(String, String)>, Half);
+
+/// 422: the map does not name everything that is to be exported.
 #[must_use]
-pub fn account_map_gaps(year: i32, gaps: &[(String, &'static str, Option<(String, String)>, Half)]) -> Problem {
+pub fn account_map_gaps(year: i32, gaps: &[Gap]) -> Problem {
     let problem = Problem::new(422, "account_map_gaps", "科目对照有缺口", "The account map has gaps").detail(
         format!("{year} 年度有 {} 处科目没有对应，未导出任何内容。请按 errors 逐项补充科目对照（account-maps）后再导出。", gaps.len()),
         format!("{} accounts of {year} have no counterpart, so nothing was exported. Add each entry of errors to the account map (account-maps), then export again.", gaps.len()),

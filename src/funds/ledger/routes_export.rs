@@ -18,7 +18,7 @@ use crate::kernel::problem::Problem;
 use crate::people::tenancy::street_of;
 use crate::platform::audit::{self, Event};
 use crate::platform::db::Scoped;
-use crate::platform::http::{DownloadKept, Context, Done, ListPage, ListRequest, Refusals, Rules, Write, ok, ok_versioned, request_id};
+use crate::platform::http::{Context, Done, DownloadKept, ListPage, ListRequest, Refusals, Rules, Write, ok, ok_versioned, request_id};
 
 /// Lists account maps 科目对照. Filters: `street_id`, `effective_year`. Sort: `effective_year`.
 #[utoipa::path(tag = "ledger", responses((status = 200, body = ListPage<account_map::row::Model>), Refusals))]

@@ -312,7 +312,7 @@ async fn adopt_defaults(actor: Actor, write: Write) -> Result<HttpResponse, Prob
     write
         .create(&actor, Capability::ReferenceManage, Rules::plain(), async |tx, act, body: Adoption| {
             let from = body.effective_from.unwrap_or(act.today);
-            Ok(Done::result(defaults::adopt(tx, act, &own_district(tx, &actor).await?, from).await?))
+            Ok(Done::outcomes(defaults::adopt(tx, act, &own_district(tx, &actor).await?, from).await?))
         })
         .await
 }

@@ -17,7 +17,7 @@ use crate::kernel::act::{Act, Performer};
 use crate::kernel::problem::{Faults, Problem};
 use crate::platform::audit::{self, Event};
 use crate::platform::db::{Scoped, Tx};
-use crate::platform::http::{DownloadKept, Body, Content, Context, Done, ListPage, ListRequest, Nothing, Refusals, Rules, Upload, Write, ok, request_id};
+use crate::platform::http::{Body, Content, Context, Done, DownloadKept, ListPage, ListRequest, Nothing, Refusals, Rules, Upload, Write, ok, request_id};
 
 /// What is taken as a paper, by its bytes.
 const TAKES: [Content; 7] = [Content::Pdf, Content::Jpeg, Content::Png, Content::Ofd, Content::Xml, Content::Xlsx, Content::Docx];
@@ -143,7 +143,7 @@ async fn link_attachment(actor: Actor, write: Write, subjects: web::Data<Subject
         .on::<attachment::Entity, NewAttachmentLink, _>(&actor, Capability::AttachmentAdd, &id, Rules::plain(), async |tx, act, row, body| {
             let new = allowed(tx, act, &subjects, (&body.subject_type, body.subject_id, body.paper_kind), &row.media_type).await?;
             link(tx, act, row.id, new, "/subject_id").await?;
-            Ok(Done::created(format!("/api/v1/attachments/{}", row.id), None, view(tx, row.into_inner()).await?))
+            Ok(Done::created(format!("/api/v1/attachments/{}", row.id), None, view(tx, row.into_inner()).await?).perhaps_so_already())
         })
         .await
 }

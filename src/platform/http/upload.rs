@@ -280,6 +280,9 @@ async fn read_form(content_type: &str, bytes: Vec<u8>) -> Result<(Option<String>
             return Err(only_one_file(&field));
         }
         let name = part.content_disposition().and_then(|disposition| disposition.get_filename()).and_then(plain_name);
+        if field != "file" && name.is_some() {
+            return Err(only_one_file(&field));
+        }
         let mut content = Vec::new();
         while let Some(chunk) = part.next().await {
             content.extend_from_slice(&chunk.map_err(|error| malformed(&error.to_string()))?);

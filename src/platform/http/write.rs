@@ -86,12 +86,31 @@ impl<R: Serialize> Done<R> {
         Self { no_event: true, ..Self::result(body) }
     }
 
+    /// It may be so already: then nothing was written, and no audit event either.
+    #[must_use]
+    pub fn perhaps_so_already(self) -> Self {
+        Self { no_event: true, ..self }
+    }
+
     /// Keeps another body for a replay: one without the secret that is shown once.
     #[must_use]
     pub fn replayed_as(mut self, body: serde_json::Value) -> Self {
         self.stored = Some(body);
         self
     }
+}
+
+/// What a write came to, before it is committed.
+enum Effect {
+    /// It is to be kept.
+    Done(Answer),
+    /// Nothing is to be kept: a replay or a dry run.
+    None {
+        /// What is told.
+        answer: Answer,
+        /// Whether it was told before.
+        replayed: bool,
+    },
 }
 
 /// A request that changes something. Its body is read, but not judged, before the handler runs.
@@ -349,17 +368,36 @@ impl Write {
             .detail(format!("该记录当前版本为 {now}，与 If-Match 不符。请重新读取、核对后再办理。"), format!("The record is now at {now}, not what If-Match says. Read it again, check it, then act.")))
     }
 
-    /// Replays a stored answer or runs the use case, keeps its answer, and commits; a dry run rolls back. What left nothing in the audit trail is not committed.
+    /// Replays a stored answer or runs the use case, keeps its answer, and commits; a dry run rolls back, and so does a refusal, before it is told: its key is free again by then.
     async fn finish<R: Serialize>(&self, tx: Tx, actor: &Actor, content: &str, work: impl AsyncFnOnce(&Tx, &Act) -> Result<Done<R>, Problem>) -> Result<HttpResponse, Problem> {
+        match self.effect(&tx, actor, content, work).await {
+            Ok(Effect::Done(answer)) => {
+                tx.commit().await?;
+                Ok(answer.response(false))
+            }
+            Ok(Effect::None { answer, replayed }) => {
+                tx.rollback().await?;
+                Ok(answer.response(replayed))
+            }
+            Err(problem) => {
+                if let Err(failed) = tx.rollback().await {
+                    tracing::warn!(%failed, "a refused write was not rolled back by itself");
+                }
+                Err(problem)
+            }
+        }
+    }
+
+    async fn effect<R: Serialize>(&self, tx: &Tx, actor: &Actor, content: &str, work: impl AsyncFnOnce(&Tx, &Act) -> Result<Done<R>, Problem>) -> Result<Effect, Problem> {
         let act = self.act(actor);
         let fingerprint = self.fingerprint(content);
         let key = self.key.as_deref().filter(|_| !self.dry_run);
         if let Some(key) = key
-            && let Some(answer) = idempotency::find(&tx, actor.user_id, key, &fingerprint, act.at).await?
+            && let Some(answer) = idempotency::find(tx, actor.user_id, key, &fingerprint, act.at).await?
         {
-            return Ok(answer.response(true));
+            return Ok(Effect::None { answer, replayed: true });
         }
-        let done = work(&tx, &act).await?;
+        let done = work(tx, &act).await?;
         if act.trail.is_empty() && !done.no_event {
             return Err(Problem::internal("a write that leaves no audit event is not committed: call audit::record in its transaction"));
         }
@@ -379,15 +417,13 @@ impl Write {
             body: serde_json::to_value(&done.body).map_err(Problem::internal)?,
         };
         if self.dry_run {
-            tx.rollback().await?;
-            return Ok(answer.response(false));
+            return Ok(Effect::None { answer, replayed: false });
         }
         if let Some(key) = key {
             let kept = Answer { body: done.stored.unwrap_or_else(|| answer.body.clone()), location: answer.location.clone(), etag: answer.etag.clone(), status: answer.status };
-            idempotency::store(&tx, actor.user_id, key, fingerprint, act.at, &kept).await?;
+            idempotency::store(tx, actor.user_id, key, fingerprint, act.at, &kept).await?;
         }
-        tx.commit().await?;
-        Ok(answer.response(false))
+        Ok(Effect::Done(answer))
     }
 
     /// Of a refused write only the attempt is kept: a 403, a 404 on the path's id, and what the refusal itself asks to be kept.

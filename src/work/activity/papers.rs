@@ -29,7 +29,9 @@ impl Subject for ActivityPapers {
     async fn may_add(&self, tx: &Tx, act: &Act, subject_id: Uuid, paper: PaperKind, _media_type: &str) -> Result<Place, Problem> {
         let found = writable(tx, act, subject_id).await?;
         match paper {
-            PaperKind::InvoiceOriginal | PaperKind::PayList => Err(paper_not_taken(paper, "活动不接受发票原件和发放表，请附在发票或报销单上", "an activity takes no invoice and no pay list: add them to the invoice or the claim")),
+            PaperKind::InvoiceOriginal | PaperKind::PayList => {
+                Err(paper_not_taken(paper, "活动不接受发票原件和发放表，请附在发票或报销单上", "an activity takes no invoice and no pay list: add them to the invoice or the claim"))
+            }
             _ => Ok(activity::Entity::place(&found)),
         }
     }

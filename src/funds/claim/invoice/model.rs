@@ -107,6 +107,11 @@ fn digits(text: &str, lengths: &[usize]) -> bool {
     lengths.contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
+/// A code or number without spaces, its letters large.
+fn plain(text: &str) -> String {
+    text.chars().filter(|character| !character.is_whitespace()).collect::<String>().to_uppercase()
+}
+
 impl InvoiceFields {
     /// Whether the original is a file.
     #[must_use]
@@ -117,7 +122,6 @@ impl InvoiceFields {
     /// Code and number as they are compared: without spaces, letters large.
     #[must_use]
     pub fn normal(mut self) -> Self {
-        let plain = |text: &str| text.chars().filter(|character| !character.is_whitespace()).collect::<String>().to_uppercase();
         self.number = plain(&self.number);
         self.code = self.code.as_deref().map(plain).filter(|code| !code.is_empty());
         self

@@ -72,7 +72,7 @@ async fn adopt_paper_rules(actor: Actor, write: Write) -> Result<HttpResponse, P
     write
         .create(&actor, Capability::ReferenceManage, Rules::plain(), async |tx, act, _: Nothing| {
             let data = rules::adopt(tx, act, &own_district(tx, &actor).await?).await?;
-            Ok(Done::result(Adopted { data }))
+            Ok(Done::outcomes(Adopted { data }))
         })
         .await
 }
