@@ -1,5 +1,5 @@
 //! The API as a client meets it, every test on SQLite and on PostgreSQL.
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test may panic")]
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may panic")]
 
 mod activities;
 mod audit;

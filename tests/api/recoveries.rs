@@ -197,7 +197,7 @@ on_both_databases! {
             .send(Method::POST, &format!("/payout-items/{}/return", paid["id"].as_str().unwrap()), &street.accountant, Some(json!({"reason": "x"})), &[("If-Match", &format!("\"v{}\"", paid["version"])), ("Idempotency-Key", "z")])
             .await;
         assert_eq!(late_return.code(), (409, "item_recovered"));
-        let other = crate::support::street::Street::open(app, "江汉区", "other-").await;
+        let other = Street::open(app, "江汉区", "other-").await;
         let headers = [("If-Match", "\"v1\""), ("Idempotency-Key", "foreign")];
         let foreign = app.send(Method::POST, &format!("/payout-items/{}/return", paid["id"].as_str().unwrap()), &other.accountant, Some(json!({"reason": "x"})), &headers).await;
         assert_eq!(foreign.code(), (404, "not_found"), "another's item is one that never was");
