@@ -156,6 +156,7 @@ CREATE TABLE claim_events (
   person text NOT NULL,
   job text,
   at {ts} NOT NULL,
+  business_date {date},
   FOREIGN KEY (district_id, street_id, claim_id) REFERENCES claims (district_id, street_id, id),
   {community_keys}
 );

@@ -199,7 +199,7 @@ pub mod claim_line {
 
 /// What happened to a claim, or a comment on it. Never changed.
 pub mod claim_event {
-    use chrono::{DateTime, Utc};
+    use chrono::{DateTime, NaiveDate, Utc};
     use sea_orm::entity::prelude::*;
     use serde::Serialize;
     use utoipa::ToSchema;
@@ -235,6 +235,8 @@ pub mod claim_event {
         pub job: Option<String>,
         /// When.
         pub at: DateTime<Utc>,
+        /// The business date of it.
+        pub business_date: Option<NaiveDate>,
     }
 
     crate::no_relations!();

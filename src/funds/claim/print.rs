@@ -6,13 +6,14 @@ use std::fmt::Write;
 use sea_orm::{ColumnTrait, QueryFilter, QueryOrder};
 use uuid::Uuid;
 
-use super::{claim, claim_event, draft};
+use super::{claim, claim_event, draft, papers};
 use crate::funds::ledger::print::{STYLE, escape};
 use crate::funds::spending::{category, expense_item};
 use crate::kernel::problem::Problem;
 use crate::people::identity::user;
 use crate::people::tenancy::street_names;
 use crate::platform::db::Tx;
+use crate::work::activity::activity;
 
 const ACTIONS: [(&str, &str); 9] =
     [("draft", "经办"), ("submit", "提交"), ("endorse", "证明"), ("review", "审核"), ("approve", "审批"), ("pay", "支付"), ("return", "退回"), ("refund", "退款"), ("reverse", "红字冲销")];
@@ -50,6 +51,11 @@ pub async fn page(tx: &Tx, row: &claim::Model) -> Result<String, Problem> {
     let category = tx.maybe_load::<category::Entity>(row.category_id).await?.map_or_else(String::new, |category| category.name);
     let unit = row.community_id.unwrap_or(row.street_id);
     let unit = street_names(tx, [unit]).await?.remove(&unit).unwrap_or_default();
+    let activity = match row.activity_id {
+        Some(id) => tx.maybe_load::<activity::Entity>(id).await?.map_or_else(String::new, |found| format!("{} {}", found.from_date, found.title)),
+        None => String::new(),
+    };
+    let papers = papers::count(tx, row).await?;
     let (mut body, mut signs) = (String::new(), String::new());
     for line in &lines {
         let item = items.get(&line.expense_item_id).map_or("", String::as_str);
@@ -70,16 +76,22 @@ pub async fn page(tx: &Tx, row: &claim::Model) -> Result<String, Problem> {
             continue;
         };
         let who = event.user_id.and_then(|id| people.get(&id).cloned()).or_else(|| event.job.clone()).unwrap_or_default();
-        let _ = write!(signs, "<tr><td>{name}</td><td>{}</td><td>{}</td><td>{}</td></tr>", escape(&who), event.at.format("%Y-%m-%d %H:%M UTC"), escape(event.comment.as_deref().unwrap_or_default()));
+        let _ = write!(
+            signs,
+            "<tr><td>{name}</td><td>{}</td><td>{}</td><td>{}</td></tr>",
+            escape(&who),
+            event.business_date.unwrap_or_else(|| event.at.date_naive()),
+            escape(event.comment.as_deref().unwrap_or_default())
+        );
     }
     Ok(format!(
         "<!doctype html><html lang=\"zh-CN\"><head><meta charset=\"utf-8\"><title>报销单 {}</title><style>{STYLE}</style></head><body><h1>报销单</h1>\
          <div class=\"head\"><span>单位：{}</span><span>单号：{}</span><span>年度：{}</span><span>状态：{}</span></div>\
          <table><tr><th>事由</th><td colspan=\"3\">{}</td></tr><tr><th>经费类别</th><td>{}</td><th>支付方式</th><td>{}</td></tr>\
-         <tr><th>收款人</th><td>{}</td><th>账号</th><td>{} {}</td></tr></table>\
+         <tr><th>收款人</th><td>{}</td><th>账号</th><td>{} {}</td></tr><tr><th>活动</th><td>{}</td><th>附单据</th><td>{} 张</td></tr></table>\
          <table><thead><tr><th>序号</th><th>费用项目</th><th>说明</th><th>金额</th><th>其中代扣税</th></tr></thead><tbody>{body}</tbody>\
          <tfoot><tr><th colspan=\"3\">合计（实付 {}）</th><td class=\"amount\">{}</td><td class=\"amount\">{}</td></tr></tfoot></table>\
-         <table><thead><tr><th>环节</th><th>办理人</th><th>时间</th><th>意见</th></tr></thead><tbody>{signs}</tbody></table>\
+         <table><thead><tr><th>环节</th><th>办理人</th><th>日期</th><th>意见</th></tr></thead><tbody>{signs}</tbody></table>\
          <p class=\"small\">{} · 凭证 {}</p></body></html>",
         escape(&row.number),
         escape(&unit),
@@ -92,6 +104,8 @@ pub async fn page(tx: &Tx, row: &claim::Model) -> Result<String, Problem> {
         escape(&row.payee_name),
         escape(row.payee_account_masked.as_deref().unwrap_or_default()),
         escape(row.payee_bank.as_deref().unwrap_or_default()),
+        escape(&activity),
+        papers,
         row.net,
         row.amount,
         row.tax,

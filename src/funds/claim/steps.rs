@@ -101,6 +101,7 @@ pub async fn remember(tx: &Tx, act: &Act, kind: &str, row: &claim::Model, commen
         person: act.person_key(),
         job,
         at: act.at,
+        business_date: Some(act.today),
     };
     tx.insert::<claim_event::Entity, _>(claim_event::ActiveModel::from(event).reset_all()).await
 }

@@ -59,6 +59,7 @@ async fn set_paper_rule(actor: Actor, write: Write) -> Result<HttpResponse, Prob
 
 /// What was adopted.
 #[derive(Debug, Serialize, ToSchema)]
+#[schema(as = AdoptedPaperRules)]
 pub struct Adopted {
     /// The rules that were made; none where the district has its own for all of them.
     pub data: Vec<paper_rule::Model>,
