@@ -36,6 +36,7 @@ mod standards;
 mod stipends;
 mod support;
 mod tasks;
+mod tax_months;
 mod upload;
 mod verification;
 mod year_close;

@@ -9,7 +9,6 @@ use uuid::Uuid;
 use super::holds::Holds;
 use super::model::{self, Facts, Planned, Settled};
 use super::{bank_account, beneficiary, enrolment, scheme, stipend_scheme, suspension, write};
-use crate::funds::spending::tax;
 use crate::kernel::act::Act;
 use crate::kernel::ids::new_id;
 use crate::kernel::money::Fen;
@@ -32,7 +31,7 @@ pub struct Computed {
     pub planned: Planned,
     /// Why it is held.
     pub held: Option<&'static str>,
-    /// Tax withheld.
+    /// Tax withheld: nothing until `tax_months::withhold` has set it.
     pub tax: Fen,
 }
 
@@ -48,13 +47,6 @@ const SETTLED: Sql = Sql::both(
     "SELECT enrolment_id, period, CAST(SUM(amount) AS bigint) AS sum, CAST(MAX(CASE WHEN holds THEN 1 ELSE 0 END) AS bigint) AS held FROM payout_parts \
      WHERE district_id = $1 AND street_id = $2 AND scheme_kind_id = $3 AND live GROUP BY enrolment_id, period",
 );
-
-#[derive(FromQueryResult)]
-struct TaxMonth {
-    person_key: String,
-    gross: Fen,
-    tax: Fen,
-}
 
 impl Computed {
     /// Whether it is paid: there is an item, and nothing holds it.
@@ -76,11 +68,10 @@ impl Computed {
 /// 500 where the database fails.
 pub async fn compute(tx: &Tx, act: &Act, row: &stipend_scheme::Model, period: Period) -> Result<Vec<Computed>, Problem> {
     let enrolments = tx.all(tx.select::<enrolment::Entity>().filter(enrolment::Column::SchemeId.eq(row.id)).order_by_asc(enrolment::Column::Id)).await?;
-    let known = Known::read(tx, row, Month::of(act.today)).await?;
+    let known = Known::read(tx, row).await?;
     let checks = Holds::read(tx, act, row).await?;
     let rates: Vec<(Month, Fen)> = scheme::rates(tx, row.id).await?.into_iter().collect();
     let rules = scheme::rules(row);
-    let tax_rule = tax::labour_on(tx, Month::of(act.today).first_day()).await?;
     let mut items = Vec::new();
     for enrolment in enrolments {
         let (stops, holds) = known.suspensions_of(enrolment.id, &checks);
@@ -96,13 +87,7 @@ pub async fn compute(tx: &Tx, act: &Act, row: &stipend_scheme::Model, period: Pe
         };
         let account = known.accounts.get(&beneficiary.id).filter(|account| account.state == "confirmed").cloned();
         let held = known.held(&enrolment, &beneficiary, account.as_ref(), holds).or_else(|| checks.of(&enrolment, &planned, period));
-        let tax = if row.tax_kind == "labour" {
-            let (gross, withheld) = known.taxed.get(&beneficiary.person_key).copied().unwrap_or_default();
-            model::tax_of_item(&tax_rule, gross, withheld, planned.amount)
-        } else {
-            Fen::ZERO
-        };
-        items.push(Computed { item_id: new_id(), enrolment, beneficiary, account, planned, held, tax });
+        items.push(Computed { item_id: new_id(), enrolment, beneficiary, account, planned, held, tax: Fen::ZERO });
     }
     Ok(items)
 }
@@ -113,11 +98,10 @@ struct Known {
     shared: BTreeSet<String>,
     suspensions: BTreeMap<Uuid, Vec<suspension::Model>>,
     settled: BTreeMap<Uuid, BTreeMap<Period, Settled>>,
-    taxed: BTreeMap<String, (Fen, Fen)>,
 }
 
 impl Known {
-    async fn read(tx: &Tx, row: &stipend_scheme::Model, tax_month: Month) -> Result<Self, Problem> {
+    async fn read(tx: &Tx, row: &stipend_scheme::Model) -> Result<Self, Problem> {
         let street = row.street_id;
         let beneficiaries = tx.all(tx.select::<beneficiary::Entity>().filter(beneficiary::Column::StreetId.eq(street))).await?;
         let accounts = tx.all(tx.select::<bank_account::Entity>().filter(bank_account::Column::StreetId.eq(street)).filter(bank_account::Column::State.ne("replaced"))).await?;
@@ -130,12 +114,6 @@ impl Known {
         for part in tx.query::<Paid>(SETTLED, vec![row.district_id.into(), street.into(), row.scheme_kind_id.into()]).await? {
             settled.entry(part.enrolment_id).or_default().insert(part.period, Settled { sum: part.sum, held: part.held > 0 });
         }
-        let taxed = tx
-            .query::<TaxMonth>(Sql::both("SELECT person_key, gross, tax FROM stipend_tax_months WHERE street_id = $1 AND month = $2"), vec![street.into(), tax_month.into()])
-            .await?
-            .into_iter()
-            .map(|row| (row.person_key, (row.gross, row.tax)))
-            .collect();
         let shared = shared_numbers(&accounts);
         let mut by_beneficiary: BTreeMap<Uuid, bank_account::Model> = BTreeMap::new();
         for account in accounts {
@@ -144,7 +122,7 @@ impl Known {
                 by_beneficiary.insert(account.beneficiary_id, account);
             }
         }
-        Ok(Self { beneficiaries: beneficiaries.into_iter().map(|row| (row.id, row)).collect(), accounts: by_beneficiary, shared, suspensions: by_enrolment, settled, taxed })
+        Ok(Self { beneficiaries: beneficiaries.into_iter().map(|row| (row.id, row)).collect(), accounts: by_beneficiary, shared, suspensions: by_enrolment, settled })
     }
 
     /// Times that take entitlement out, and whether the item is held today by one that keeps it.

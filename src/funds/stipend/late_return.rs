@@ -4,7 +4,7 @@ use chrono::Datelike;
 use sea_orm::ActiveValue::{Set, Unchanged};
 use sea_orm::{ColumnTrait, QueryFilter};
 
-use super::{beneficiary, pay, payout_item, payout_run, recovery_charge, refusals, run, scheme};
+use super::{beneficiary, pay, payout_item, payout_run, recovery_charge, refusals, run, scheme, tax_months};
 use crate::funds::budget::{budget_line, lines};
 use crate::funds::ledger::years::{self, Sums};
 use crate::funds::ledger::{Account, Entry, Posting, VoucherKind, post};
@@ -46,11 +46,11 @@ pub async fn record(tx: &Tx, act: &Act, row: Authorised<payout_item::Model>, rea
     let mut event = Event::new("payout_item.return", "payout_item", after.id, payout_item::Entity::place(&after)).before(&before)?.after(&after)?;
     event.reason = Some(reason);
     audit::record(tx, act, event).await?;
-    if scheme.tax_kind == "labour" {
+    if tax_months::is_taxed(&scheme) {
+        tax_months::lock(tx, run.street_id).await?;
         let posted = run.posted_on.ok_or_else(|| Problem::internal("a paid item of a run that was never posted"))?;
         let person = tx.maybe_load::<beneficiary::Entity>(before.beneficiary_id).await?.ok_or_else(Problem::not_found)?.person_key;
-        let values = vec![run.street_id.into(), person.into(), Month::of(posted).into(), before.gross.into(), before.tax.into()];
-        tx.execute(pay::LESSEN_TAX, values).await?;
+        tax_months::give_back(tx, run.street_id, &person, Month::of(posted), (before.gross, before.tax)).await?;
     }
     let (gross, year) = (before.gross, act.today.year());
     let back = gross.checked_neg().map_err(Problem::internal)?;

@@ -25,6 +25,7 @@ pub mod routes_scheme;
 pub mod routes_verify;
 pub mod run;
 pub mod scheme;
+mod tax_months;
 mod verify;
 mod write;
 

@@ -9,7 +9,7 @@ use sea_orm::{ColumnTrait, QueryFilter, QueryOrder};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::{bank_account, bank_file, beneficiary, payout_item, payout_run, people, scheme, stipend_scheme};
+use super::{bank_account, bank_file, beneficiary, payout_item, payout_run, people, scheme, stipend_scheme, tax_months};
 use crate::funds::bank::{Batch, Matched, PaymentLine, bank_file_template, file_name, match_result, read_result, render};
 use crate::funds::budget::{budget_line, lines};
 use crate::funds::ledger::years::{self, Sums};
@@ -23,10 +23,6 @@ use crate::kernel::problem::Problem;
 use crate::people::identity::duties::{self, Part};
 use crate::platform::audit::{self, Event};
 use crate::platform::db::{Authorised, Scoped, Sql, Tx};
-
-/// Takes a returned item off its tax month. What a recovery took of the tax before is not taken twice.
-pub(super) const LESSEN_TAX: Sql =
-    Sql::both("UPDATE stipend_tax_months SET gross = gross - $4, tax = CASE WHEN tax > $5 THEN tax - $5 ELSE 0 END WHERE street_id = $1 AND person_key = $2 AND month = $3");
 
 /// The account that a scheme pays from.
 pub(super) fn on_hand(scheme: &stipend_scheme::Model) -> Account {
@@ -257,15 +253,16 @@ pub async fn confirm_returns(tx: &Tx, act: &Act, row: Authorised<bank_file::Mode
 }
 
 async fn give_back_tax(tx: &Tx, scheme: &stipend_scheme::Model, run: &payout_run::Model, returned: &[payout_item::Model]) -> Result<(), Problem> {
-    if scheme.tax_kind != "labour" {
+    if !tax_months::is_taxed(scheme) {
         return Ok(());
     }
+    tax_months::lock(tx, run.street_id).await?;
     let Some(posted) = run.posted_on else {
         return Err(Problem::internal("a returned item of a run that was never posted"));
     };
     for item in returned {
         let person = tx.maybe_load::<beneficiary::Entity>(item.beneficiary_id).await?.ok_or_else(Problem::not_found)?;
-        tx.execute(LESSEN_TAX, vec![run.street_id.into(), person.person_key.into(), Month::of(posted).into(), item.gross.into(), item.tax.into()]).await?;
+        tax_months::give_back(tx, run.street_id, &person.person_key, Month::of(posted), (item.gross, item.tax)).await?;
     }
     Ok(())
 }

@@ -3,17 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::Datelike;
-use sea_orm::{ActiveModelTrait, ColumnTrait, FromQueryResult, QueryFilter, Value};
+use sea_orm::{ActiveModelTrait, ColumnTrait, QueryFilter};
 use uuid::Uuid;
 
 use super::model::{PartKind, PeriodLine};
 use super::recovery_model::{self, Paid};
 use super::routes_recovery::{NewRecovery, RecoveryKind};
-use super::{beneficiary, enrolment, outstanding, pay, payout_item, payout_part, payout_run, recovery, recovery_charge, refusals, run, stipend_scheme};
+use super::{beneficiary, enrolment, outstanding, pay, payout_item, payout_part, payout_run, recovery, recovery_charge, refusals, run, stipend_scheme, tax_months};
 use crate::funds::budget::{budget_line, lines};
 use crate::funds::ledger::years::{self, Sums};
 use crate::funds::ledger::{Account, Entry, Posting, VoucherKind, post};
-use crate::funds::spending::tax::labour_on;
 use crate::kernel::act::Act;
 use crate::kernel::ids::new_id;
 use crate::kernel::money::Fen;
@@ -147,12 +146,6 @@ async fn sources(tx: &Tx, row: &recovery::Model) -> Result<Vec<Source>, Problem>
     Ok(found.into_iter().map(|(_, source)| source).collect())
 }
 
-#[derive(FromQueryResult)]
-struct TaxMonth {
-    gross: Fen,
-    tax: Fen,
-}
-
 /// Lessens the person's tax months by what comes back of each; gives the tax that comes back by month.
 async fn lessen_tax(tx: &Tx, row: &recovery::Model, person: &str, charges: &[recovery_charge::Model]) -> Result<BTreeMap<Month, Fen>, Problem> {
     let mut by_month: BTreeMap<Month, Fen> = BTreeMap::new();
@@ -160,17 +153,10 @@ async fn lessen_tax(tx: &Tx, row: &recovery::Model, person: &str, charges: &[rec
         let sum = by_month.entry(charge.month).or_default();
         *sum = sum.checked_add(charge.gross).map_err(Problem::internal)?;
     }
+    tax_months::lock(tx, row.street_id).await?;
     let mut back = BTreeMap::new();
     for (month, gross) in by_month {
-        let key = || -> Vec<Value> { vec![row.street_id.into(), person.to_owned().into(), month.into()] };
-        // Taken before it is read: nobody else withholds in this month until the end of this transaction.
-        tx.execute(Sql::both("UPDATE stipend_tax_months SET gross = gross WHERE street_id = $1 AND person_key = $2 AND month = $3"), key()).await?;
-        let find = Sql::both("SELECT gross, tax FROM stipend_tax_months WHERE street_id = $1 AND person_key = $2 AND month = $3");
-        let known = tx.query_one::<TaxMonth>(find, key()).await?.ok_or_else(|| Problem::internal("a taxed item without its month"))?;
-        let rule = labour_on(tx, month.first_day()).await?;
-        let tax = recovery_model::tax_back(&rule, known.gross, known.tax, gross);
-        let lessen = Sql::both("UPDATE stipend_tax_months SET gross = gross - $4, tax = tax - $5 WHERE street_id = $1 AND person_key = $2 AND month = $3");
-        tx.execute(lessen, key().into_iter().chain([gross.into(), tax.into()]).collect()).await?;
+        let tax = tax_months::recover(tx, row.street_id, person, month, gross).await?;
         back.insert(month, tax);
     }
     Ok(back)
@@ -201,7 +187,7 @@ async fn settle_in_cash(tx: &Tx, act: &Act, scheme: &stipend_scheme::Model, new:
             tax: Fen::ZERO,
         })
         .collect();
-    let mut tax_by_month = if scheme.tax_kind == "labour" { lessen_tax(tx, &new, &person, &charges).await? } else { BTreeMap::new() };
+    let mut tax_by_month = if tax_months::is_taxed(scheme) { lessen_tax(tx, &new, &person, &charges).await? } else { BTreeMap::new() };
     let tax = Fen::checked_sum(tax_by_month.values().copied()).map_err(Problem::internal)?;
     for charge in &mut charges {
         if let Some(left) = tax_by_month.get_mut(&charge.month) {

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::compute::{self, Computed};
 use super::write::{self, Charged};
-use super::{model, payout_run, refusals, scheme, standing_authorisation, stipend_scheme};
+use super::{model, payout_run, refusals, scheme, standing_authorisation, stipend_scheme, tax_months};
 use crate::funds::budget::lines;
 use crate::funds::ledger::years::{self, Sums};
 use crate::funds::ledger::{Account, Entry, Posting, VoucherKind, post as book};
@@ -51,6 +51,7 @@ pub async fn calculate(tx: &Tx, act: &Act, row: &stipend_scheme::Model, period: 
     let seq = runs_of(tx, row.id, period).await?.last().map_or(1, |run| run.seq.saturating_add(1));
     let mut items = compute::compute(tx, act, row, period).await?;
     compute::hold_duplicates(tx, row, &mut items).await?;
+    tax_months::withhold(tx, act, row, &mut items).await?;
     let run = make(tx, act, (row, period, seq), &items).await?;
     write::put_items(tx, row, run.id, &items, None).await?;
     duties::take(tx, act, payout_run::Entity::place(&run), "payout_run", run.id, Part::Prepare).await?;
@@ -124,6 +125,7 @@ pub async fn recalculate(tx: &Tx, act: &Act, run: payout_run::Model) -> Result<p
     duties::take(tx, act, payout_run::Entity::place(&run), "payout_run", run.id, Part::Prepare).await?;
     let mut items = compute::compute(tx, act, &row, run.period).await?;
     compute::hold_duplicates(tx, &row, &mut items).await?;
+    tax_months::withhold(tx, act, &row, &mut items).await?;
     let after = remake(tx, act, &run, &items).await?;
     write::put_items(tx, &row, run.id, &items, None).await?;
     Ok(after)
@@ -234,10 +236,19 @@ pub async fn post(tx: &Tx, act: &Act, run: payout_run::Model) -> Result<payout_r
         item.item_id = written.get(&item.enrolment.id).copied().ok_or_else(refusals::run_stale)?;
     }
     write::take_keys(tx, &row, &mut items, true).await?;
+    withhold(tx, act, &row, &mut items).await?;
     if compute::fingerprint(&items) != run.fingerprint {
         return Err(refusals::run_stale());
     }
     settle(tx, act, (&row, &run), &items, Items::Calculated).await
+}
+
+/// The tax of what is about to be posted, with the street's months locked until it is.
+async fn withhold(tx: &Tx, act: &Act, row: &stipend_scheme::Model, items: &mut [Computed]) -> Result<(), Problem> {
+    if tax_months::is_taxed(row) {
+        tax_months::lock(tx, row.street_id).await?;
+    }
+    tax_months::withhold(tx, act, row, items).await
 }
 
 /// An item of a run as it was written when it was calculated.
@@ -263,7 +274,7 @@ async fn settle(tx: &Tx, act: &Act, (row, run): (&stipend_scheme::Model, &payout
         return Err(refusals::run_empty());
     }
     let charged = charge(tx, row, year, items).await?;
-    write::add_tax(tx, row, Month::of(act.today), items).await?;
+    tax_months::add(tx, row, Month::of(act.today), items).await?;
     let sums = sums(items)?;
     match state {
         Items::Unwritten => write::put_items(tx, row, run.id, items, Some(&charged)).await?,
@@ -320,6 +331,7 @@ pub async fn draft(tx: &Tx, act: &Act, row: &stipend_scheme::Model, period: Peri
     }
     let mut items = compute::compute(tx, act, row, period).await?;
     write::take_keys(tx, row, &mut items, true).await?;
+    withhold(tx, act, row, &mut items).await?;
     let run = match open {
         Some(open) => {
             require_open("recalculate", &open)?;

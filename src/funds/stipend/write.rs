@@ -10,8 +10,7 @@ use super::compute::Computed;
 use super::model::{PartKind, PeriodLine};
 use super::stipend_scheme;
 use crate::kernel::ids::new_id;
-use crate::kernel::money::Fen;
-use crate::kernel::period::{Month, Period};
+use crate::kernel::period::Period;
 use crate::kernel::problem::Problem;
 use crate::platform::db::{Sql, Tx};
 
@@ -20,7 +19,8 @@ fn hex(id: Uuid) -> String {
     id.simple().to_string()
 }
 
-fn json(rows: &[impl Serialize]) -> Result<sea_orm::Value, Problem> {
+/// Rows as one JSON text, which the database spreads.
+pub(super) fn json(rows: &[impl Serialize]) -> Result<sea_orm::Value, Problem> {
     Ok(serde_json::to_string(rows).map_err(Problem::internal)?.into())
 }
 
@@ -210,40 +210,4 @@ pub(super) async fn post_items(tx: &Tx, row: &stipend_scheme::Model, run: Uuid, 
     let paid = items.iter().filter(|item| item.is_paid());
     let rows: Vec<PostedRow> = paid.map(|item| PostedRow { id: hex(item.item_id), line: charged.get(&item.unit(row)).copied().map(hex), state: posted(item), tax: item.tax.0 }).collect();
     tx.execute(POSTED, vec![json(&rows)?, run.into(), row.district_id.into()]).await
-}
-
-#[derive(Serialize)]
-struct TaxRow<'a> {
-    person: &'a str,
-    gross: i64,
-    tax: i64,
-}
-
-const TAX: Sql = Sql {
-    postgres: "INSERT INTO stipend_tax_months (district_id, street_id, person_key, month, gross, tax) \
-        SELECT $2, $3, r.person, $4, r.gross, r.tax FROM json_to_recordset(CAST($1 AS json)) AS r(person text, gross bigint, tax bigint) \
-        ON CONFLICT (street_id, person_key, month) DO UPDATE SET gross = stipend_tax_months.gross + excluded.gross, tax = stipend_tax_months.tax + excluded.tax",
-    sqlite: "INSERT INTO stipend_tax_months (district_id, street_id, person_key, month, gross, tax) \
-        SELECT $2, $3, value ->> 'person', $4, value ->> 'gross', value ->> 'tax' FROM json_each($1) WHERE true \
-        ON CONFLICT (street_id, person_key, month) DO UPDATE SET gross = stipend_tax_months.gross + excluded.gross, tax = stipend_tax_months.tax + excluded.tax",
-};
-
-/// Adds what is paid to each person's month, in one order for all runs.
-///
-/// # Errors
-/// 500 where the database fails.
-pub(super) async fn add_tax(tx: &Tx, row: &stipend_scheme::Model, month: Month, items: &[Computed]) -> Result<(), Problem> {
-    if row.tax_kind != "labour" {
-        return Ok(());
-    }
-    let mut people: BTreeMap<&str, (Fen, Fen)> = BTreeMap::new();
-    for item in items.iter().filter(|item| item.is_paid() && item.planned.amount.is_positive()) {
-        let sums = people.entry(&item.beneficiary.person_key).or_default();
-        *sums = (sums.0.checked_add(item.planned.amount).map_err(Problem::internal)?, sums.1.checked_add(item.tax).map_err(Problem::internal)?);
-    }
-    let rows: Vec<TaxRow<'_>> = people.into_iter().map(|(person, (gross, tax))| TaxRow { person, gross: gross.0, tax: tax.0 }).collect();
-    if !rows.is_empty() {
-        tx.execute(TAX, vec![json(&rows)?, row.district_id.into(), row.street_id.into(), month.into()]).await?;
-    }
-    Ok(())
 }

@@ -1,0 +1,101 @@
+//! The tax of a person's month is reckoned on everything the street pays in it, whoever posts at the same moment.
+
+use mingzhang::kernel::access::{Place, Scope};
+use mingzhang::platform::db::{Sql, Tx};
+use reqwest::Method;
+use sea_orm::FromQueryResult;
+use serde_json::{Value, json};
+
+use crate::on_both_databases;
+use crate::stipends::{Stipends, clock, id_number};
+use crate::support::street::ok;
+use crate::support::{Answer, TestApp};
+
+/// A second taxed scheme, of a kind of its own.
+async fn another_scheme(app: &TestApp, stipends: &Stipends) -> String {
+    let kind = ok(app.post(&stipends.street.first, "/scheme-kinds", json!({"code": "K2", "name": "讲解津贴", "frequency": "quarter"})).await, 201)["id"].clone();
+    let rates = json!([{"from_month": "2017-01", "amount": "200.00"}]);
+    let scheme = json!({"scheme_kind_id": kind, "category_id": stipends.street.category, "name": "讲解津贴", "first_period": "2017Q1", "tax_kind": "labour", "rates": rates});
+    ok(app.post(&stipends.street.party_office, "/stipend-schemes", scheme).await, 201)["id"].as_str().unwrap().to_owned()
+}
+
+async fn enrol_known(app: &TestApp, stipends: &Stipends, scheme: &str, beneficiary: &Value, from: &str) -> Value {
+    let body = json!({"scheme_id": scheme, "beneficiary_id": beneficiary, "from_date": from});
+    let enrolled = ok(app.post(&stipends.street.party_office, "/enrolments", body).await, 201);
+    ok(app.act(&stipends.street.leader, &format!("/enrolments/{}/confirm", enrolled["id"].as_str().unwrap()), "\"v1\"").await, 200)
+}
+
+/// Calculates and approves a run; gives its path.
+async fn approved_run(app: &TestApp, stipends: &Stipends, scheme: &str, period: &str) -> String {
+    let run = ok(app.post(&stipends.street.party_office, "/payout-runs", json!({"scheme_id": scheme, "period": period})).await, 201);
+    let path = format!("/payout-runs/{}", run["id"].as_str().unwrap());
+    ok(app.act(&stipends.street.leader, &format!("{path}/approve"), "\"v1\"").await, 200);
+    path
+}
+
+async fn post_run(app: &TestApp, stipends: &Stipends, path: &str) -> Answer {
+    app.send(Method::POST, &format!("{path}/post"), &stipends.street.accountant, Some(json!({})), &[("If-Match", "\"v2\""), ("Idempotency-Key", path)]).await
+}
+
+#[derive(FromQueryResult)]
+struct Waiting {
+    n: i64,
+}
+
+/// Holds the street's budget lines until both postings wait for a lock, then lets go of them. On SQLite the second posting waits for the one writer anyway.
+async fn let_go_when_both_wait(app: &TestApp, lines: Tx, scope: Scope) {
+    let count = Sql::both("SELECT count(*) AS n FROM pg_locks WHERE NOT granted AND pid IN (SELECT pid FROM pg_stat_activity WHERE datname = current_database())");
+    loop {
+        let looking = app.context.db.read(scope).await.unwrap();
+        let waiting = looking.query_one::<Waiting>(count, Vec::new()).await.unwrap().unwrap().n;
+        if waiting >= 2 {
+            break;
+        }
+        tokio::task::yield_now().await;
+    }
+    lines.rollback().await.unwrap();
+}
+
+on_both_databases! {
+    async fn two_schemes_that_post_at_once_withhold_what_the_month_as_a_whole_owes(app: TestApp) {
+        let stipends = Stipends::open(app).await;
+        let first = stipends.enrol(app, 1, "2017-01-01").await;
+        let other = another_scheme(app, &stipends).await;
+        enrol_known(app, &stipends, &other, &first["beneficiary_id"], "2017-01-01").await;
+        clock(app, "2017-03-20T01:00:00Z");
+        let (one, two) = (approved_run(app, &stipends, &stipends.scheme, "2017Q1").await, approved_run(app, &stipends, &other, "2017Q1").await);
+        let (street, district): (uuid::Uuid, uuid::Uuid) = (stipends.street.id.parse().unwrap(), stipends.street.district.parse().unwrap());
+        let scope = Scope::of_place(Place::street(district, street));
+        let (first, second) = if app.context.db.is_postgres() {
+            let lines = app.context.db.write(scope).await.unwrap();
+            lines.execute(Sql::both("UPDATE budget_lines SET spent = spent WHERE street_id = $1"), vec![street.into()]).await.unwrap();
+            let (first, second, ()) = tokio::join!(post_run(app, &stipends, &one), post_run(app, &stipends, &two), let_go_when_both_wait(app, lines, scope));
+            (first, second)
+        } else {
+            tokio::join!(post_run(app, &stipends, &one), post_run(app, &stipends, &two))
+        };
+        let (first, second) = (ok(first, 200), ok(second, 200));
+        let mut taxes = [first["tax"].as_str().unwrap(), second["tax"].as_str().unwrap()];
+        taxes.sort_unstable();
+        assert_eq!(taxes, ["0.00", "80.00"], "600.00 and 600.00 in one month: (1,200.00 - 800.00) x 20 %, whichever came second");
+        assert_eq!(ok(app.get(&stipends.street.accountant, "/ledger/verify").await, 200)["holds"], json!(true));
+    }
+
+    async fn two_items_of_one_person_in_one_run_are_taxed_together(app: TestApp) {
+        let stipends = Stipends::open(app).await;
+        let first = stipends.enrol_only(app, 1, "2017-01-01").await;
+        let path = format!("/enrolments/{}", first["id"].as_str().unwrap());
+        clock(app, "2017-04-03T01:00:00Z");
+        ok(app.act(&stipends.street.leader, &format!("{path}/confirm"), "\"v1\"").await, 200);
+        let end = json!({"to_date": "2017-03-31", "reason": "届满"});
+        ok(app.send(Method::POST, &format!("{path}/end"), &stipends.street.party_office, Some(end), &[("If-Match", "\"v2\"")]).await, 200);
+        enrol_known(app, &stipends, &stipends.scheme, &first["beneficiary_id"], "2017-04-01").await;
+        clock(app, "2017-06-20T01:00:00Z");
+        let run = approved_run(app, &stipends, &stipends.scheme, "2017Q2").await;
+        let calculated = ok(app.get(&stipends.street.leader, &run).await, 200);
+        assert_eq!((calculated["heads"].as_i64(), calculated["gross"].as_str(), calculated["tax"].as_str()), (Some(2), Some("1200.00"), Some("80.00")), "{}", id_number(1));
+        let posted = ok(post_run(app, &stipends, &run).await, 200);
+        assert_eq!((posted["tax"].as_str(), posted["net"].as_str()), (Some("80.00"), Some("1120.00")));
+        assert_eq!(ok(app.get(&stipends.street.accountant, "/ledger/verify").await, 200)["holds"], json!(true));
+    }
+}
