@@ -42,8 +42,10 @@ on_both_databases! {
 
     async fn who_pays_sees_the_whole_account_with_a_reason_and_each_look_is_kept(app: TestApp) {
         let claims = Claims::open(app).await;
-        let claim = ok(app.post(&claims.street.staff, "/claims", claims.body(true, "100.00")).await, 201);
-        let path = format!("/claims/{}/payee-account", claim["id"].as_str().unwrap());
+        let submitted = claims.submitted(app, true, "100.00").await;
+        let early = app.post(&claims.street.cashier, &format!("/claims/{submitted}/payee-account"), json!({"reason": "网银单笔转账"})).await;
+        assert_eq!(early.code(), (409, "invalid_transition"), "nobody pays it yet");
+        let path = format!("/claims/{}/payee-account", claims.approved(app, true, "100.00").await);
         let why = json!({"reason": "网银单笔转账"});
         assert_eq!(app.post(&claims.street.leader, &path, why.clone()).await.code(), (403, "forbidden"));
         assert_eq!(app.post(&claims.street.cashier, &path, json!({"reason": " "})).await.code(), (422, "validation_failed"));

@@ -138,12 +138,16 @@ pub struct ShownAccount {
     pub net: crate::kernel::money::Fen,
 }
 
-/// Shows the whole account of a claim's payee to who pays it, with the reason; each look is kept in the audit trail.
+/// Shows the whole account of an approved claim's payee to who pays it, with the reason; each look is kept in the audit trail. Before approval and once it is paid
+/// nobody needs it.
 #[utoipa::path(tag = "claims", request_body = ShowAccount, responses((status = 200, body = ShownAccount), Refusals))]
 #[post("/claims/{id}/payee-account")]
 async fn show_account(actor: Actor, write: Write, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     write
         .on::<claim::Entity, ShowAccount, _>(&actor, Capability::ClaimPay, &id, Rules::plain(), async |tx, act, row, body| {
+            if row.state != "approved" {
+                return Err(Problem::invalid_transition("show_payee_account", &row.state));
+            }
             let mut event = Event::new("claim.unmask", "claim", row.id, claim::Entity::place(&row));
             event.reason = Some(body.reason);
             audit::record(tx, act, event).await?;
