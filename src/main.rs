@@ -176,6 +176,21 @@ struct Bench {
     /// Ledger entries of the larger database whose summaries are read.
     #[arg(long)]
     entries: Option<usize>,
+    /// Only on this database.
+    #[arg(long, value_enum)]
+    database: Option<Database>,
+    /// Interleaved rounds.
+    #[arg(long)]
+    rounds: Option<usize>,
+}
+
+/// A kind of database.
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Database {
+    /// The embedded one.
+    Sqlite,
+    /// PostgreSQL.
+    Postgresql,
 }
 
 /// What a command could not do.
@@ -329,7 +344,17 @@ async fn demo(settings: &Settings, arguments: Demo) -> Result<(), Failure> {
 /// Measures on databases of its own; the settings' database is not touched.
 async fn measure(arguments: Bench) -> Result<(), Failure> {
     let (people, entries) = if arguments.quick { (400, 20_000) } else { (100_000, 2_000_000) };
-    let plan = bench::Plan { quick: arguments.quick, rows: arguments.rows, people: arguments.people.unwrap_or(people), entries: arguments.entries.unwrap_or(entries) };
+    let plan = bench::Plan {
+        quick: arguments.quick,
+        rows: arguments.rows,
+        people: arguments.people.unwrap_or(people),
+        entries: arguments.entries.unwrap_or(entries),
+        database: arguments.database.map(|database| match database {
+            Database::Sqlite => "SQLite",
+            Database::Postgresql => "PostgreSQL",
+        }),
+        rounds: arguments.rounds.map(|rounds| rounds.max(1)),
+    };
     let rows = bench::run(&plan).await?;
     match arguments.output {
         Output::Json => println!("{}", serde_json::json!({ "rows": rows })),

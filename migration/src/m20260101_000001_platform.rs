@@ -71,6 +71,19 @@ CREATE TABLE refused_attempts (
 );
 ";
 
+/// Takes the lock of a user's key until the transaction ends, then finds what was answered under it: one round trip for both. Each of its statements sees what was
+/// committed when it begins, so that an answer which was kept while the lock was waited for elsewhere is found.
+const KEPT_ANSWER: &str = "CREATE FUNCTION mz_kept_answer(account uuid, given_key text, wall timestamptz)
+RETURNS TABLE (locked boolean, fingerprint text, status integer, location text, etag text, body jsonb) LANGUAGE plpgsql AS $$
+BEGIN
+  locked := pg_try_advisory_xact_lock(hashtextextended(account::text || ':' || given_key, 0));
+  IF locked THEN
+    SELECT k.fingerprint, k.status, k.location, k.etag, k.body INTO fingerprint, status, location, etag, body
+    FROM idempotency_keys k WHERE k.user_id = account AND k.idempotency_key = given_key AND k.expires_at > wall;
+  END IF;
+  RETURN NEXT;
+END $$";
+
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
@@ -84,6 +97,6 @@ impl MigrationTrait for Migration {
         for table in ["audit_events", "audit_seals"] {
             ddl.append_only(table).await?;
         }
-        Ok(())
+        ddl.run_on_postgres(&[KEPT_ANSWER]).await
     }
 }

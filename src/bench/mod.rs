@@ -34,6 +34,10 @@ pub struct Plan {
     pub people: usize,
     /// Ledger entries of the larger summary.
     pub entries: usize,
+    /// Only on this database, as its row is told; on both where there is none.
+    pub database: Option<&'static str>,
+    /// Interleaved rounds; 5 unless told, 1 where it is quick.
+    pub rounds: Option<usize>,
 }
 
 impl Plan {
@@ -43,8 +47,12 @@ impl Plan {
     }
 
     /// Interleaved rounds.
-    const fn rounds(&self) -> usize {
-        if self.quick { 1 } else { 5 }
+    fn rounds(&self) -> usize {
+        self.rounds.unwrap_or(if self.quick { 1 } else { 5 })
+    }
+
+    fn is_on(&self, database: &str) -> bool {
+        self.database.is_none_or(|only| only == database)
     }
 }
 
@@ -168,10 +176,13 @@ pub async fn run(plan: &Plan) -> Result<Vec<Row>, Problem> {
     let folder = Folder(std::env::temp_dir().join(format!("mingzhang-bench-{}", new_id())));
     std::fs::create_dir_all(&folder.0).map_err(Problem::internal)?;
     let mut bases = vec![Base::Sqlite(folder.0.clone())];
-    match Cluster::start(Durability::Kept).await? {
-        Some(cluster) => bases.push(Base::Postgres(cluster)),
-        None => tell("PostgreSQL's initdb is not on this machine: its rows are left out"),
+    if plan.is_on("PostgreSQL") {
+        match Cluster::start(Durability::Kept).await? {
+            Some(cluster) => bases.push(Base::Postgres(cluster)),
+            None => tell("PostgreSQL's initdb is not on this machine: its rows are left out"),
+        }
     }
+    bases.retain(|base| plan.is_on(base.name()));
     let mut rows = Vec::new();
     for base in &bases {
         if plan.wants("J1 payout") {

@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, SubsecRound, TimeDelta, Utc};
 use chrono_tz::Tz;
 
 #[derive(Debug)]
@@ -58,11 +58,11 @@ impl Clocks {
         !matches!(*self.business, Business::Wall)
     }
 
-    /// The real time.
+    /// The real time, to the microsecond: both databases keep it as it is.
     #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the system's clock")]
     #[must_use]
     pub fn wall(&self) -> DateTime<Utc> {
-        Utc::now()
+        Utc::now().trunc_subsecs(6)
     }
 
     /// The business time.

@@ -454,5 +454,6 @@ fn every_operation_describes_its_errors_and_its_answer_and_has_examples() {
 fn the_committed_description_is_what_the_code_says() {
     let committed = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/openapi/openapi.json")).unwrap_or_default();
     let now = mingzhang::app::openapi().to_pretty_json().unwrap();
-    assert_eq!(committed.trim(), now.trim(), "run: cargo run -- openapi > openapi/openapi.json");
+    let differs = committed.lines().zip(now.lines()).enumerate().find(|(_, (committed, now))| committed != now);
+    assert!(committed.trim() == now.trim(), "openapi/openapi.json is not what the code says (first: {differs:?}); run: cargo run -- openapi > openapi/openapi.json");
 }

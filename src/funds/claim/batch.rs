@@ -58,7 +58,7 @@ pub async fn make(tx: &Tx, act: &Act, street: &Authorised<org_unit::Model>, temp
         steps::require(Action::Pay, &row)?;
         decide::require_no_batch(tx, &row).await?;
         steps::take_next(tx, act, &row).await?;
-        invoice::require_payable(tx, &row).await?;
+        invoice::require_payable(tx, &invoice::draws_of(tx, [row.id]).await?).await?;
         lines.push(payment_line(&act.keys, &row, u32::try_from(lines.len()).map_err(Problem::internal)?.saturating_add(1))?);
         claims.push(row);
     }
@@ -189,7 +189,7 @@ pub async fn import_result(tx: &Tx, act: &Act, before: payment_batch::Model, byt
         }
     }
     if !paid.is_empty() {
-        pay::settle(tx, act, paid).await?;
+        pay::settle(tx, act, paid).await?.1.book(tx, act).await?;
     }
     Ok(after)
 }

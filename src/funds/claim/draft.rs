@@ -1,9 +1,10 @@
 //! Drafting a claim: new, changed, copied.
 
 use chrono::Datelike;
-use sea_orm::{ActiveModelTrait, ColumnTrait, QueryFilter, QueryOrder};
+use sea_orm::{ColumnTrait, QueryFilter, QueryOrder};
 use uuid::Uuid;
 
+use super::invoice::invoice_draw;
 use super::model::Action;
 use super::routes::{ClaimChange, NewClaim, NewLine, Payee};
 use super::{claim, claim_line, invoice, papers, payees, standard_check, steps, under_commitment};
@@ -16,7 +17,6 @@ use crate::kernel::problem::Problem;
 use crate::people::identity::duties::{self, Part};
 use crate::people::identity::user;
 use crate::people::tenancy::org_unit;
-use crate::platform::audit::{self, Event};
 use crate::platform::db::{Authorised, Scoped, Tx};
 use crate::work::plan::plan_item;
 
@@ -65,8 +65,9 @@ fn put_sums(row: &mut claim::Model, lines: &[NewLine]) -> Result<(), Problem> {
     Ok(())
 }
 
-async fn put_lines(tx: &Tx, row: &claim::Model, lines: Vec<NewLine>) -> Result<(), Problem> {
-    let rows = lines.into_iter().enumerate().map(|(index, line)| {
+/// The lines as they are kept.
+fn claim_lines(row: &claim::Model, lines: Vec<NewLine>) -> Result<Vec<claim_line::Model>, Problem> {
+    let kept = lines.into_iter().enumerate().map(|(index, line)| {
         let tax = line.tax.unwrap_or(Fen::ZERO);
         Ok(claim_line::Model {
             id: new_id(),
@@ -91,7 +92,7 @@ async fn put_lines(tx: &Tx, row: &claim::Model, lines: Vec<NewLine>) -> Result<(
             over_standard: line.verdict.over_standard,
         })
     });
-    tx.insert_all::<claim_line::Entity, claim_line::ActiveModel>(rows.collect::<Result<Vec<_>, Problem>>()?).await
+    kept.collect()
 }
 
 /// The plan item is one of the unit's or its street's.
@@ -170,11 +171,21 @@ fn blank(act: &Act, unit: &org_unit::Model, line: &budget_line::Model) -> Result
     })
 }
 
-/// Drafts a claim of a unit on one of its lines.
+/// A claim with its lines and what they draw on invoices, judged and not written yet.
+pub struct Draft {
+    /// The claim, as a draft.
+    pub claim: claim::Model,
+    /// Its lines.
+    pub lines: Vec<claim_line::Model>,
+    /// What they draw.
+    pub draws: Vec<invoice_draw::Model>,
+}
+
+/// Judges a new claim of a unit on one of its lines. Nothing is written.
 ///
 /// # Errors
 /// 422 `unknown_reference`, `line_of_another_unit`, and what [`standard_check::check`] refuses; 409 `line_not_open`.
-pub async fn add(tx: &Tx, act: &Act, unit: &Authorised<org_unit::Model>, new: NewClaim) -> Result<claim::Model, Problem> {
+pub async fn prepare(tx: &Tx, act: &Act, unit: &Authorised<org_unit::Model>, new: NewClaim) -> Result<Draft, Problem> {
     let street = unit.street_id.ok_or_else(|| Problem::unknown_reference("/street_id"))?;
     let line = line_of_unit(tx, act, new.budget_line_id, (street, unit.community_id)).await?;
     let mut row = blank(act, unit, &line)?;
@@ -194,20 +205,39 @@ pub async fn add(tx: &Tx, act: &Act, unit: &Authorised<org_unit::Model>, new: Ne
     let mut lines = new.lines;
     standard_check::check(tx, act, &row, &mut lines).await?;
     put_sums(&mut row, &lines)?;
-    let made = insert(tx, act, row, lines).await?;
-    papers::attach(tx, act, &made, &new.papers).await?;
-    Ok(made)
+    let draws = invoice::drawn_by(tx, &row, &lines).await?;
+    Ok(Draft { lines: claim_lines(&row, lines)?, draws, claim: row })
 }
 
-async fn insert(tx: &Tx, act: &Act, row: claim::Model, lines: Vec<NewLine>) -> Result<claim::Model, Problem> {
-    let made = tx.insert::<claim::Entity, _>(claim::ActiveModel::from(row).reset_all()).await?;
-    invoice::put(tx, &made, &lines).await?;
-    put_lines(tx, &made, lines).await?;
-    let place = claim::Entity::place(&made);
-    duties::take(tx, act, place, "claim", made.id, Part::Prepare).await?;
-    audit::record(tx, act, Event::new("claim.draft", "claim", made.id, place).after(&made)?).await?;
-    steps::remember(tx, act, "draft", &made, None).await?;
-    Ok(made)
+/// Drafts a claim of a unit on one of its lines.
+///
+/// # Errors
+/// As [`prepare`], and what [`papers::attach`] refuses.
+pub async fn add(tx: &Tx, act: &Act, unit: &Authorised<org_unit::Model>, new: NewClaim) -> Result<Draft, Problem> {
+    let named = new.papers.clone();
+    let draft = prepare(tx, act, unit, new).await?;
+    insert(tx, act, &draft, None).await?;
+    papers::attach(tx, act, &draft.claim, &named).await?;
+    Ok(draft)
+}
+
+/// Writes a new claim: as a draft, or as what became of it at once.
+///
+/// # Errors
+/// 500 where the database fails.
+pub async fn insert(tx: &Tx, act: &Act, draft: &Draft, submitted: Option<&claim::Model>) -> Result<(), Problem> {
+    let claim = &draft.claim;
+    let mut writes = tx.together();
+    writes.insert::<claim::Entity, claim::ActiveModel>(vec![submitted.unwrap_or(claim).clone()])?;
+    writes.insert::<claim_line::Entity, claim_line::ActiveModel>(draft.lines.clone())?;
+    writes.insert::<invoice_draw::Entity, invoice_draw::ActiveModel>(draft.draws.clone())?;
+    duties::add_first(&mut writes, act, claim::Entity::place(claim), ("claim", claim.id), Part::Prepare);
+    steps::note(&mut writes, act, "draft", None, claim, None)?;
+    if let Some(submitted) = submitted {
+        steps::note(&mut writes, act, "submit", Some(claim), submitted, None)?;
+    }
+    tx.run_together(writes).await?;
+    Ok(())
 }
 
 /// Changes a draft; what the change leaves out stays.
@@ -257,7 +287,7 @@ pub async fn change(tx: &Tx, act: &Act, row: Authorised<claim::Model>, change: C
             tx.delete::<claim_line::Entity, claim_line::ActiveModel>(old).await?;
         }
         invoice::put(tx, &after, &lines).await?;
-        put_lines(tx, &after, lines).await?;
+        tx.insert_all::<claim_line::Entity, claim_line::ActiveModel>(claim_lines(&after, lines)?).await?;
     }
     steps::put(tx, act, "change", &before, after, None).await
 }
@@ -266,7 +296,7 @@ pub async fn change(tx: &Tx, act: &Act, row: Authorised<claim::Model>, change: C
 ///
 /// # Errors
 /// As [`add`].
-pub async fn copy(tx: &Tx, act: &Act, row: Authorised<claim::Model>) -> Result<claim::Model, Problem> {
+pub async fn copy(tx: &Tx, act: &Act, row: Authorised<claim::Model>) -> Result<Draft, Problem> {
     let from = row.into_inner();
     line_of_unit(tx, act, from.budget_line_id, (from.street_id, from.community_id)).await?;
     let mut lines = lines_of(tx, from.id).await?.into_iter().map(NewLine::try_from).collect::<Result<Vec<_>, _>>()?;
@@ -292,14 +322,16 @@ pub async fn copy(tx: &Tx, act: &Act, row: Authorised<claim::Model>) -> Result<c
     (copy.paid_by, copy.paid_on, copy.bank_reference, copy.value_date) = (None, None, None, None);
     (copy.voucher_id, copy.reversal_voucher_id, copy.batch_id, copy.batch_serial, copy.urged_on) = (None, None, None, None, None);
     put_sums(&mut copy, &lines)?;
-    insert(tx, act, copy, lines).await
+    let draft = Draft { lines: claim_lines(&copy, lines)?, draws: Vec::new(), claim: copy };
+    insert(tx, act, &draft, None).await?;
+    Ok(draft)
 }
 
-/// Checks for the last time before submission that the line, the items and the standards still hold, and keeps on the lines what they were judged by.
+/// Checks for the last time before submission that the line, the items and the standards still hold, keeps on the lines what they were judged by, and gives the lines.
 ///
 /// # Errors
-/// As [`add`], and 409 `invalid_transition`.
-pub async fn recheck(tx: &Tx, act: &Act, row: &claim::Model) -> Result<(), Problem> {
+/// As [`prepare`], and 409 `invalid_transition`.
+pub async fn recheck(tx: &Tx, act: &Act, row: &claim::Model) -> Result<Vec<claim_line::Model>, Problem> {
     steps::require(Action::Submit, row)?;
     line_of_unit(tx, act, row.budget_line_id, (row.street_id, row.community_id)).await?;
     let stored = lines_of(tx, row.id).await?;

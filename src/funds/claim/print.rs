@@ -6,7 +6,7 @@ use std::fmt::Write;
 use sea_orm::{ColumnTrait, QueryFilter, QueryOrder};
 use uuid::Uuid;
 
-use super::{claim, claim_event, draft, papers};
+use super::{claim, claim_event, draft, invoice, papers};
 use crate::funds::ledger::print::{STYLE, escape};
 use crate::funds::spending::{category, expense_item};
 use crate::kernel::problem::Problem;
@@ -55,7 +55,7 @@ pub async fn page(tx: &Tx, row: &claim::Model) -> Result<String, Problem> {
         Some(id) => tx.maybe_load::<activity::Entity>(id).await?.map_or_else(String::new, |found| format!("{} {}", found.from_date, found.title)),
         None => String::new(),
     };
-    let papers = papers::count(tx, row).await?;
+    let papers = papers::count(tx, row, &invoice::draws_of(tx, [row.id]).await?).await?;
     let (mut body, mut signs) = (String::new(), String::new());
     for line in &lines {
         let item = items.get(&line.expense_item_id).map_or("", String::as_str);

@@ -11,9 +11,11 @@ use utoipa::ToSchema;
 use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
+use super::draft::Draft;
 use super::invoice::{Draw, draw_faults, draws_of, invoice_draw};
 use super::papers::ClaimPaper;
 use super::standard_check::Verdict;
+use super::submit::Submitted;
 use super::{check, claim, claim_event, claim_line, decide, draft, payees, refusals, steps, submit, under_commitment};
 use crate::funds::budget::routes::Reason;
 use crate::funds::budget::routes_money::FundKind;
@@ -361,6 +363,14 @@ pub struct Claim {
     pub next_actors: Option<Vec<NextActors>>,
 }
 
+impl Claim {
+    /// A claim that was just written.
+    pub(super) fn of(draft: Draft, next_actors: Option<Vec<NextActors>>) -> Self {
+        let Draft { claim, lines, draws } = draft;
+        Self { claim, lines, draws, next_actors }
+    }
+}
+
 /// A claim with its lines.
 pub(super) async fn view(tx: &Tx, claim: claim::Model, next_actors: Option<Vec<NextActors>>) -> Result<Claim, Problem> {
     Ok(Claim { lines: draft::lines_of(tx, claim.id).await?, draws: draws_of(tx, [claim.id]).await?, claim, next_actors })
@@ -458,13 +468,13 @@ async fn add_claim(actor: Actor, context: web::Data<Context>, write: Write) -> R
     write
         .create(&actor, Capability::ClaimPrepare, Rules::plain(), async |tx, act, body: NewClaim| {
             let unit = unit_of(tx, &actor, body.street_id, body.community_id, Capability::ClaimPrepare).await?;
-            let at_once = body.submit;
-            let (mut row, mut next) = (draft::add(tx, act, &unit, body).await?, None);
-            if at_once {
-                let (submitted, actors) = submit::submit(tx, act, context.recipients.as_ref(), row).await?;
-                (row, next) = (submitted, Some(actors));
+            let place = |draft: &Draft| format!("/api/v1/claims/{}", draft.claim.id);
+            if !body.submit {
+                let made = draft::add(tx, act, &unit, body).await?;
+                return Ok(Done::created(place(&made), Some(made.claim.version), Claim::of(made, None)));
             }
-            Ok(Done::created(format!("/api/v1/claims/{}", row.id), Some(row.version), view(tx, row, next).await?))
+            let Submitted { draft, actors, reservation } = submit::at_once(tx, act, context.recipients.as_ref(), &unit, body).await?;
+            Ok(Done::created(place(&draft), Some(draft.claim.version), Claim::of(draft, Some(actors))).ending(reservation))
         })
         .await
 }
@@ -491,8 +501,8 @@ async fn change_claim(actor: Actor, write: Write, id: web::Path<String>) -> Resu
 async fn copy_claim(actor: Actor, write: Write, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     write
         .on::<claim::Entity, Nothing, _>(&actor, Capability::ClaimPrepare, &id, Rules::plain(), async |tx, act, row, _| {
-            let row = draft::copy(tx, act, row).await?;
-            Ok(Done::created(format!("/api/v1/claims/{}", row.id), Some(row.version), view(tx, row, None).await?))
+            let made = draft::copy(tx, act, row).await?;
+            Ok(Done::created(format!("/api/v1/claims/{}", made.claim.id), Some(made.claim.version), Claim::of(made, None)))
         })
         .await
 }
@@ -503,8 +513,8 @@ async fn copy_claim(actor: Actor, write: Write, id: web::Path<String>) -> Result
 async fn submit_claim(actor: Actor, context: web::Data<Context>, write: Write, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     write
         .on::<claim::Entity, Nothing, _>(&actor, Capability::ClaimPrepare, &id, rules(), async |tx, act, row, _| {
-            let (row, next) = submit::submit(tx, act, context.recipients.as_ref(), row.into_inner()).await?;
-            Ok(Done::changed(row.version, view(tx, row, Some(next)).await?))
+            let Submitted { draft, actors, reservation } = submit::submit(tx, act, context.recipients.as_ref(), row.into_inner()).await?;
+            Ok(Done::changed(draft.claim.version, Claim::of(draft, Some(actors))).ending(reservation))
         })
         .await
 }

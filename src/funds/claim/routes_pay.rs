@@ -105,8 +105,8 @@ fn rules() -> Rules<claim::Model> {
 async fn pay_claim(actor: Actor, write: Write, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     write
         .on::<claim::Entity, Payment, _>(&actor, Capability::ClaimPay, &id, rules(), async |tx, act, row, body| {
-            let row = pay::pay(tx, act, row.into_inner(), BankFact { reference: body.bank_reference, value_date: body.value_date }).await?;
-            Ok(Done::changed(row.version, view(tx, row, None).await?))
+            let (paid, booking) = pay::pay(tx, act, row.into_inner(), BankFact { reference: body.bank_reference, value_date: body.value_date }).await?;
+            Ok(Done::changed(paid.claim.version, Claim::of(paid, None)).ending(booking))
         })
         .await
 }

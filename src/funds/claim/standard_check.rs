@@ -188,20 +188,19 @@ fn share(tax: Fen, part: i64, sum: Fen) -> i64 {
     i64::try_from((2 * tax * part + sum) / (2 * sum)).unwrap_or(0)
 }
 
-/// Keeps on the lines of a claim that is submitted what they were judged by now.
+/// Keeps on the lines of a claim that is submitted what they were judged by now; gives them.
 ///
 /// # Errors
 /// 500 where the database fails.
-pub async fn keep(tx: &Tx, before: Vec<claim_line::Model>, lines: &[NewLine]) -> Result<(), Problem> {
+pub async fn keep(tx: &Tx, before: Vec<claim_line::Model>, lines: &[NewLine]) -> Result<Vec<claim_line::Model>, Problem> {
+    let mut kept = Vec::with_capacity(before.len());
     for (row, line) in before.into_iter().zip(lines) {
         let verdict = Verdict { standard_id: row.standard_id, quantity: row.quantity, allowed: row.allowed, over_standard: row.over_standard };
-        if verdict != line.verdict {
-            let Verdict { standard_id, quantity, allowed, over_standard } = line.verdict;
-            let next = claim_line::Model { standard_id, quantity, allowed, over_standard, ..row };
-            tx.update::<claim_line::Entity, _>(claim_line::ActiveModel::from(next).reset_all()).await?;
-        }
+        let Verdict { standard_id, quantity, allowed, over_standard } = line.verdict;
+        let next = claim_line::Model { standard_id, quantity, allowed, over_standard, ..row };
+        kept.push(if verdict == line.verdict { next } else { tx.update::<claim_line::Entity, _>(claim_line::ActiveModel::from(next).reset_all()).await? });
     }
-    Ok(())
+    Ok(kept)
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use crate::kernel::money::Fen;
 use crate::kernel::problem::Problem;
 use crate::people::identity::duties::{self, Part};
 use crate::platform::audit::{self, Event};
-use crate::platform::db::{Scoped, Tx};
+use crate::platform::db::{Scoped, Together, Tx};
 use crate::platform::notification::{Notice, notify};
 
 /// The chain that a claim was submitted under.
@@ -48,17 +48,32 @@ fn next_capability(row: &claim::Model) -> Result<Option<String>, Problem> {
     Ok(model::next_step(&row.state, row.community_id.is_some(), chain.as_ref(), row.steps_done).map(|(capability, _)| capability.code().to_owned()))
 }
 
+/// The claim as it is after an action: its version, and what its next step takes.
+pub fn next(before: &claim::Model, after: claim::Model) -> Result<claim::Model, Problem> {
+    let next_capability = next_capability(&after)?;
+    Ok(claim::Model { version: before.version.saturating_add(1), next_capability, ..after })
+}
+
 /// Writes the claim as it is after an action, with its audit event and its place in the timeline. Budget lines are changed after this.
-pub async fn put(tx: &Tx, act: &Act, action: &'static str, before: &claim::Model, mut after: claim::Model, comment: Option<String>) -> Result<claim::Model, Problem> {
-    after.version = before.version.saturating_add(1);
-    after.next_capability = next_capability(&after)?;
-    let after = tx.update::<claim::Entity, _>(claim::ActiveModel::from(after).reset_all()).await?;
-    let mut event =
-        Event::new(AUDIT.iter().find(|(code, _)| *code == action).map_or("claim.change", |(_, name)| *name), "claim", after.id, claim::Entity::place(&after)).before(before)?.after(&after)?;
+pub async fn put(tx: &Tx, act: &Act, action: &'static str, before: &claim::Model, after: claim::Model, comment: Option<String>) -> Result<claim::Model, Problem> {
+    let after = next(before, after)?;
+    let mut writes = tx.together();
+    writes.update::<claim::Entity, claim::ActiveModel>(before.clone(), after.clone())?;
+    note(&mut writes, act, action, Some(before), &after, comment)?;
+    // The claim, its audit event, its place in the timeline.
+    if tx.run_together(writes).await? == audit::ROWS.saturating_add(2) { Ok(after) } else { Err(Problem::internal("a claim that is gone")) }
+}
+
+/// Adds the audit event of an action and its place in the timeline to what is written with it.
+pub fn note(writes: &mut Together, act: &Act, action: &'static str, before: Option<&claim::Model>, after: &claim::Model, comment: Option<String>) -> Result<(), Problem> {
+    let name = AUDIT.iter().find(|(code, _)| *code == action).map_or("claim.change", |(_, name)| *name);
+    let mut event = Event::new(name, "claim", after.id, claim::Entity::place(after)).after(after)?;
+    if let Some(before) = before {
+        event = event.before(before)?;
+    }
     event.reason.clone_from(&comment);
-    audit::record(tx, act, event).await?;
-    remember(tx, act, action, &after, comment).await?;
-    Ok(after)
+    audit::add(writes, act, event);
+    writes.insert::<claim_event::Entity, claim_event::ActiveModel>(vec![event_of(act, action, after, comment)])
 }
 
 /// The audit trail's name of each action.
@@ -82,13 +97,13 @@ const AUDIT: [(&str, &str); 17] = [
     ("bank_returned", "claim.bank_returned"),
 ];
 
-/// Adds to the timeline.
-pub async fn remember(tx: &Tx, act: &Act, kind: &str, row: &claim::Model, comment: Option<String>) -> Result<claim_event::Model, Problem> {
+/// A place in the timeline.
+fn event_of(act: &Act, kind: &str, row: &claim::Model, comment: Option<String>) -> claim_event::Model {
     let job = match &act.by {
         Performer::Job { name, .. } => Some((*name).to_owned()),
         Performer::Person(_) => None,
     };
-    let event = claim_event::Model {
+    claim_event::Model {
         id: new_id(),
         district_id: row.district_id,
         street_id: row.street_id,
@@ -102,8 +117,12 @@ pub async fn remember(tx: &Tx, act: &Act, kind: &str, row: &claim::Model, commen
         job,
         at: act.at,
         business_date: Some(act.today),
-    };
-    tx.insert::<claim_event::Entity, _>(claim_event::ActiveModel::from(event).reset_all()).await
+    }
+}
+
+/// Adds to the timeline.
+pub async fn remember(tx: &Tx, act: &Act, kind: &str, row: &claim::Model, comment: Option<String>) -> Result<claim_event::Model, Problem> {
+    tx.insert::<claim_event::Entity, _>(claim_event::ActiveModel::from(event_of(act, kind, row, comment)).reset_all()).await
 }
 
 /// A claim as it leaves the way to payment: nothing reserved, no step open.

@@ -3,11 +3,11 @@
 use sea_orm::Value;
 use uuid::Uuid;
 
-use crate::kernel::access::Place;
+use crate::kernel::access::{Actor, Place};
 use crate::kernel::act::{Act, Performer};
 use crate::kernel::ids::new_id;
 use crate::kernel::problem::Problem;
-use crate::platform::db::{Sql, Tx};
+use crate::platform::db::{Sql, Together, Tx};
 
 /// A part in a document (会计法 2024 art. 25, 35; 财会〔2012〕21号: incompatible duties).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,7 +53,6 @@ pub async fn take(tx: &Tx, act: &Act, place: Place, subject_type: &str, subject_
         return Ok(());
     };
     let person = actor.person();
-    let acting_for = actor.assignments.iter().find(|assignment| assignment.place.covers(&place)).and_then(|assignment| assignment.acting_for);
     // Whoever holds no part in it yet takes this one; else what they hold is looked at.
     let insert = Sql {
         postgres: "INSERT INTO duties (id, district_id, street_id, community_id, subject_type, subject_id, part, person, user_id, acting_for, at) \
@@ -61,7 +60,18 @@ pub async fn take(tx: &Tx, act: &Act, place: Place, subject_type: &str, subject_
         sqlite: "INSERT INTO duties (id, district_id, street_id, community_id, subject_type, subject_id, part, person, user_id, acting_for, at) \
             SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11 WHERE NOT EXISTS (SELECT 1 FROM duties d WHERE d.district_id = $2 AND d.subject_id = $6 AND d.person = $8)",
     };
-    let values: Vec<Value> = vec![
+    let values = values(act, actor, place, (subject_type, subject_id), part);
+    if tx.execute(insert, values).await? == 1 {
+        return Ok(());
+    }
+    let held = tx.query::<Held>(Sql::both("SELECT part FROM duties WHERE district_id = $1 AND subject_id = $2 AND person = $3"), vec![place.district.into(), subject_id.into(), person.into()]).await?;
+    held.iter().find(|held| held.part != part.code()).map_or(Ok(()), |other| Err(Problem::separation_of_duties(part.code(), &other.part)))
+}
+
+/// The columns of a part that somebody takes.
+fn values(act: &Act, actor: &Actor, place: Place, (subject_type, subject_id): (&str, Uuid), part: Part) -> Vec<Value> {
+    let acting_for = actor.assignments.iter().find(|assignment| assignment.place.covers(&place)).and_then(|assignment| assignment.acting_for);
+    vec![
         new_id().into(),
         place.district.into(),
         place.street.into(),
@@ -69,16 +79,21 @@ pub async fn take(tx: &Tx, act: &Act, place: Place, subject_type: &str, subject_
         subject_type.to_owned().into(),
         subject_id.into(),
         part.code().into(),
-        person.clone().into(),
+        actor.person().into(),
         actor.user_id.into(),
         acting_for.into(),
         act.at.into(),
-    ];
-    if tx.execute(insert, values).await? == 1 {
-        return Ok(());
+    ]
+}
+
+/// Adds the part of who makes a new document to what is written with it: nobody holds another part in it yet.
+pub fn add_first(writes: &mut Together, act: &Act, place: Place, subject: (&str, Uuid), part: Part) {
+    if let Performer::Person(actor) = &act.by {
+        let insert = Sql::both(
+            "INSERT INTO duties (id, district_id, street_id, community_id, subject_type, subject_id, part, person, user_id, acting_for, at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+        );
+        writes.statement(insert, values(act, actor, place, subject, part));
     }
-    let held = tx.query::<Held>(Sql::both("SELECT part FROM duties WHERE district_id = $1 AND subject_id = $2 AND person = $3"), vec![place.district.into(), subject_id.into(), person.into()]).await?;
-    held.iter().find(|held| held.part != part.code()).map_or(Ok(()), |other| Err(Problem::separation_of_duties(part.code(), &other.part)))
 }
 
 /// Whether a person holds a part in a document.

@@ -18,7 +18,7 @@ use crate::kernel::act::{Act, Performer};
 use crate::kernel::clock::Clocks;
 use crate::kernel::ids::new_id;
 use crate::kernel::problem::{KeptAttempt, Problem};
-use crate::platform::db::{Db, Reason, Sql, Tx};
+use crate::platform::db::{Db, Reason, Sql, Together, Tx};
 use crate::platform::http::{AttemptLog, Export};
 
 /// What happened to which record.
@@ -66,21 +66,16 @@ impl Event {
     }
 }
 
-/// An event and its entry in the queue: PostgreSQL takes both at once.
-const INSERT: Sql = Sql {
-    postgres: "WITH event AS (INSERT INTO audit_events (id, district_id, street_id, community_id, at, business_date, action, subject_type, subject_id, user_id, acting_for, job, authorisation_id, session_id, request_id, address, reason, before, after) \
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19) RETURNING id) INSERT INTO audit_queue (event_id) SELECT id FROM event",
-    sqlite: "INSERT INTO audit_events (id, district_id, street_id, community_id, at, business_date, action, subject_type, subject_id, user_id, acting_for, job, authorisation_id, session_id, request_id, address, reason, before, after) \
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)",
-};
+const EVENT: Sql = Sql::both(
+    "INSERT INTO audit_events (id, district_id, street_id, community_id, at, business_date, action, subject_type, subject_id, user_id, acting_for, job, authorisation_id, session_id, request_id, address, reason, before, after) \
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)",
+);
 const QUEUE: Sql = Sql::both("INSERT INTO audit_queue (event_id) VALUES ($1)");
 
-async fn insert(tx: &Tx, id: Uuid, values: Vec<Value>) -> Result<(), Problem> {
-    tx.execute(INSERT, values).await?;
-    if !tx.is_postgres() {
-        tx.execute(QUEUE, vec![id.into()]).await?;
-    }
-    Ok(())
+/// An event and its entry in the queue.
+fn put(writes: &mut Together, id: Uuid, values: Vec<Value>) {
+    writes.statement(EVENT, values);
+    writes.statement(QUEUE, vec![id.into()]);
 }
 
 /// Writes an event and its entry in the queue; gives its id.
@@ -88,6 +83,17 @@ async fn insert(tx: &Tx, id: Uuid, values: Vec<Value>) -> Result<(), Problem> {
 /// # Errors
 /// 500 where the database fails: then the act is rolled back too.
 pub async fn record(tx: &Tx, act: &Act, event: Event) -> Result<Uuid, Problem> {
+    let mut writes = tx.together();
+    let id = add(&mut writes, act, event);
+    tx.run_together(writes).await?;
+    Ok(id)
+}
+
+/// How many rows an event takes.
+pub const ROWS: u64 = 2;
+
+/// Adds an event and its entry in the queue to what is written together; gives its id.
+pub fn add(writes: &mut Together, act: &Act, event: Event) -> Uuid {
     let id = new_id();
     let (user, session, acting_for, job, authorisation) = match &act.by {
         Performer::Person(actor) => (Some(actor.user_id), Some(actor.session_id), acting_for(actor, event.place), None, None),
@@ -114,9 +120,9 @@ pub async fn record(tx: &Tx, act: &Act, event: Event) -> Result<Uuid, Problem> {
         event.before.into(),
         event.after.into(),
     ];
-    insert(tx, id, values).await?;
+    put(writes, id, values);
     act.trail.add();
-    Ok(id)
+    id
 }
 
 /// Whose part the person takes at this place, so that documents show both names.
@@ -186,7 +192,9 @@ impl Attempts {
             Option::<serde_json::Value>::None.into(),
             after.into(),
         ];
-        insert(tx, event, values).await?;
+        let mut writes = tx.together();
+        put(&mut writes, event, values);
+        tx.run_together(writes).await?;
         Ok(event)
     }
 }

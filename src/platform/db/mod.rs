@@ -9,6 +9,7 @@ mod errors;
 mod scoped;
 mod session;
 mod sql;
+mod together;
 mod tx;
 
 pub use carried::carrying;
@@ -16,4 +17,5 @@ pub use connect::{Db, DbSettings, Entered, Reason};
 pub use errors::is_unique_violation;
 pub use scoped::{Authorised, Class, Loaded, Scoped};
 pub use sql::Sql;
+pub use together::Together;
 pub use tx::Tx;

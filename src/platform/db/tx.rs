@@ -298,6 +298,19 @@ impl Tx {
         Ok(rows.iter().map(|row| T::from_query_result(row, "")).collect::<Result<_, _>>()?)
     }
 
+    pub(super) const fn backend(&self) -> DbBackend {
+        self.backend
+    }
+
+    pub(super) async fn one_raw<T: FromQueryResult>(&self, statement: Statement) -> Result<Option<T>, Problem> {
+        let row = self.inner.query_one_raw(statement).await?;
+        Ok(row.map(|row| T::from_query_result(&row, "")).transpose()?)
+    }
+
+    pub(super) async fn execute_raw(&self, statement: Statement) -> Result<u64, Problem> {
+        Ok(self.inner.execute_raw(statement).await?.rows_affected())
+    }
+
     /// The database's own time, by which leases are kept: servers may disagree about theirs.
     ///
     /// # Errors

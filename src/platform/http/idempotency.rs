@@ -41,12 +41,19 @@ impl Answer {
 
 #[derive(FromQueryResult)]
 struct Stored {
-    fingerprint: String,
-    status: i32,
+    locked: bool,
+    fingerprint: Option<String>,
+    status: Option<i32>,
     location: Option<String>,
     etag: Option<String>,
-    body: serde_json::Value,
+    body: Option<serde_json::Value>,
 }
+
+/// PostgreSQL takes the key's lock first and then looks, in one round trip (`migration`).
+const FIND: Sql = Sql {
+    postgres: "SELECT locked, fingerprint, status, location, etag, body FROM mz_kept_answer($1, $2, $3)",
+    sqlite: "SELECT TRUE AS locked, fingerprint, status, location, etag, body FROM idempotency_keys WHERE user_id = $1 AND idempotency_key = $2 AND expires_at > $3",
+};
 
 /// SHA-256 of method, path, If-Match and body, each with its length before it.
 pub(super) fn fingerprint(parts: &[&[u8]]) -> String {
@@ -61,28 +68,22 @@ pub(super) fn fingerprint(parts: &[&[u8]]) -> String {
 
 /// The stored answer of this key, if any. On PostgreSQL a second request with the key that is still running is refused at once; on SQLite it waited for the writer.
 pub(super) async fn find(tx: &Tx, user: Uuid, key: &str, fingerprint: &str, now: DateTime<Utc>) -> Result<Option<Answer>, Problem> {
-    if tx.is_postgres() {
-        #[derive(FromQueryResult)]
-        struct Locked {
-            locked: bool,
-        }
-        let sql = Sql::both("SELECT pg_try_advisory_xact_lock(hashtextextended($1, 0)) AS locked");
-        let locked = tx.query_one::<Locked>(sql, vec![format!("{user}:{key}").into()]).await?;
-        if !locked.is_some_and(|row| row.locked) {
-            return Err(Problem::new(409, "idempotency_in_progress", "相同请求正在处理", "The same request is still running")
-                .detail("带有相同 Idempotency-Key 的请求仍在处理，请稍后用同一密钥重试。", "A request with this Idempotency-Key is still running. Try again with the same key shortly.")
-                .retry_after(1));
-        }
-    }
-    let sql = Sql::both("SELECT fingerprint, status, location, etag, body FROM idempotency_keys WHERE user_id = $1 AND idempotency_key = $2 AND expires_at > $3");
-    let Some(stored) = tx.query_one::<Stored>(sql, vec![user.into(), key.into(), now.into()]).await? else {
+    let Some(stored) = tx.query_one::<Stored>(FIND, vec![user.into(), key.into(), now.into()]).await? else {
         return Ok(None);
     };
-    if stored.fingerprint != fingerprint {
+    if !stored.locked {
+        return Err(Problem::new(409, "idempotency_in_progress", "相同请求正在处理", "The same request is still running")
+            .detail("带有相同 Idempotency-Key 的请求仍在处理，请稍后用同一密钥重试。", "A request with this Idempotency-Key is still running. Try again with the same key shortly.")
+            .retry_after(1));
+    }
+    let (Some(kept), Some(status), Some(body)) = (stored.fingerprint, stored.status, stored.body) else {
+        return Ok(None);
+    };
+    if kept != fingerprint {
         return Err(Problem::new(422, "idempotency_key_reused", "Idempotency-Key 已用于另一请求", "The Idempotency-Key was used for another request")
             .detail("同一密钥只能重复同一请求。新的请求请换用新密钥。", "A key repeats the same request only. Use a new key for a new request."));
     }
-    Ok(Some(Answer { status: u16::try_from(stored.status).unwrap_or(200), location: stored.location, etag: stored.etag, body: stored.body }))
+    Ok(Some(Answer { status: u16::try_from(status).unwrap_or(200), location: stored.location, etag: stored.etag, body }))
 }
 
 /// Keeps the answer of a success.

@@ -32,4 +32,4 @@ pub use middleware::{finish, observe};
 pub use refusals::Refusals;
 pub use respond::{etag, ok, ok_versioned, print_page};
 pub use upload::{Content, FILE_MOST_BYTES, FileForm, Upload, UploadedFile};
-pub use write::{Done, Rules, Write, request_id};
+pub use write::{Done, Ending, Rules, Write, request_id};

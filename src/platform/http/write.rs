@@ -6,6 +6,7 @@ use std::pin::Pin;
 use actix_web::dev::Payload;
 use actix_web::http::header::IF_MATCH;
 use actix_web::{FromRequest, HttpMessage, HttpRequest, HttpResponse, web};
+use async_trait::async_trait;
 use serde::Serialize;
 use tracing_actix_web::RequestId;
 use uuid::Uuid;
@@ -53,27 +54,38 @@ pub struct Done<R> {
     body: R,
     stored: Option<serde_json::Value>,
     no_event: bool,
+    ending: Option<Box<dyn Ending>>,
+}
+
+/// The last statements of a write, when its answer is kept already: those that lock rows for which everybody waits (budget lines, years, the ledger's head). A refusal here undoes the whole.
+#[async_trait]
+pub trait Ending: Send {
+    /// Runs them; the answer tells what they do.
+    ///
+    /// # Errors
+    /// What stands against it.
+    async fn end(self: Box<Self>, tx: &Tx, act: &Act) -> Result<(), Problem>;
 }
 
 impl<R: Serialize> Done<R> {
     /// 201 with the path of the new row.
     pub fn created(location: String, version: Option<i64>, body: R) -> Self {
-        Self { created_at: Some(location), accepted: false, version, body, stored: None, no_event: false }
+        Self { created_at: Some(location), accepted: false, version, body, stored: None, no_event: false, ending: None }
     }
 
     /// 202 with the run of long work, and its path.
     pub fn accepted(location: String, body: R) -> Self {
-        Self { created_at: Some(location), accepted: true, version: None, body, stored: None, no_event: false }
+        Self { created_at: Some(location), accepted: true, version: None, body, stored: None, no_event: false, ending: None }
     }
 
     /// 200 with the row as it is now.
     pub fn changed(version: i64, body: R) -> Self {
-        Self { created_at: None, accepted: false, version: Some(version), body, stored: None, no_event: false }
+        Self { created_at: None, accepted: false, version: Some(version), body, stored: None, no_event: false, ending: None }
     }
 
     /// 200 with a result that has no version.
     pub fn result(body: R) -> Self {
-        Self { created_at: None, accepted: false, version: None, body, stored: None, no_event: false }
+        Self { created_at: None, accepted: false, version: None, body, stored: None, no_event: false, ending: None }
     }
 
     /// 200 with an outcome for each item of a bulk: where none succeeded nothing was written, and no audit event either.
@@ -90,6 +102,13 @@ impl<R: Serialize> Done<R> {
     #[must_use]
     pub fn perhaps_so_already(self) -> Self {
         Self { no_event: true, ..self }
+    }
+
+    /// Does this last.
+    #[must_use]
+    pub fn ending(mut self, ending: impl Ending + 'static) -> Self {
+        self.ending = Some(Box::new(ending));
+        self
     }
 
     /// Keeps another body for a replay: one without the secret that is shown once.
@@ -416,14 +435,14 @@ impl Write {
             etag: done.version.map(etag),
             body: serde_json::to_value(&done.body).map_err(Problem::internal)?,
         };
-        if self.dry_run {
-            return Ok(Effect::None { answer, replayed: false });
-        }
         if let Some(key) = key {
             let kept = Answer { body: done.stored.unwrap_or_else(|| answer.body.clone()), location: answer.location.clone(), etag: answer.etag.clone(), status: answer.status };
             idempotency::store(tx, actor.user_id, key, fingerprint, act.at, &kept).await?;
         }
-        Ok(Effect::Done(answer))
+        if let Some(ending) = done.ending {
+            ending.end(tx, &act).await?;
+        }
+        Ok(if self.dry_run { Effect::None { answer, replayed: false } } else { Effect::Done(answer) })
     }
 
     /// Of a refused write only the attempt is kept: a 403, a 404 on the path's id, and what the refusal itself asks to be kept.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sea_orm::{ActiveModelTrait, ColumnTrait, QueryFilter, QueryOrder};
+use sea_orm::{ColumnTrait, QueryFilter, QueryOrder};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -50,14 +50,12 @@ pub async fn draws_of(tx: &Tx, claims: impl IntoIterator<Item = Uuid>) -> Result
     tx.all(select.order_by_asc(invoice_draw::Column::LineNumber).order_by_asc(invoice_draw::Column::Id)).await
 }
 
-/// Puts down what the lines of a draft draw, in place of what was there.
+/// What the lines of a draft draw.
 ///
 /// # Errors
 /// 422 `unknown_reference`, `invoice_of_another_unit`.
-pub async fn put(tx: &Tx, row: &claim::Model, lines: &[NewLine]) -> Result<(), Problem> {
-    for old in draws_of(tx, [row.id]).await? {
-        tx.delete::<invoice_draw::Entity, invoice_draw::ActiveModel>(old).await?;
-    }
+pub async fn drawn_by(tx: &Tx, row: &claim::Model, lines: &[NewLine]) -> Result<Vec<invoice_draw::Model>, Problem> {
+    let mut draws = Vec::new();
     for (index, line) in lines.iter().enumerate() {
         for (number, draw) in line.draws.iter().enumerate() {
             let pointer = format!("/lines/{index}/draws/{number}/invoice_id");
@@ -68,7 +66,7 @@ pub async fn put(tx: &Tx, row: &claim::Model, lines: &[NewLine]) -> Result<(), P
             if found.community_id != row.community_id {
                 return Err(refusals::invoice_of_another_unit(&pointer));
             }
-            let made = invoice_draw::Model {
+            draws.push(invoice_draw::Model {
                 id: new_id(),
                 district_id: row.district_id,
                 street_id: row.street_id,
@@ -78,11 +76,21 @@ pub async fn put(tx: &Tx, row: &claim::Model, lines: &[NewLine]) -> Result<(), P
                 line_number: i32::try_from(index).map_err(Problem::internal)?.saturating_add(1),
                 amount: draw.amount,
                 live: false,
-            };
-            tx.insert::<invoice_draw::Entity, _>(invoice_draw::ActiveModel::from(made).reset_all()).await?;
+            });
         }
     }
-    Ok(())
+    Ok(draws)
+}
+
+/// Puts down what the changed lines of a draft draw, in place of what was there.
+///
+/// # Errors
+/// As [`drawn_by`].
+pub async fn put(tx: &Tx, row: &claim::Model, lines: &[NewLine]) -> Result<(), Problem> {
+    for old in draws_of(tx, [row.id]).await? {
+        tx.delete::<invoice_draw::Entity, invoice_draw::ActiveModel>(old).await?;
+    }
+    tx.insert_all::<invoice_draw::Entity, invoice_draw::ActiveModel>(drawn_by(tx, row, lines).await?).await
 }
 
 /// What draws come to by invoice, in the order in which invoices are locked.
@@ -103,12 +111,15 @@ const DRAW: Sql = Sql::both(
 const FREE: Sql = Sql::both("UPDATE invoices SET drawn = drawn - $4, drawn_for = CASE WHEN drawn = $4 THEN NULL ELSE drawn_for END WHERE district_id = $1 AND street_id = $2 AND id = $3");
 const LIVE: Sql = Sql::both("UPDATE invoice_draws SET live = $4 WHERE district_id = $1 AND street_id = $2 AND claim_id = $3");
 
-/// Draws for a claim that is submitted: first the invoices, by id, then the keys, by text, so that two claims never wait for each other.
+/// Draws what a claim that is submitted says: first the invoices, by id, then the keys, by text, so that two claims never wait for each other.
 ///
 /// # Errors
 /// 409 `invoice_overdrawn`, `invoice_for_another_payee`, `invoice_red_lettered`, `invoice_used_in_street`, `invoice_used_elsewhere`; 422 `invoice_original_missing`.
-pub async fn take(tx: &Tx, row: &claim::Model) -> Result<(), Problem> {
-    let sums = by_invoice(&draws_of(tx, [row.id]).await?)?;
+pub async fn take(tx: &Tx, row: &claim::Model, draws: &[invoice_draw::Model]) -> Result<(), Problem> {
+    if draws.is_empty() {
+        return Ok(());
+    }
+    let sums = by_invoice(draws)?;
     let mut wanted = BTreeMap::new();
     for (id, sum) in sums {
         let values = vec![row.district_id.into(), row.street_id.into(), id.into(), sum.into(), row.payee_key.clone().into()];
@@ -169,8 +180,11 @@ pub async fn free(tx: &Tx, row: &claim::Model) -> Result<(), Problem> {
 ///
 /// # Errors
 /// 409 `invoice_red_lettered`.
-pub async fn require_payable(tx: &Tx, row: &claim::Model) -> Result<(), Problem> {
-    let ids: BTreeSet<Uuid> = draws_of(tx, [row.id]).await?.into_iter().map(|draw| draw.invoice_id).collect();
+pub async fn require_payable(tx: &Tx, draws: &[invoice_draw::Model]) -> Result<(), Problem> {
+    let ids: BTreeSet<Uuid> = draws.iter().map(|draw| draw.invoice_id).collect();
+    if ids.is_empty() {
+        return Ok(());
+    }
     let red = tx.select::<invoice::Entity>().filter(invoice::Column::Id.is_in(ids)).filter(invoice::Column::RedLettered.eq(true));
     tx.one(red).await?.map_or(Ok(()), |found| Err(refusals::invoice_red_lettered(&found.number)))
 }

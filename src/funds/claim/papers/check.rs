@@ -8,7 +8,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::super::invoice::{draws_of, invoice};
+use super::super::invoice::{draws_of, invoice, invoice_draw};
 use super::super::{claim, draft};
 use super::{refusals, rules};
 use crate::kernel::act::Act;
@@ -85,9 +85,9 @@ pub async fn require(tx: &Tx, act: &Act, row: &claim::Model) -> Result<(), Probl
 ///
 /// # Errors
 /// 500 where the database fails.
-pub async fn count(tx: &Tx, row: &claim::Model) -> Result<i32, Problem> {
+pub async fn count(tx: &Tx, row: &claim::Model, draws: &[invoice_draw::Model]) -> Result<i32, Problem> {
     let papers: BTreeSet<Uuid> = papers_of(tx, row).await?.into_iter().map(|link| link.attachment_id).collect();
-    let invoices: BTreeSet<Uuid> = draws_of(tx, [row.id]).await?.into_iter().map(|draw| draw.invoice_id).collect();
+    let invoices: BTreeSet<Uuid> = draws.iter().map(|draw| draw.invoice_id).collect();
     i32::try_from(papers.len().saturating_add(invoices.len())).map_err(Problem::internal)
 }
 
@@ -123,9 +123,10 @@ pub struct EvidenceChecks {
 /// 500 where the database fails.
 pub async fn evidence_checks(tx: &Tx, row: &claim::Model, on: NaiveDate) -> Result<EvidenceChecks, Problem> {
     let missing = missing(tx, row, on).await?.into_iter().map(|error| error.pointer).collect();
-    let ids: BTreeSet<Uuid> = draws_of(tx, [row.id]).await?.into_iter().map(|draw| draw.invoice_id).collect();
+    let draws = draws_of(tx, [row.id]).await?;
+    let ids: BTreeSet<Uuid> = draws.iter().map(|draw| draw.invoice_id).collect();
     let red = tx.all(tx.select::<invoice::Entity>().filter(invoice::Column::Id.is_in(ids)).filter(invoice::Column::RedLettered.eq(true))).await?;
-    Ok(EvidenceChecks { missing, same_file_elsewhere: same_files(tx, row).await?, red_lettered: red.into_iter().map(|found| found.number).collect(), papers: count(tx, row).await? })
+    Ok(EvidenceChecks { missing, same_file_elsewhere: same_files(tx, row).await?, red_lettered: red.into_iter().map(|found| found.number).collect(), papers: count(tx, row, &draws).await? })
 }
 
 async fn same_files(tx: &Tx, row: &claim::Model) -> Result<Vec<SameFile>, Problem> {
