@@ -2,6 +2,7 @@
 FROM rust:1.95-bookworm AS build
 WORKDIR /build
 COPY Cargo.toml Cargo.lock ./
+COPY .cargo .cargo
 COPY migration migration
 COPY src src
 # Both are compiled in: the page of refusals, the demo year's figures.

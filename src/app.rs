@@ -1,9 +1,12 @@
 //! The composition root: the only place that knows every folder.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::guard::fn_guard;
 use actix_web::http::header::LOCATION;
 use actix_web::middleware::from_fn;
 use actix_web::{App, HttpMessage, HttpResponse, HttpServer, get, web};
@@ -13,7 +16,8 @@ use tracing_actix_web::{RequestId, RootSpanBuilder, TracingLogger};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 use utoipa_actix_web::AppExt;
-use utoipa_swagger_ui::SwaggerUi;
+use utoipa_actix_web::service_config::ServiceConfig;
+use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use crate::funds::{bank, budget, claim, closing, commitment, donation, ledger, spending, stipend};
 use crate::kernel::access::Scope;
@@ -29,7 +33,7 @@ use crate::platform::attachment::{self, AttachmentsClean, Subjects};
 use crate::platform::audit::{self, Attempts};
 use crate::platform::calendar;
 use crate::platform::db::{Db, Reason};
-use crate::platform::http::{Complete, Context, Public, RateGate, RateLimits, errors_page, finish, keep_exports, limit, observe, ok};
+use crate::platform::http::{Complete, Context, Public, Purpose, RateGate, RateLimits, Routes, errors_page, finish, keep_exports, limit, observe, ok};
 use crate::platform::jobs::{self, Registry};
 use crate::platform::notification;
 use crate::platform::tasks::{self, TaskSources};
@@ -40,13 +44,15 @@ struct RequestSpan;
 
 impl RootSpanBuilder for RequestSpan {
     fn on_request_start(request: &ServiceRequest) -> tracing::Span {
-        let route = request.match_pattern().unwrap_or_else(|| "unmatched".to_owned());
         let id = request.extensions().get::<RequestId>().map(ToString::to_string);
-        tracing::info_span!("request", method = %request.method(), route, id, status = tracing::field::Empty)
+        tracing::info_span!("request", method = %request.method(), route = tracing::field::Empty, id, status = tracing::field::Empty)
     }
 
     fn on_request_end<B: MessageBody>(span: tracing::Span, outcome: &Result<ServiceResponse<B>, actix_web::Error>) {
         let status = outcome.as_ref().map_or_else(|error| error.as_response_error().status_code(), ServiceResponse::status);
+        // The route is known once it was found.
+        let route = outcome.as_ref().ok().and_then(|response| response.request().match_pattern());
+        span.record("route", route.as_deref().unwrap_or("unmatched"));
         span.record("status", status.as_u16());
         span.in_scope(|| tracing::info!("answered"));
     }
@@ -133,58 +139,110 @@ pub async fn verify_all(context: &Context, kept: &[ledger::verify::KeptCheckpoin
     Ok(all)
 }
 
-/// The routes of the API.
-fn api(config: &mut utoipa_actix_web::service_config::ServiceConfig) {
-    config.service(
-        utoipa_actix_web::scope("/api/v1")
-            .configure(identity::routes::routes)
-            .configure(tenancy::routes::routes)
-            .configure(audit::routes::routes)
-            .configure(calendar::routes::routes)
-            .configure(notification::routes::routes)
-            .configure(tasks::routes::routes)
-            .configure(attachment::routes::routes)
-            .configure(plan::routes::routes)
-            .configure(activity::routes::routes)
-            .configure(spending::routes::routes)
-            .configure(spending::routes_standards::routes)
-            .configure(ledger::routes::routes)
-            .configure(ledger::routes_export::routes)
-            .configure(ledger::routes_detail::routes)
-            .configure(bank::routes::routes)
-            .configure(bank::routes_layouts::routes)
-            .configure(bank::routes_statements::routes)
-            .configure(budget::routes::routes)
-            .configure(budget::routes_money::routes)
-            .configure(commitment::routes::routes)
-            .configure(claim::routes::routes)
-            .configure(claim::routes_pay::routes)
-            .configure(claim::routes_payees::routes)
-            .configure(claim::invoice::routes::routes)
-            .configure(claim::papers::routes::routes)
-            .configure(donation::routes::routes)
-            .configure(stipend::routes_scheme::routes)
-            .configure(stipend::routes_import::routes)
-            .configure(stipend::routes_people::routes)
-            .configure(stipend::routes_run::routes)
-            .configure(stipend::routes_recovery::routes)
-            .configure(stipend::routes_verify::routes)
-            .configure(jobs::routes::routes)
-            .configure(closing::routes::routes),
-    );
+/// Puts some operations in.
+type Group = fn(&mut Routes<'_, '_>);
+
+/// The routes of the API, in groups.
+const GROUPS: [Group; 34] = [
+    identity::routes::routes,
+    tenancy::routes::routes,
+    audit::routes::routes,
+    calendar::routes::routes,
+    notification::routes::routes,
+    tasks::routes::routes,
+    attachment::routes::routes,
+    plan::routes::routes,
+    activity::routes::routes,
+    spending::routes::routes,
+    spending::routes_standards::routes,
+    ledger::routes::routes,
+    ledger::routes_export::routes,
+    ledger::routes_detail::routes,
+    bank::routes::routes,
+    bank::routes_layouts::routes,
+    bank::routes_statements::routes,
+    budget::routes::routes,
+    budget::routes_money::routes,
+    commitment::routes::routes,
+    claim::routes::routes,
+    claim::routes_pay::routes,
+    claim::routes_payees::routes,
+    claim::invoice::routes::routes,
+    claim::papers::routes::routes,
+    donation::routes::routes,
+    stipend::routes_scheme::routes,
+    stipend::routes_import::routes,
+    stipend::routes_people::routes,
+    stipend::routes_run::routes,
+    stipend::routes_recovery::routes,
+    stipend::routes_verify::routes,
+    jobs::routes::routes,
+    closing::routes::routes,
+];
+
+/// Groups with all their nouns (first segments of paths): those that share a noun are one, for a request is looked for in one only.
+#[derive(Default)]
+struct Cluster {
+    nouns: BTreeSet<String>,
+    groups: Vec<Group>,
+}
+
+fn clusters() -> &'static [Cluster] {
+    static CLUSTERS: OnceLock<Vec<Cluster>> = OnceLock::new();
+    CLUSTERS.get_or_init(|| {
+        let mut clusters: Vec<Cluster> = Vec::new();
+        for group in GROUPS {
+            let mut nouns = BTreeSet::new();
+            let _unserved = App::new().into_utoipa_app().configure(|config| group(&mut Routes::new(config, Purpose::Name(&mut nouns))));
+            let sharing: Vec<Cluster> = clusters.extract_if(.., |other| !other.nouns.is_disjoint(&nouns)).collect();
+            let mut cluster = Cluster { nouns, groups: Vec::new() };
+            for mut other in sharing {
+                cluster.nouns.append(&mut other.nouns);
+                cluster.groups.append(&mut other.groups);
+            }
+            cluster.groups.push(group);
+            clusters.push(cluster);
+        }
+        clusters
+    })
+}
+
+/// The routes of the API. A request is held against the patterns of the groups that know its noun, not against those of all three hundred operations.
+fn api(config: &mut ServiceConfig<'_>, purpose: fn() -> Purpose<'static>) {
+    let mut all = utoipa_actix_web::scope("/api/v1");
+    for Cluster { nouns, groups } in clusters() {
+        let knows = fn_guard(|request| request.head().uri.path().split('/').nth(3).is_some_and(|noun| nouns.contains(noun)));
+        let put = |scope: utoipa_actix_web::scope::Scope<_>, group: &Group| scope.configure(|config| group(&mut Routes::new(config, purpose())));
+        all = all.service(groups.iter().fold(utoipa_actix_web::scope("").guard(knows), put));
+    }
+    config.service(all);
+}
+
+fn describe() -> utoipa::openapi::OpenApi {
+    let (_, mut description) = App::new().into_utoipa_app().openapi(Description::openapi()).configure(|config| api(config, || Purpose::Describe)).split_for_parts();
+    Complete.modify(&mut description);
+    description
 }
 
 /// The description of the API (OpenAPI 3.1).
 #[must_use]
 pub fn openapi() -> utoipa::openapi::OpenApi {
-    // The same for every worker of every server.
     static DESCRIPTION: OnceLock<utoipa::openapi::OpenApi> = OnceLock::new();
-    let build = || {
-        let (_, mut description) = App::new().into_utoipa_app().openapi(Description::openapi()).configure(api).split_for_parts();
-        Complete.modify(&mut description);
-        description
+    DESCRIPTION.get_or_init(describe).clone()
+}
+
+/// The description as a client reads it. A server keeps its text once, made when it is first asked for, and not the tree it is made from.
+#[get("/openapi.json")]
+async fn describe_api(_public: Public) -> Result<HttpResponse, Problem> {
+    static TEXT: OnceLock<web::Bytes> = OnceLock::new();
+    let text = match TEXT.get() {
+        Some(text) => text.clone(),
+        None => {
+            let made = web::block(|| describe().to_json()).await.map_err(Problem::internal)?.map_err(Problem::internal)?;
+            TEXT.get_or_init(|| made.into()).clone()
+        }
     };
-    DESCRIPTION.get_or_init(build).clone()
+    Ok(HttpResponse::Ok().content_type("application/json").body(text))
 }
 
 /// The process answers.
@@ -220,6 +278,17 @@ async fn metrics(_public: Public, handle: web::Data<PrometheusHandle>) -> HttpRe
     HttpResponse::Ok().content_type("text/plain; version=0.0.4").body(handle.render())
 }
 
+/// Sums up the times of requests, which would else be kept one by one until somebody asks for `/metrics`.
+async fn sum_up(handle: Arc<PrometheusHandle>) {
+    loop {
+        tokio::time::sleep(SUM_UP_EVERY).await;
+        handle.run_upkeep();
+    }
+}
+
+/// How often times of requests are summed up.
+const SUM_UP_EVERY: Duration = Duration::from_secs(5);
+
 /// Serves on a listener until it is told to stop; requests that are running are finished first.
 ///
 /// # Errors
@@ -237,7 +306,9 @@ pub fn serve_jobs(listener: std::net::TcpListener, context: Context, passwords: 
     let recorder = PrometheusBuilder::new().build_recorder();
     let handle = web::Data::new(recorder.handle());
     // In tests several servers run in one process; the first one's recorder counts for all.
-    if ::metrics::set_global_recorder(recorder).is_err() {
+    if ::metrics::set_global_recorder(recorder).is_ok() {
+        tokio::spawn(sum_up(handle.clone().into_inner()));
+    } else {
         tracing::debug!("metrics are recorded already");
     }
     let (context, passwords) = (web::Data::new(context), web::Data::new(passwords));
@@ -250,14 +321,15 @@ pub fn serve_jobs(listener: std::net::TcpListener, context: Context, passwords: 
             .app_data(sources.clone())
             .app_data(subjects.clone())
             .into_utoipa_app()
-            .configure(api)
+            .configure(|config| api(config, || Purpose::Serve))
             .split_for_parts();
         app.service(live)
             .service(ready)
             .service(metrics)
             .service(errors)
             .service(docs)
-            .service(SwaggerUi::new("/docs/{_:.*}").url("/openapi.json", openapi()))
+            .service(describe_api)
+            .service(SwaggerUi::new("/docs/{_:.*}").config(Config::from("/openapi.json")))
             .default_service(web::to(|| async { Err::<HttpResponse, _>(Problem::not_found()) }))
             .wrap(from_fn(keep_exports))
             .wrap(from_fn(limit))

@@ -267,6 +267,7 @@ CREATE TABLE payout_parts (
 );
 CREATE UNIQUE INDEX payout_parts_once ON payout_parts (district_id, scheme_kind_id, person_key, period) WHERE holds;
 CREATE INDEX payout_parts_enrolment ON payout_parts (district_id, street_id, enrolment_id);
+CREATE INDEX payout_parts_item ON payout_parts (district_id, street_id, item_id);
 CREATE TABLE stipend_tax_months (
   district_id {uuid} NOT NULL,
   street_id {uuid} NOT NULL,

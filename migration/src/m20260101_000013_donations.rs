@@ -26,6 +26,7 @@ CREATE TABLE donations (
   UNIQUE (district_id, street_id, number),
   {community_keys}
 );
+CREATE INDEX donations_voucher ON donations (district_id, street_id, voucher_id);
 CREATE INDEX donations_year ON donations (district_id, street_id, fiscal_year);
 CREATE TABLE donation_uses (
   {community_columns},
@@ -48,6 +49,7 @@ CREATE TABLE donation_uses (
   UNIQUE (district_id, street_id, number),
   {community_keys}
 );
+CREATE INDEX donation_uses_voucher ON donation_uses (district_id, street_id, voucher_id);
 CREATE INDEX donation_uses_state ON donation_uses (district_id, street_id, state);
 ";
 

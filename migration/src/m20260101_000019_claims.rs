@@ -112,6 +112,7 @@ CREATE TABLE claims (
   {community_keys}
 );
 CREATE UNIQUE INDEX claims_voucher ON claims (district_id, voucher_id) WHERE voucher_id IS NOT NULL;
+CREATE INDEX claims_reversal ON claims (district_id, street_id, reversal_voucher_id) WHERE reversal_voucher_id IS NOT NULL;
 CREATE INDEX claims_state ON claims (district_id, street_id, state);
 CREATE INDEX claims_line ON claims (district_id, street_id, budget_line_id);
 CREATE INDEX claims_commitment ON claims (district_id, street_id, commitment_id);
@@ -176,6 +177,7 @@ CREATE TABLE claim_refunds (
   {community_keys}
 );
 CREATE INDEX claim_refunds_claim ON claim_refunds (district_id, street_id, claim_id);
+CREATE INDEX claim_refunds_voucher ON claim_refunds (district_id, street_id, voucher_id);
 ";
 
 const TASKS: &str = "SELECT 'claim' AS kind, c.id, c.district_id, c.street_id, c.community_id, \

@@ -38,6 +38,7 @@ CREATE TABLE recoveries (
   {community_keys}
 );
 CREATE INDEX recoveries_enrolment ON recoveries (district_id, street_id, enrolment_id);
+CREATE INDEX recoveries_voucher ON recoveries (district_id, street_id, voucher_id);
 CREATE UNIQUE INDEX recoveries_one_open ON recoveries (district_id, enrolment_id) WHERE state = 'submitted';
 CREATE TABLE recovery_charges (
   {street_columns},

@@ -297,7 +297,7 @@ pub struct Assignment {
     /// Whose part is taken during leave or illness (`acting_for`), a user's id.
     pub acting_for: Option<Uuid>,
     /// What the role allows.
-    pub capabilities: BTreeSet<Capability>,
+    pub capabilities: &'static BTreeSet<Capability>,
 }
 
 /// A person with a live login, as read for this one request.

@@ -7,7 +7,6 @@ use sea_orm::QueryFilter;
 use sea_orm::sea_query::Condition;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use super::refusals::code_taken;
@@ -19,7 +18,7 @@ use crate::kernel::ids::new_id;
 use crate::kernel::problem::{Faults, Problem};
 use crate::platform::audit::{self, Event};
 use crate::platform::db::{Tx, is_unique_violation};
-use crate::platform::http::{Body, Context, Done, ListPage, ListRequest, Refusals, Rules, Write, ok_versioned};
+use crate::platform::http::{Body, Context, Done, ListPage, ListRequest, Refusals, Routes, Rules, Write, ok_versioned};
 
 /// A layout as shown.
 #[derive(Debug, Serialize, ToSchema)]
@@ -131,6 +130,6 @@ async fn create(tx: &Tx, act: &Act, place: Place, new: NewStatementLayout) -> Re
 }
 
 /// Adds the routes of this file.
-pub fn routes(config: &mut ServiceConfig) {
+pub fn routes(config: &mut Routes<'_, '_>) {
     config.service(list_statement_layouts).service(get_statement_layout).service(create_statement_layout);
 }

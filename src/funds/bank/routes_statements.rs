@@ -8,7 +8,6 @@ use sea_orm::sea_query::Condition;
 use sea_orm::{ColumnTrait, QueryFilter, QueryOrder};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use super::import_statement::{self, NewStatement};
@@ -23,7 +22,7 @@ use crate::kernel::money::Fen;
 use crate::kernel::problem::{Faults, Problem};
 use crate::people::tenancy::street_of;
 use crate::platform::db::Tx;
-use crate::platform::http::{Body, Content, Context, Done, FileForm, ListPage, ListRequest, Refusals, Rules, Upload, Write, ok, ok_versioned, print_page};
+use crate::platform::http::{Body, Content, Context, Done, FileForm, ListPage, ListRequest, Refusals, Routes, Rules, Upload, Write, ok, ok_versioned, print_page};
 
 /// What is said of a statement in the address of its import.
 #[derive(Debug, Deserialize)]
@@ -337,7 +336,7 @@ async fn undo_bank_match(actor: Actor, write: Write, id: web::Path<String>) -> R
 }
 
 /// Adds the routes of this file.
-pub fn routes(config: &mut ServiceConfig) {
+pub fn routes(config: &mut Routes<'_, '_>) {
     config.service(list_bank_statements).service(get_bank_statement).service(list_bank_statement_lines).service(import_bank_statement).service(void_bank_statement);
     config.service(match_bank_statement).service(match_by_hand).service(get_reconciliation).service(print_reconciliation);
     config.service(list_bank_matches).service(get_bank_match).service(undo_bank_match);

@@ -7,7 +7,6 @@ use sea_orm::sea_query::Condition;
 use sea_orm::{ColumnTrait, QueryFilter, QueryOrder};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use super::{budget, budget_line, budget_line_plan_item, decide, draft, lines};
@@ -16,7 +15,7 @@ use crate::kernel::money::Fen;
 use crate::kernel::problem::{Faults, Problem};
 use crate::people::tenancy::street_of;
 use crate::platform::db::Tx;
-use crate::platform::http::{Body, Context, Done, ListPage, ListRequest, Nothing, Refusals, Rules, Write, ok_versioned};
+use crate::platform::http::{Body, Context, Done, ListPage, ListRequest, Nothing, Refusals, Routes, Rules, Write, ok_versioned};
 use crate::platform::tasks::Submitted;
 
 /// A line to be drafted.
@@ -312,7 +311,7 @@ async fn get_budget_line(actor: Actor, context: web::Data<Context>, id: web::Pat
 }
 
 /// Adds the routes of this file.
-pub fn routes(config: &mut ServiceConfig) {
+pub fn routes(config: &mut Routes<'_, '_>) {
     config.service(list_budgets).service(get_budget).service(draft_budget).service(change_budget).service(list_lines_of_budget).service(add_line);
     config.service(submit_budget).service(approve_budget).service(return_budget).service(list_budget_lines).service(get_budget_line);
 }

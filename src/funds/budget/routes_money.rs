@@ -6,7 +6,6 @@ use sea_orm::QueryFilter;
 use sea_orm::sea_query::Condition;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use super::routes::Reason;
@@ -16,7 +15,7 @@ use crate::kernel::access::{Actor, Capability};
 use crate::kernel::money::Fen;
 use crate::kernel::problem::{Faults, Problem};
 use crate::people::tenancy::{org_unit, street_of};
-use crate::platform::http::{Body, Context, Done, ListPage, ListRequest, Nothing, Refusals, Rules, Write, ok, ok_versioned};
+use crate::platform::http::{Body, Context, Done, ListPage, ListRequest, Nothing, Refusals, Routes, Rules, Write, ok, ok_versioned};
 use crate::platform::tasks::Submitted;
 
 /// The kind of an adjustment.
@@ -411,7 +410,7 @@ async fn district_summary(actor: Actor, context: web::Data<Context>, request: Ht
 }
 
 /// Adds the routes of this file.
-pub fn routes(config: &mut ServiceConfig) {
+pub fn routes(config: &mut Routes<'_, '_>) {
     config.service(list_adjustments).service(get_adjustment).service(submit_adjustment).service(approve_adjustment).service(reject_adjustment);
     config.service(list_receipts).service(get_receipt).service(record_receipt).service(list_treasury_returns).service(get_treasury_return).service(record_treasury_return);
     config.service(street_summary).service(district_summary);

@@ -8,7 +8,6 @@ use sea_orm::sea_query::Condition;
 use sea_orm::{ColumnTrait, QueryFilter, QueryOrder};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use super::draft::Draft;
@@ -24,7 +23,7 @@ use crate::kernel::money::Fen;
 use crate::kernel::problem::{Faults, Problem};
 use crate::people::tenancy::unit_of;
 use crate::platform::db::Tx;
-use crate::platform::http::{Body, Context, Done, ListPage, ListRequest, Nothing, Refusals, Rules, Write, ok_versioned, print_page};
+use crate::platform::http::{Body, Context, Done, ListPage, ListRequest, Nothing, Refusals, Routes, Rules, Write, ok_versioned, print_page};
 use crate::platform::tasks::NextActors;
 
 /// What a claim is for.
@@ -701,7 +700,7 @@ async fn approve_claims(actor: Actor, write: Write) -> Result<HttpResponse, Prob
 }
 
 /// Adds the routes of this file.
-pub fn routes(config: &mut ServiceConfig) {
+pub fn routes(config: &mut Routes<'_, '_>) {
     config.service(approve_claims).service(list_claims).service(get_claim).service(print_claim).service(claim_checks).service(claim_timeline);
     config.service(add_claim).service(change_claim).service(copy_claim).service(submit_claim).service(withdraw_claim).service(endorse_claim).service(review_claim).service(approve_claim);
     config.service(return_claim).service(reject_claim).service(request_claim_info).service(provide_claim_info).service(comment_claim).service(urge_claim);

@@ -7,7 +7,6 @@ use sea_orm::sea_query::Condition;
 use sea_orm::{ColumnTrait, QueryFilter};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use super::pay::BankFact;
@@ -18,7 +17,7 @@ use crate::kernel::access::{Actor, Capability};
 use crate::kernel::money::Fen;
 use crate::kernel::problem::{Faults, Problem};
 use crate::people::tenancy::street_of;
-use crate::platform::http::{Body, Content, Context, Done, FileForm, ListPage, ListRequest, Refusals, Rules, Upload, Write, ok_versioned};
+use crate::platform::http::{Body, Content, Context, Done, FileForm, ListPage, ListRequest, Refusals, Routes, Rules, Upload, Write, ok_versioned};
 
 /// A payment.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -225,7 +224,7 @@ async fn import_batch_result(actor: Actor, upload: Upload, id: web::Path<String>
 }
 
 /// Adds the routes of this file.
-pub fn routes(config: &mut ServiceConfig) {
+pub fn routes(config: &mut Routes<'_, '_>) {
     config.service(pay_claim).service(refund_claim).service(list_refunds).service(reverse_claim);
     config.service(list_batches).service(get_batch).service(download_batch).service(make_batch).service(void_batch).service(import_batch_result);
 }

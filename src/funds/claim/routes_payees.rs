@@ -5,7 +5,6 @@ use sea_orm::QueryFilter;
 use sea_orm::sea_query::Condition;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use super::payee_entity::payee;
@@ -16,7 +15,7 @@ use crate::kernel::problem::{Faults, Problem};
 use crate::people::tenancy::unit_of;
 use crate::platform::audit::{self, Event};
 use crate::platform::db::Scoped;
-use crate::platform::http::{Body, Context, Done, ListPage, ListRequest, Nothing, Refusals, Rules, Write, ok_versioned};
+use crate::platform::http::{Body, Context, Done, ListPage, ListRequest, Nothing, Refusals, Routes, Rules, Write, ok_versioned};
 
 /// A payee to be kept for a unit.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -162,6 +161,6 @@ async fn show_account(actor: Actor, write: Write, id: web::Path<String>) -> Resu
 }
 
 /// Adds the routes of this file.
-pub fn routes(config: &mut ServiceConfig) {
+pub fn routes(config: &mut Routes<'_, '_>) {
     config.service(list_payees).service(get_payee).service(add_payee).service(retire_payee).service(restore_payee).service(show_account);
 }

@@ -4,7 +4,6 @@ use actix_web::{HttpRequest, HttpResponse, get, post, web};
 use sea_orm::{ColumnTrait, QueryFilter, QueryOrder};
 use serde::Deserialize;
 use utoipa::ToSchema;
-use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use super::verify::{self, Verification};
@@ -13,7 +12,7 @@ use crate::funds::ledger::{fiscal_year, ledger_period};
 use crate::kernel::access::{Actor, Capability};
 use crate::kernel::problem::{Faults, Problem};
 use crate::people::tenancy::org_unit;
-use crate::platform::http::{Body, Context, Done, ListPage, ListRequest, Nothing, Refusals, Rules, Write, ok, print_page};
+use crate::platform::http::{Body, Context, Done, ListPage, ListRequest, Nothing, Refusals, Routes, Rules, Write, ok, print_page};
 
 /// A month or year to be closed.
 #[derive(Debug, Default, Deserialize, ToSchema)]
@@ -122,6 +121,6 @@ async fn verify_ledger(actor: Actor, context: web::Data<Context>, request: HttpR
 }
 
 /// Adds the routes of this folder.
-pub fn routes(config: &mut ServiceConfig) {
+pub fn routes(config: &mut Routes<'_, '_>) {
     config.service(close_period).service(close_year).service(lapse_quota).service(list_final_accounts).service(print_final_accounts).service(verify_ledger);
 }

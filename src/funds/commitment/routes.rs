@@ -6,7 +6,6 @@ use sea_orm::sea_query::Condition;
 use sea_orm::{ColumnTrait, QueryFilter, QueryOrder};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use super::{check, commitment, commitment_line, decide, draft, submit};
@@ -16,7 +15,7 @@ use crate::kernel::money::Fen;
 use crate::kernel::problem::{Faults, Problem};
 use crate::people::tenancy::unit_of;
 use crate::platform::db::Tx;
-use crate::platform::http::{Body, Context, Done, ListPage, ListRequest, Nothing, Refusals, Rules, Write, ok_versioned};
+use crate::platform::http::{Body, Context, Done, ListPage, ListRequest, Nothing, Refusals, Routes, Rules, Write, ok_versioned};
 use crate::platform::tasks::NextActors;
 
 /// A line of an estimate.
@@ -328,7 +327,7 @@ reasoned_step!(
 );
 
 /// Adds the routes of this folder.
-pub fn routes(config: &mut ServiceConfig) {
+pub fn routes(config: &mut Routes<'_, '_>) {
     config.service(list_commitments).service(get_commitment).service(commitment_checks).service(add_commitment).service(change_commitment).service(submit_commitment);
     config.service(withdraw_commitment).service(review_commitment).service(approve_commitment).service(close_commitment).service(return_commitment).service(reject_commitment);
 }

@@ -6,7 +6,6 @@ use sea_orm::QueryFilter;
 use sea_orm::sea_query::Condition;
 use serde::Deserialize;
 use utoipa::ToSchema;
-use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use super::{donation, donation_use, work};
@@ -17,7 +16,7 @@ use crate::kernel::problem::{Faults, Problem};
 use crate::people::identity::duties::{self, Part};
 use crate::people::tenancy::unit_of;
 use crate::platform::db::{Scoped, Tx};
-use crate::platform::http::{Body, Context, Done, ListPage, ListRequest, Nothing, Refusals, Rules, Write, ok_versioned};
+use crate::platform::http::{Body, Context, Done, ListPage, ListRequest, Nothing, Refusals, Routes, Rules, Write, ok_versioned};
 use crate::platform::tasks::Submitted;
 
 fn amount_faults(amount: Fen, faults: &mut Faults) {
@@ -214,7 +213,7 @@ async fn pay_use(actor: Actor, write: Write, id: web::Path<String>) -> Result<Ht
 }
 
 /// Adds the routes of this file.
-pub fn routes(config: &mut ServiceConfig) {
+pub fn routes(config: &mut Routes<'_, '_>) {
     config.service(list_donations).service(get_donation).service(receive_donation).service(list_uses).service(get_use).service(prepare_use);
     config.service(review_use).service(approve_use).service(reject_use).service(pay_use);
 }

@@ -2,6 +2,7 @@
 //! made in the same transaction as its cause. Nothing is written by hand: other folders call [`post`].
 
 pub mod account_map;
+mod append;
 mod detail;
 pub mod entity;
 pub mod export;

@@ -1,16 +1,12 @@
 //! Posting: the last statements before the commit of what moves money. Head and counter are locked, then the voucher is written, balances are added,
 //! head and counter are set; a rollback leaves no gap.
 
-use std::collections::BTreeMap;
-
 use chrono::{Datelike, NaiveDate, SubsecRound};
-use sea_orm::FromQueryResult;
-use serde::Serialize;
 use uuid::Uuid;
 
 use super::model::{self, Account, Entry, VoucherKind};
 use super::read::balance_of;
-use super::{refusals, voucher, voucher_line};
+use super::{append, refusals, voucher, voucher_line};
 use crate::kernel::act::{Act, Performer};
 use crate::kernel::ids::new_id;
 use crate::kernel::money::Fen;
@@ -91,85 +87,6 @@ impl Posting {
     }
 }
 
-#[derive(FromQueryResult)]
-struct Head {
-    seq: i64,
-    hash: String,
-    last: i32,
-}
-
-#[derive(FromQueryResult)]
-struct Counter {
-    last: i32,
-}
-
-/// Head and counter are locked in this order, where the year is open; SQLite, which has one writer, counts by a statement of its own.
-const TAKE_HEAD: Sql = Sql {
-    postgres: "WITH head AS (UPDATE ledger_heads SET seq = seq + 1 WHERE street_id = $2 \
-        AND EXISTS (SELECT 1 FROM fiscal_years y WHERE y.district_id = $1 AND y.street_id = $2 AND y.year = $4 AND y.state = 'open') RETURNING seq, hash), \
-        number AS (INSERT INTO ledger_counters (district_id, street_id, month, last) SELECT $1, $2, $3, 1 FROM head ON CONFLICT (street_id, month) DO UPDATE SET last = ledger_counters.last + 1 RETURNING last) \
-        SELECT head.seq, head.hash, number.last FROM head, number",
-    sqlite: "UPDATE ledger_heads SET seq = seq + 1 WHERE street_id = $2 \
-        AND EXISTS (SELECT 1 FROM fiscal_years y WHERE y.district_id = $1 AND y.street_id = $2 AND y.year = $4 AND y.state = 'open') AND $3 IS NOT NULL RETURNING seq, hash, 0 AS last",
-};
-const NEXT_NUMBER: Sql =
-    Sql::both("INSERT INTO ledger_counters (district_id, street_id, month, last) VALUES ($1, $2, $3, 1) ON CONFLICT (street_id, month) DO UPDATE SET last = ledger_counters.last + 1 RETURNING last");
-/// Adds to the balances; on PostgreSQL the head is set with them.
-const ADD_TURNOVERS: Sql = Sql {
-    postgres: "WITH head AS (UPDATE ledger_heads SET hash = $6 WHERE street_id = $3) \
-        INSERT INTO ledger_turnovers (district_id, street_id, account, category_key, community_key, month, closing, debit, credit) \
-        SELECT $2, $3, r.account, r.category, r.community, $4, $5, r.debit, r.credit FROM json_to_recordset(CAST($1 AS json)) AS r(account text, category uuid, community uuid, debit bigint, credit bigint) \
-        ON CONFLICT (street_id, account, month, category_key, community_key, closing) DO UPDATE SET debit = ledger_turnovers.debit + excluded.debit, credit = ledger_turnovers.credit + excluded.credit",
-    sqlite: "INSERT INTO ledger_turnovers (district_id, street_id, account, category_key, community_key, month, closing, debit, credit) \
-        SELECT $2, $3, value ->> 'account', unhex(value ->> 'category'), unhex(value ->> 'community'), $4, $5, value ->> 'debit', value ->> 'credit' FROM json_each($1) WHERE $6 IS NOT NULL \
-        ON CONFLICT (street_id, account, month, category_key, community_key, closing) DO UPDATE SET debit = ledger_turnovers.debit + excluded.debit, credit = ledger_turnovers.credit + excluded.credit",
-};
-const SET_HEAD: Sql = Sql::both("UPDATE ledger_heads SET hash = $2 WHERE street_id = $1");
-
-/// The street's head and the month's next number, both locked until this transaction ends.
-async fn take_head(tx: &Tx, (district, street): (Uuid, Uuid), month: Month, year: i32) -> Result<Head, Problem> {
-    let found = tx.query_one::<Head>(TAKE_HEAD, vec![district.into(), street.into(), month.into(), year.into()]).await?;
-    let mut head = found.ok_or_else(|| refusals::fiscal_year_not_open(year))?;
-    if !tx.is_postgres() {
-        let number = tx.query_one::<Counter>(NEXT_NUMBER, vec![district.into(), street.into(), month.into()]).await?;
-        head.last = number.ok_or_else(|| Problem::internal("no counter"))?.last;
-    }
-    Ok(head)
-}
-
-#[derive(Serialize)]
-struct TurnoverRow {
-    account: &'static str,
-    category: String,
-    community: String,
-    debit: i64,
-    credit: i64,
-}
-
-/// Adds the entries to the balances, and sets the head's hash.
-async fn close_posting(tx: &Tx, (district, street): (Uuid, Uuid), month: Month, closing: bool, entries: &[Entry], hash: &str) -> Result<(), Problem> {
-    // One row a balance, in one order for all postings.
-    let mut sums: BTreeMap<(&'static str, Uuid, Uuid), (Fen, Fen)> = BTreeMap::new();
-    for entry in entries {
-        let key = |id: Option<Uuid>| id.unwrap_or(Uuid::nil());
-        let sum = sums.entry((entry.account.code(), key(entry.category), key(entry.community))).or_default();
-        *sum = (sum.0.checked_add(entry.debit).map_err(Problem::internal)?, sum.1.checked_add(entry.credit).map_err(Problem::internal)?);
-    }
-    let row = |((account, category, community), (debit, credit)): ((&'static str, Uuid, Uuid), (Fen, Fen))| TurnoverRow {
-        account,
-        category: category.simple().to_string(),
-        community: community.simple().to_string(),
-        debit: debit.0,
-        credit: credit.0,
-    };
-    let rows = serde_json::to_string(&sums.into_iter().map(row).collect::<Vec<_>>()).map_err(Problem::internal)?;
-    tx.execute(ADD_TURNOVERS, vec![rows.into(), district.into(), street.into(), month.into(), closing.into(), hash.to_owned().into()]).await?;
-    if !tx.is_postgres() {
-        tx.execute(SET_HEAD, vec![street.into(), hash.to_owned().into()]).await?;
-    }
-    Ok(())
-}
-
 /// Books one voucher. The sums of the year and the budget line are the caller's, before this.
 ///
 /// # Errors
@@ -177,22 +94,20 @@ async fn close_posting(tx: &Tx, (district, street): (Uuid, Uuid), month: Month, 
 pub async fn post(tx: &Tx, act: &Act, posting: Posting) -> Result<voucher::Model, Problem> {
     model::check_date(posting.kind, posting.date, act.today)?;
     let (entries, amount) = model::check_entries(posting.kind, posting.entries)?;
-    let (place, month) = ((posting.district, posting.street), Month::of(posting.date));
-    let head = take_head(tx, place, month, posting.date.year()).await?;
     let (prepared_job, authorisation_id) = match (&act.by, posting.prepared_by) {
         (Performer::Job { name, authorisation }, None) => (Some((*name).to_owned()), *authorisation),
         (_, None) => (posting.prepared_job.map(str::to_owned), None),
         _ => (None, None),
     };
-    let mut row = voucher::Model {
+    let row = voucher::Model {
         id: posting.id,
         district_id: posting.district,
         street_id: posting.street,
         fiscal_year: posting.date.year(),
-        month,
+        month: Month::of(posting.date),
         word: "记".to_owned(),
-        number: head.last,
-        seq: head.seq,
+        number: 0,
+        seq: 0,
         date: posting.date,
         kind: posting.kind.code().to_owned(),
         source_type: posting.source.0.to_owned(),
@@ -212,10 +127,7 @@ pub async fn post(tx: &Tx, act: &Act, posting: Posting) -> Result<voucher::Model
         hash: String::new(),
     };
     let lines = lines_of(&row, &entries, posting.kind == VoucherKind::Reversal)?;
-    row.hash = content_hash(&head.hash, &row, &lines)?;
-    let written = tx.insert::<voucher::Entity, _>(voucher::ActiveModel::from(row).reset()).await?;
-    tx.insert_all::<voucher_line::Entity, voucher_line::ActiveModel>(lines).await?;
-    close_posting(tx, place, month, posting.kind == VoucherKind::Closing, &entries, &written.hash).await?;
+    let written = append::append(tx, row, &lines, posting.kind == VoucherKind::Closing).await?;
     check_money_on_hand(tx, posting.street, &entries).await?;
     Ok(written)
 }
@@ -227,17 +139,6 @@ pub async fn post(tx: &Tx, act: &Act, posting: Posting) -> Result<voucher::Model
 pub async fn hold_head(tx: &Tx, street: Uuid) -> Result<(), Problem> {
     tx.execute(Sql::both("UPDATE ledger_heads SET seq = seq WHERE street_id = $1"), vec![street.into()]).await?;
     Ok(())
-}
-
-/// All columns of a model are written.
-trait Reset {
-    fn reset(self) -> Self;
-}
-
-impl<A: sea_orm::ActiveModelTrait> Reset for A {
-    fn reset(self) -> Self {
-        self.reset_all()
-    }
 }
 
 fn lines_of(voucher: &voucher::Model, entries: &[Entry], red: bool) -> Result<Vec<voucher_line::Model>, Problem> {
@@ -259,20 +160,6 @@ fn lines_of(voucher: &voucher::Model, entries: &[Entry], red: bool) -> Result<Ve
             })
         })
         .collect()
-}
-
-/// The hash of a voucher with its lines: every column but the hash itself.
-///
-/// # Errors
-/// 500 where it cannot be written as JSON.
-pub(super) fn content_hash(previous: &str, voucher: &voucher::Model, lines: &[voucher_line::Model]) -> Result<String, Problem> {
-    let mut content = serde_json::to_value(voucher).map_err(Problem::internal)?;
-    if let Some(fields) = content.as_object_mut() {
-        fields.remove("hash");
-        fields.insert("recorded_at".to_owned(), voucher.recorded_at.timestamp_millis().to_string().into());
-        fields.insert("lines".to_owned(), serde_json::to_value(lines).map_err(Problem::internal)?);
-    }
-    model::hash(previous, &content)
 }
 
 /// What takes money on hand below 0 is refused.

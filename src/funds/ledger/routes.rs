@@ -8,7 +8,6 @@ use sea_orm::sea_query::{Condition, Query};
 use sea_orm::{ColumnTrait, QueryFilter, QueryOrder};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use super::export::entity::voucher_export_item;
@@ -22,7 +21,7 @@ use crate::kernel::problem::{Faults, Problem};
 use crate::people::identity::user;
 use crate::people::tenancy::{street_names, street_of};
 use crate::platform::db::{Scoped, Tx};
-use crate::platform::http::{Body, Context, Done, ListPage, ListRequest, Nothing, Refusals, Rules, Write, ok, ok_versioned, print_page};
+use crate::platform::http::{Body, Context, Done, ListPage, ListRequest, Nothing, Refusals, Routes, Rules, Write, ok, ok_versioned, print_page};
 use crate::platform::tasks::Submitted;
 
 /// A year to be opened.
@@ -411,7 +410,7 @@ async fn pay_tax(actor: Actor, write: Write) -> Result<HttpResponse, Problem> {
 }
 
 /// Adds the routes of this folder.
-pub fn routes(config: &mut ServiceConfig) {
+pub fn routes(config: &mut Routes<'_, '_>) {
     config.service(list_accounts).service(list_vouchers).service(get_voucher).service(print_voucher).service(list_balances);
     config.service(list_periods).service(get_period).service(list_checkpoints).service(list_fiscal_years).service(get_fiscal_year).service(open_fiscal_year);
     config.service(list_opening_balances).service(get_opening_balance).service(record_opening_balance).service(approve_opening_balance);

@@ -2,7 +2,6 @@
 
 use actix_web::{HttpRequest, HttpResponse, get, web};
 use chrono::Datelike;
-use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use super::detail::{self, Asked, DetailRow};
@@ -12,7 +11,7 @@ use crate::kernel::period::Month;
 use crate::kernel::problem::Problem;
 use crate::people::tenancy::street_of;
 use crate::platform::db::Tx;
-use crate::platform::http::{Context, ListPage, ListRequest, Refusals, print_page};
+use crate::platform::http::{Context, ListPage, ListRequest, Refusals, Routes, print_page};
 
 const FILTERS: &[&str] = &["street_id", "year", "month_from", "month_to", "category_id", "community_id"];
 
@@ -81,6 +80,6 @@ async fn print_account_detail(actor: Actor, context: web::Data<Context>, request
 }
 
 /// Adds the routes of this file.
-pub fn routes(config: &mut ServiceConfig) {
+pub fn routes(config: &mut Routes<'_, '_>) {
     config.service(account_detail).service(print_account_detail);
 }

@@ -6,7 +6,6 @@ use actix_web::{HttpMessage, HttpRequest, HttpResponse, get, patch, post, web};
 use futures_util::stream;
 use sea_orm::QueryFilter;
 use sea_orm::sea_query::Condition;
-use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use super::account_map::{self, AccountMapChange, NewAccountMap};
@@ -18,7 +17,7 @@ use crate::kernel::problem::Problem;
 use crate::people::tenancy::street_of;
 use crate::platform::audit::{self, Event};
 use crate::platform::db::Scoped;
-use crate::platform::http::{Context, Done, DownloadKept, ListPage, ListRequest, Refusals, Rules, Write, ok, ok_versioned, request_id};
+use crate::platform::http::{Context, Done, DownloadKept, ListPage, ListRequest, Refusals, Routes, Rules, Write, ok, ok_versioned, request_id};
 
 /// Lists account maps 科目对照. Filters: `street_id`, `effective_year`. Sort: `effective_year`.
 #[utoipa::path(tag = "ledger", responses((status = 200, body = ListPage<account_map::row::Model>), Refusals))]
@@ -138,7 +137,7 @@ async fn make_voucher_export(actor: Actor, write: Write) -> Result<HttpResponse,
 }
 
 /// Adds the routes of account maps and exports.
-pub fn routes(config: &mut ServiceConfig) {
+pub fn routes(config: &mut Routes<'_, '_>) {
     config.service(list_account_maps).service(get_account_map).service(record_account_map).service(change_account_map);
     config.service(list_voucher_exports).service(get_voucher_export).service(download_voucher_export).service(make_voucher_export);
 }

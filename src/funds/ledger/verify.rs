@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::append::content_hash;
 use super::model::{self, Account};
-use super::post::content_hash;
 use super::{ledger_checkpoint, voucher, voucher_line};
 use crate::kernel::act::Act;
 use crate::kernel::crypto::KeyRing;

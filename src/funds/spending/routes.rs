@@ -5,7 +5,6 @@ use sea_orm::sea_query::Condition;
 use sea_orm::{ColumnTrait, QueryFilter, QueryOrder};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use super::chains::{self, NewChain};
@@ -14,7 +13,7 @@ use crate::kernel::access::{Actor, Capability};
 use crate::kernel::problem::{Faults, Problem};
 use crate::people::tenancy::org_unit;
 use crate::platform::db::{Authorised, Tx};
-use crate::platform::http::{Body, Context, Done, ListPage, ListRequest, Refusals, Rules, Write, ok_versioned};
+use crate::platform::http::{Body, Context, Done, ListPage, ListRequest, Refusals, Routes, Rules, Write, ok_versioned};
 
 /// What happens to a category's money that is left at year-end.
 #[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
@@ -321,7 +320,7 @@ async fn set_chain(actor: Actor, write: Write) -> Result<HttpResponse, Problem> 
 }
 
 /// Adds the routes of this folder.
-pub fn routes(config: &mut ServiceConfig) {
+pub fn routes(config: &mut Routes<'_, '_>) {
     config.service(list_categories).service(get_category).service(add_category).service(change_category);
     config.service(list_chains).service(get_chain).service(set_chain);
     config.service(list_expense_items).service(get_expense_item).service(add_expense_item).service(change_expense_item);

@@ -6,7 +6,6 @@ use sea_orm::QueryFilter;
 use sea_orm::sea_query::Condition;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use super::defaults::{self, Adopted};
@@ -17,7 +16,7 @@ use crate::kernel::access::{Actor, Capability};
 use crate::kernel::money::Fen;
 use crate::kernel::problem::{Faults, Problem};
 use crate::platform::db::Tx;
-use crate::platform::http::{Body, Context, Done, ListPage, ListRequest, Refusals, Rules, Write, ok, ok_versioned};
+use crate::platform::http::{Body, Context, Done, ListPage, ListRequest, Refusals, Routes, Rules, Write, ok, ok_versioned};
 
 /// Makes an enum of the wire whose variants have the identifiers of the database.
 macro_rules! identifiers {
@@ -381,7 +380,7 @@ async fn set_tax_rule(actor: Actor, write: Write) -> Result<HttpResponse, Proble
 }
 
 /// Adds the routes of this file.
-pub fn routes(config: &mut ServiceConfig) {
+pub fn routes(config: &mut Routes<'_, '_>) {
     config.service(list_standards).service(adopt_defaults).service(get_standard).service(add_standard).service(change_standard).service(end_standard);
     config.service(list_tax_rules).service(get_tax_rule).service(set_tax_rule);
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sea_orm::{ColumnTrait, FromQueryResult, QueryFilter, QueryOrder};
+use sea_orm::{ColumnTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
@@ -24,15 +24,38 @@ pub struct Computed {
     /// The enrolment.
     pub enrolment: enrolment::Model,
     /// The person.
-    pub beneficiary: beneficiary::Model,
+    pub beneficiary: Person,
     /// The confirmed account.
-    pub account: Option<bank_account::Model>,
+    pub account: Option<Uuid>,
     /// The plan.
     pub planned: Planned,
     /// Why it is held.
     pub held: Option<&'static str>,
     /// Tax withheld: nothing until `tax_months::withhold` has set it.
     pub tax: Fen,
+}
+
+/// What a run needs to know of a person: neither name nor number.
+#[derive(Clone, Debug, FromQueryResult)]
+pub struct Person {
+    /// The beneficiary.
+    pub id: Uuid,
+    /// The community; none for a person of the street itself.
+    pub community_id: Option<Uuid>,
+    /// The keyed hash of the ID number.
+    pub person_key: String,
+    /// Whether they are on the civil-service payroll 财政供养.
+    pub on_payroll: bool,
+}
+
+/// What a run needs to know of a bank account: not its number.
+#[derive(Clone, Debug, FromQueryResult)]
+struct Card {
+    id: Uuid,
+    beneficiary_id: Uuid,
+    number_key: String,
+    holder_relation: String,
+    state: String,
 }
 
 #[derive(FromQueryResult)]
@@ -85,16 +108,16 @@ pub async fn compute(tx: &Tx, act: &Act, row: &stipend_scheme::Model, period: Pe
         let Some(beneficiary) = known.beneficiaries.get(&enrolment.beneficiary_id).cloned() else {
             return Err(Problem::internal("an enrolment without its beneficiary"));
         };
-        let account = known.accounts.get(&beneficiary.id).filter(|account| account.state == "confirmed").cloned();
-        let held = known.held(&enrolment, &beneficiary, account.as_ref(), holds).or_else(|| checks.of(&enrolment, &planned, period));
-        items.push(Computed { item_id: new_id(), enrolment, beneficiary, account, planned, held, tax: Fen::ZERO });
+        let account = known.accounts.get(&beneficiary.id).filter(|account| account.state == "confirmed");
+        let held = known.held(&enrolment, &beneficiary, account, holds).or_else(|| checks.of(&enrolment, &planned, period));
+        items.push(Computed { item_id: new_id(), account: account.map(|account| account.id), enrolment, beneficiary, planned, held, tax: Fen::ZERO });
     }
     Ok(items)
 }
 
 struct Known {
-    beneficiaries: BTreeMap<Uuid, beneficiary::Model>,
-    accounts: BTreeMap<Uuid, bank_account::Model>,
+    beneficiaries: BTreeMap<Uuid, Person>,
+    accounts: BTreeMap<Uuid, Card>,
     shared: BTreeSet<String>,
     suspensions: BTreeMap<Uuid, Vec<suspension::Model>>,
     settled: BTreeMap<Uuid, BTreeMap<Period, Settled>>,
@@ -103,8 +126,12 @@ struct Known {
 impl Known {
     async fn read(tx: &Tx, row: &stipend_scheme::Model) -> Result<Self, Problem> {
         let street = row.street_id;
-        let beneficiaries = tx.all(tx.select::<beneficiary::Entity>().filter(beneficiary::Column::StreetId.eq(street))).await?;
-        let accounts = tx.all(tx.select::<bank_account::Entity>().filter(bank_account::Column::StreetId.eq(street)).filter(bank_account::Column::State.ne("replaced"))).await?;
+        let people = tx.select::<beneficiary::Entity>().filter(beneficiary::Column::StreetId.eq(street)).select_only();
+        let people = people.columns([beneficiary::Column::Id, beneficiary::Column::CommunityId, beneficiary::Column::PersonKey, beneficiary::Column::OnPayroll]);
+        let beneficiaries: Vec<Person> = tx.all_as(people).await?;
+        let cards = tx.select::<bank_account::Entity>().filter(bank_account::Column::StreetId.eq(street)).filter(bank_account::Column::State.ne("replaced")).select_only();
+        let columns = [bank_account::Column::Id, bank_account::Column::BeneficiaryId, bank_account::Column::NumberKey, bank_account::Column::HolderRelation, bank_account::Column::State];
+        let accounts: Vec<Card> = tx.all_as(cards.columns(columns)).await?;
         let suspensions = tx.all(tx.select::<suspension::Entity>().filter(suspension::Column::StreetId.eq(street))).await?;
         let mut by_enrolment: BTreeMap<Uuid, Vec<suspension::Model>> = BTreeMap::new();
         for suspension in suspensions {
@@ -115,7 +142,7 @@ impl Known {
             settled.entry(part.enrolment_id).or_default().insert(part.period, Settled { sum: part.sum, held: part.held > 0 });
         }
         let shared = shared_numbers(&accounts);
-        let mut by_beneficiary: BTreeMap<Uuid, bank_account::Model> = BTreeMap::new();
+        let mut by_beneficiary: BTreeMap<Uuid, Card> = BTreeMap::new();
         for account in accounts {
             let better = by_beneficiary.get(&account.beneficiary_id).is_none_or(|known| known.state != "confirmed");
             if better {
@@ -132,7 +159,7 @@ impl Known {
         (stops, own.iter().any(|row| checks.suspended(row)))
     }
 
-    fn held(&self, enrolment: &enrolment::Model, beneficiary: &beneficiary::Model, account: Option<&bank_account::Model>, on_hold: bool) -> Option<&'static str> {
+    fn held(&self, enrolment: &enrolment::Model, beneficiary: &Person, account: Option<&Card>, on_hold: bool) -> Option<&'static str> {
         if enrolment.state != "confirmed" {
             return Some("not_confirmed");
         }
@@ -152,7 +179,7 @@ impl Known {
 }
 
 /// Numbers that two people share, unless the holder is recorded as guardian or head of household of all but one (财办〔2020〕37号).
-fn shared_numbers(accounts: &[bank_account::Model]) -> BTreeSet<String> {
+fn shared_numbers(accounts: &[Card]) -> BTreeSet<String> {
     let mut people: BTreeMap<&str, BTreeSet<Uuid>> = BTreeMap::new();
     for account in accounts.iter().filter(|account| account.state == "confirmed" && account.holder_relation == "self") {
         people.entry(&account.number_key).or_default().insert(account.beneficiary_id);
@@ -175,7 +202,7 @@ pub async fn hold_duplicates(tx: &Tx, row: &stipend_scheme::Model, items: &mut [
 pub fn fingerprint(items: &[Computed]) -> String {
     let mut digest = Sha256::new();
     for item in items.iter().filter(|item| item.held.is_none() && item.planned.item) {
-        digest.update(format!("{}|{:?}|{}", item.enrolment.id, item.account.as_ref().map(|account| account.id), item.planned.amount));
+        digest.update(format!("{}|{:?}|{}", item.enrolment.id, item.account, item.planned.amount));
         for line in &item.planned.lines {
             digest.update(format!("|{}={}", line.period, line.taken));
         }

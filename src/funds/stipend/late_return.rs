@@ -14,7 +14,7 @@ use crate::kernel::period::Month;
 use crate::kernel::problem::Problem;
 use crate::people::identity::duties::{self, Part};
 use crate::platform::audit::{self, Event};
-use crate::platform::db::{Authorised, Scoped, Sql, Tx};
+use crate::platform::db::{Authorised, Scoped, Tx};
 
 /// Records that a paid item came back, in one voucher: Dr 1002 / Cr 2302 net, and Dr 2302 net, Dr 2307 tax / Cr 5001 gross (the run's year over: Cr 3001). Its parts no longer count;
 /// line, year, tax and authorisation get it back.
@@ -42,7 +42,7 @@ pub async fn record(tx: &Tx, act: &Act, row: Authorised<payout_item::Model>, rea
         ..Default::default()
     };
     let after = tx.update::<payout_item::Entity, _>(next).await?;
-    tx.execute(Sql::both("UPDATE payout_parts SET live = $2, holds = $2 WHERE item_id = $1"), vec![before.id.into(), false.into()]).await?;
+    tx.execute(pay::NO_LONGER_LIVE, vec![before.district_id.into(), before.street_id.into(), before.id.into(), false.into()]).await?;
     let mut event = Event::new("payout_item.return", "payout_item", after.id, payout_item::Entity::place(&after)).before(&before)?.after(&after)?;
     event.reason = Some(reason);
     audit::record(tx, act, event).await?;

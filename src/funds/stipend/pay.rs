@@ -24,6 +24,9 @@ use crate::people::identity::duties::{self, Part};
 use crate::platform::audit::{self, Event};
 use crate::platform::db::{Authorised, Scoped, Sql, Tx};
 
+/// The parts of an item that came back count no longer, and give their periods free.
+pub(super) const NO_LONGER_LIVE: Sql = Sql::both("UPDATE payout_parts SET live = $4, holds = $4 WHERE district_id = $1 AND street_id = $2 AND item_id = $3");
+
 /// The account that a scheme pays from.
 pub(super) fn on_hand(scheme: &stipend_scheme::Model) -> Account {
     if scheme.paid_from == "quota" { Account::TreasuryQuota } else { Account::FundOnHand }
@@ -243,8 +246,7 @@ pub async fn confirm_returns(tx: &Tx, act: &Act, row: Authorised<bank_file::Mode
     audit::record(tx, act, Event::new("bank_file.confirm_returns", "bank_file", after.id, bank_file::Entity::place(&after)).before(&before)?.after(&after)?).await?;
     give_back_tax(tx, &scheme, &run, &returned).await?;
     for item in &returned {
-        let free = Sql::both("UPDATE payout_parts SET live = $2, holds = $2 WHERE item_id = $1");
-        tx.execute(free, vec![item.id.into(), false.into()]).await?;
+        tx.execute(NO_LONGER_LIVE, vec![item.district_id.into(), item.street_id.into(), item.id.into(), false.into()]).await?;
         tx.execute(Sql::both("UPDATE payout_items SET state = 'returned', return_confirmed = $2, version = version + 1 WHERE id = $1"), vec![item.id.into(), true.into()]).await?;
     }
     settle_run(tx, &run).await?;

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::model::{PartKind, PeriodLine};
 use super::recovery_model::{self, Paid};
 use super::routes_recovery::{NewRecovery, RecoveryKind};
-use super::{beneficiary, enrolment, outstanding, pay, payout_item, payout_part, payout_run, recovery, recovery_charge, refusals, run, stipend_scheme, tax_months};
+use super::{beneficiary, enrolment, outstanding, pay, payout_item, payout_part, payout_run, recovery, recovery_charge, refusals, run, stipend_scheme, tax_months, write};
 use crate::funds::budget::{budget_line, lines};
 use crate::funds::ledger::years::{self, Sums};
 use crate::funds::ledger::{Account, Entry, Posting, VoucherKind, post};
@@ -20,7 +20,7 @@ use crate::kernel::period::{Month, Period};
 use crate::kernel::problem::Problem;
 use crate::people::identity::duties::{self, Part};
 use crate::platform::audit::{self, Event};
-use crate::platform::db::{Authorised, Scoped, Sql, Tx, is_unique_violation};
+use crate::platform::db::{Authorised, Scoped, Tx, is_unique_violation};
 
 /// Records a recovery of what is outstanding on an enrolment: cash that was paid back is booked at once, a write-off waits for the leader.
 ///
@@ -101,8 +101,7 @@ async fn put_parts(tx: &Tx, scheme: &stipend_scheme::Model, row: &recovery::Mode
             holds: false,
         });
         if cash && line.settled.0.saturating_add(amount.0) == 0 {
-            let free = Sql::both("UPDATE payout_parts SET holds = $3 WHERE enrolment_id = $1 AND period = $2 AND holds");
-            tx.execute(free, vec![row.enrolment_id.into(), line.period.into(), false.into()]).await?;
+            tx.execute(write::FREE, vec![row.district_id.into(), row.street_id.into(), row.enrolment_id.into(), line.period.into(), false.into()]).await?;
         }
     }
     tx.insert_all::<payout_part::Entity, payout_part::ActiveModel>(parts).await

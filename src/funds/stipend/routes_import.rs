@@ -3,14 +3,13 @@
 use actix_web::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use actix_web::{HttpRequest, HttpResponse, get, post};
 use serde::Deserialize;
-use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use super::import;
 use crate::kernel::access::{Actor, Capability};
 use crate::kernel::problem::{Language, Problem};
 use crate::people::tenancy::street_of;
-use crate::platform::http::{Content, Done, FileForm, Refusals, Rules, Upload};
+use crate::platform::http::{Content, Done, FileForm, Refusals, Routes, Rules, Upload};
 use crate::platform::jobs::record_done;
 use crate::platform::jobs::routes::JobRun;
 use crate::platform::sheet::{Column, FileFormat, template};
@@ -90,6 +89,6 @@ async fn import_enrolments(actor: Actor, request: HttpRequest, upload: Upload) -
 }
 
 /// Adds the routes of this file.
-pub fn routes(config: &mut ServiceConfig) {
+pub fn routes(config: &mut Routes<'_, '_>) {
     config.service(beneficiary_template).service(enrolment_template).service(import_beneficiaries).service(import_enrolments);
 }

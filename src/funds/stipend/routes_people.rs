@@ -6,7 +6,6 @@ use sea_orm::sea_query::Condition;
 use sea_orm::{ColumnTrait, QueryFilter, QueryOrder};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use super::model::RATE_MAX;
@@ -19,7 +18,7 @@ use crate::kernel::problem::{Faults, Problem};
 use crate::people::tenancy::{street_of, unit_of};
 use crate::platform::audit::{self, Event};
 use crate::platform::db::Scoped;
-use crate::platform::http::{Body, Context, Done, ListPage, ListRequest, Nothing, Refusals, Rules, Write, ok, ok_versioned, request_id};
+use crate::platform::http::{Body, Context, Done, ListPage, ListRequest, Nothing, Refusals, Routes, Rules, Write, ok, ok_versioned, request_id};
 use crate::platform::tasks::Submitted;
 
 /// Whose account it is.
@@ -529,7 +528,7 @@ async fn resume_enrolment(actor: Actor, write: Write, id: web::Path<String>) -> 
 }
 
 /// Adds the routes of this file.
-pub fn routes(config: &mut ServiceConfig) {
+pub fn routes(config: &mut Routes<'_, '_>) {
     config.service(list_beneficiaries).service(search_beneficiaries).service(get_beneficiary).service(add_beneficiary);
     config.service(list_bank_accounts).service(add_bank_account).service(confirm_bank_account);
     config.service(list_enrolments).service(get_enrolment).service(add_enrolment).service(confirm_enrolment).service(end_enrolment).service(suspend_enrolment).service(resume_enrolment);

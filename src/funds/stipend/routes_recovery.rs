@@ -5,7 +5,6 @@ use sea_orm::sea_query::Condition;
 use sea_orm::{ColumnTrait, QueryFilter, QueryOrder};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use super::outstanding::{self, Outstanding};
@@ -15,7 +14,7 @@ use crate::kernel::access::{Actor, Capability};
 use crate::kernel::money::Fen;
 use crate::kernel::problem::{Faults, Problem};
 use crate::platform::db::{Scoped, Tx};
-use crate::platform::http::{Body, Context, Done, ListPage, ListRequest, Refusals, Rules, Write, ok_versioned};
+use crate::platform::http::{Body, Context, Done, ListPage, ListRequest, Refusals, Routes, Rules, Write, ok_versioned};
 use crate::platform::tasks::{NextActors, require_next_actors};
 
 /// How what is outstanding ends.
@@ -191,6 +190,6 @@ async fn reject_recovery(actor: Actor, write: Write, id: web::Path<String>) -> R
 }
 
 /// Adds the routes of this file.
-pub fn routes(config: &mut ServiceConfig) {
+pub fn routes(config: &mut Routes<'_, '_>) {
     config.service(list_recoveries).service(list_outstanding).service(get_recovery).service(record_recovery).service(approve_recovery).service(reject_recovery);
 }

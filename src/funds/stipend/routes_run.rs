@@ -7,7 +7,6 @@ use sea_orm::QueryFilter;
 use sea_orm::sea_query::Condition;
 use serde::Deserialize;
 use utoipa::ToSchema;
-use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use super::holds::{PayoutItemView, explained};
@@ -18,7 +17,7 @@ use crate::kernel::period::Period;
 use crate::kernel::problem::Problem;
 use crate::people::identity::duties::{self, Part};
 use crate::platform::db::{Scoped, Tx};
-use crate::platform::http::{Body, Content, Context, Done, FileForm, ListPage, ListRequest, Nothing, Refusals, Rules, Upload, Write, ok_versioned};
+use crate::platform::http::{Body, Content, Context, Done, FileForm, ListPage, ListRequest, Nothing, Refusals, Routes, Rules, Upload, Write, ok_versioned};
 use crate::platform::tasks::Submitted;
 
 /// A run to be calculated.
@@ -281,7 +280,7 @@ async fn confirm_result(actor: Actor, write: Write, id: web::Path<String>) -> Re
 }
 
 /// Adds the routes of this file.
-pub fn routes(config: &mut ServiceConfig) {
+pub fn routes(config: &mut Routes<'_, '_>) {
     config.service(list_runs).service(get_run).service(list_items).service(print_run).service(calculate_run).service(recalculate_run).service(approve_run).service(post_run);
     config.service(stop_run).service(resume_run).service(cancel_run);
     config.service(list_bank_files).service(download_bank_file).service(make_bank_file).service(void_bank_file).service(import_result).service(confirm_result);

@@ -5,7 +5,6 @@ use sea_orm::sea_query::Condition;
 use sea_orm::{ColumnTrait, QueryFilter, QueryOrder};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use super::model::RATE_MAX;
@@ -16,7 +15,7 @@ use crate::kernel::money::Fen;
 use crate::kernel::period::{Frequency, Month, Period};
 use crate::kernel::problem::{Faults, Problem};
 use crate::people::tenancy::{org_unit, street_of};
-use crate::platform::http::{Body, Context, Done, ListPage, ListRequest, Nothing, Refusals, Rules, Write, ok, ok_versioned};
+use crate::platform::http::{Body, Context, Done, ListPage, ListRequest, Nothing, Refusals, Routes, Rules, Write, ok, ok_versioned};
 
 macro_rules! choices {
     ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $code:literal,)* } default $default:ident) => {
@@ -420,7 +419,7 @@ async fn revoke_authorisation(actor: Actor, write: Write, path: web::Path<(Strin
 }
 
 /// Adds the routes of this file.
-pub fn routes(config: &mut ServiceConfig) {
+pub fn routes(config: &mut Routes<'_, '_>) {
     config.service(list_scheme_kinds).service(get_scheme_kind).service(add_scheme_kind);
     config.service(list_stipend_schemes).service(get_stipend_scheme).service(add_stipend_scheme).service(list_rates).service(add_rate);
     config.service(list_authorisations).service(sign_authorisation).service(revoke_authorisation);

@@ -4,14 +4,13 @@ use actix_web::{HttpResponse, patch, post, web};
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::{beneficiary, enrolment, late_return, payout_item, scheme_kind, verify};
 use crate::funds::budget::routes::Reason;
 use crate::kernel::access::{Actor, Capability};
 use crate::kernel::period::Period;
 use crate::kernel::problem::{Faults, Problem};
-use crate::platform::http::{Body, Done, Refusals, Rules, Write};
+use crate::platform::http::{Body, Done, Refusals, Routes, Rules, Write};
 
 /// A verification.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -205,6 +204,6 @@ async fn return_item(actor: Actor, write: Write, id: web::Path<String>) -> Resul
 }
 
 /// Adds the routes of this file.
-pub fn routes(config: &mut ServiceConfig) {
+pub fn routes(config: &mut Routes<'_, '_>) {
     config.service(verify_enrolment).service(extend_enrolment).service(accept_arrears).service(change_scheme_kind).service(change_beneficiary).service(return_item);
 }

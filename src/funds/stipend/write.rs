@@ -56,7 +56,8 @@ const UNDO: Sql = Sql {
     postgres: "DELETE FROM payout_parts WHERE district_id = $2 AND street_id = $3 AND id IN (SELECT r.id FROM json_to_recordset(CAST($1 AS json)) AS r(id uuid))",
     sqlite: "DELETE FROM payout_parts WHERE district_id = $2 AND street_id = $3 AND id IN (SELECT unhex(value ->> 'id') FROM json_each($1))",
 };
-const FREE: Sql = Sql::both("UPDATE payout_parts SET holds = $3 WHERE enrolment_id = $1 AND period = $2 AND holds");
+/// Gives a period of an enrolment free.
+pub(super) const FREE: Sql = Sql::both("UPDATE payout_parts SET holds = $5 WHERE district_id = $1 AND street_id = $2 AND enrolment_id = $3 AND period = $4 AND holds");
 
 #[derive(Serialize)]
 struct IdRow {
@@ -110,7 +111,8 @@ pub(super) async fn take_keys(tx: &Tx, row: &stipend_scheme::Model, items: &mut 
             .filter_map(|(index, _, line)| Some((items.get(*index)?.enrolment.id, line.period)))
             .collect();
         for (enrolment, period) in freed {
-            tx.execute(FREE, vec![enrolment.into(), period.into(), false.into()]).await?;
+            let [district, street] = place();
+            tx.execute(FREE, vec![district, street, enrolment.into(), period.into(), false.into()]).await?;
         }
     }
     for index in refused {
@@ -167,7 +169,7 @@ pub(super) async fn put_items(tx: &Tx, row: &stipend_scheme::Model, run: Uuid, i
             community: item.beneficiary.community_id.map(hex),
             enrolment: hex(item.enrolment.id),
             beneficiary: hex(item.beneficiary.id),
-            account: item.account.as_ref().map(|account| hex(account.id)),
+            account: item.account.map(hex),
             line: charged.filter(|_| item.is_paid()).and_then(|charged| charged.get(&item.unit(row))).copied().map(hex),
             state: match (item.held, charged) {
                 (Some(_), _) => "held",

@@ -1,6 +1,7 @@
 //! Which role holds what: the one table of rights.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
 
 use crate::kernel::access::Capability::{self, *};
 use crate::kernel::access::Role;
@@ -10,9 +11,15 @@ const READ: &[Capability] = &[UnitRead, UserRead, ReferenceRead, PlanRead, Activ
 /// What those read who deal with the street's money.
 const READ_MONEY: &[Capability] = &[LedgerRead, StipendRead, ClaimRead, AttachmentRead, JobRead];
 
-/// The capabilities of a role, at the unit it is held at and below.
+/// The capabilities of a role, at the unit it is held at and below: put together once, asked for with every request.
 #[must_use]
-pub fn of_role(role: Role) -> BTreeSet<Capability> {
+pub fn of_role(role: Role) -> &'static BTreeSet<Capability> {
+    static BY_ROLE: LazyLock<BTreeMap<Role, BTreeSet<Capability>>> = LazyLock::new(|| Role::ALL.iter().map(|role| (*role, granted(*role))).collect());
+    static NONE: BTreeSet<Capability> = BTreeSet::new();
+    BY_ROLE.get(&role).unwrap_or(&NONE)
+}
+
+fn granted(role: Role) -> BTreeSet<Capability> {
     let groups: &[&[Capability]] = match role {
         Role::DistrictAdmin => &[READ, READ_MONEY, &[StreetOpen, CommunityOpen, UserManage, RoleGrant, RoleConfirm, ReferenceManage, BudgetApprove, AuditRead, JobRun]],
         Role::DistrictAuditor => &[READ, READ_MONEY, &[AuditRead, PersonUnmask, LedgerExport]],

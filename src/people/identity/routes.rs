@@ -8,7 +8,6 @@ use sea_orm::QueryFilter;
 use sea_orm::sea_query::Condition;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use super::login::{self, Origin, Tokens};
@@ -20,7 +19,7 @@ use crate::kernel::identity_number::IdentityNumber;
 use crate::kernel::problem::{Faults, Problem};
 use crate::people::tenancy::org_unit;
 use crate::platform::db::{Reason, Sql};
-use crate::platform::http::{Body, Context, Done, ListPage, ListRequest, Nothing, Public, Refusals, Rules, Write, ok, ok_versioned, read_json, request_id};
+use crate::platform::http::{Body, Context, Done, ListPage, ListRequest, Nothing, Public, Refusals, Routes, Rules, Write, ok, ok_versioned, read_json, request_id};
 
 /// A login.
 #[derive(Deserialize, ToSchema)]
@@ -242,7 +241,7 @@ async fn me(actor: Actor) -> Result<HttpResponse, Problem> {
         unit_id: held.place.community.or(held.place.street).unwrap_or(held.place.district),
         unit: held.unit_name.clone(),
         acting_for: held.acting_for,
-        capabilities: codes(&held.capabilities),
+        capabilities: codes(held.capabilities),
     });
     Ok(ok(&Me { id: actor.user_id, username: actor.username.clone(), must_change_password: actor.must_change_password, assignments: assignments.collect(), capabilities: codes(&all) }))
 }
@@ -560,7 +559,7 @@ async fn end_role(actor: Actor, write: Write, id: web::Path<String>) -> Result<H
 }
 
 /// Adds the routes of this folder.
-pub fn routes(config: &mut ServiceConfig) {
+pub fn routes(config: &mut Routes<'_, '_>) {
     config.service(log_in).service(refresh).service(log_out).service(change_password).service(list_sessions).service(end_session).service(me);
     config.service(start_totp).service(confirm_totp).service(disable_totp);
     config.service(list_users).service(get_user).service(create_user).service(change_user).service(disable_user).service(reset_user).service(enable_user);

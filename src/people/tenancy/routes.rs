@@ -5,13 +5,12 @@ use sea_orm::QueryFilter;
 use sea_orm::sea_query::Condition;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use super::{open, org_unit, rename};
 use crate::kernel::access::{Actor, Capability};
 use crate::kernel::problem::{Faults, Problem};
-use crate::platform::http::{Body, Context, Done, ListPage, ListRequest, Refusals, Rules, Write, ok_versioned};
+use crate::platform::http::{Body, Context, Done, ListPage, ListRequest, Refusals, Routes, Rules, Write, ok_versioned};
 
 /// A unit as shown.
 #[derive(Debug, Serialize, ToSchema)]
@@ -137,6 +136,6 @@ async fn change_org_unit(actor: Actor, write: Write, id: web::Path<String>) -> R
 }
 
 /// Adds the routes of this folder.
-pub fn routes(config: &mut ServiceConfig) {
+pub fn routes(config: &mut Routes<'_, '_>) {
     config.service(list_org_units).service(get_org_unit).service(open_org_unit).service(change_org_unit);
 }

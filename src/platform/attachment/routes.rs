@@ -8,7 +8,6 @@ use sea_orm::{ColumnTrait, QueryFilter, QueryOrder};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
-use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use super::{NewLink, PaperKind, Subjects, attachment, attachment_link, link, refusals, remove, store};
@@ -17,7 +16,7 @@ use crate::kernel::act::{Act, Performer};
 use crate::kernel::problem::{Faults, Problem};
 use crate::platform::audit::{self, Event};
 use crate::platform::db::{Scoped, Tx};
-use crate::platform::http::{Body, Content, Context, Done, DownloadKept, ListPage, ListRequest, Nothing, Refusals, Rules, Upload, Write, ok, request_id};
+use crate::platform::http::{Body, Content, Context, Done, DownloadKept, ListPage, ListRequest, Nothing, Refusals, Routes, Rules, Upload, Write, ok, request_id};
 
 /// What is taken as a paper, by its bytes.
 const TAKES: [Content; 7] = [Content::Pdf, Content::Jpeg, Content::Png, Content::Ofd, Content::Xml, Content::Xlsx, Content::Docx];
@@ -232,7 +231,7 @@ fn disposition(row: &attachment::Model) -> String {
 }
 
 /// Adds the routes of this folder.
-pub fn routes(config: &mut ServiceConfig) {
+pub fn routes(config: &mut Routes<'_, '_>) {
     config.service(add_attachment).service(link_attachment).service(unlink_attachment).service(remove_attachment);
     config.service(list_attachments).service(get_attachment).service(download_attachment);
 }

@@ -6,14 +6,13 @@ use sea_orm::QueryFilter;
 use sea_orm::sea_query::Condition;
 use serde::Serialize;
 use utoipa::ToSchema;
-use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use super::entity::audit_event;
 use super::{Verification, verification};
 use crate::kernel::access::{Actor, Capability};
 use crate::kernel::problem::Problem;
-use crate::platform::http::{Context, ListPage, ListRequest, Refusals, ok};
+use crate::platform::http::{Context, ListPage, ListRequest, Refusals, Routes, ok};
 
 /// An event as shown.
 #[derive(Debug, Serialize, ToSchema)]
@@ -95,6 +94,6 @@ async fn verify_audit_events(actor: Actor, context: web::Data<Context>) -> Resul
 }
 
 /// Adds the routes of this folder.
-pub fn routes(config: &mut ServiceConfig) {
+pub fn routes(config: &mut Routes<'_, '_>) {
     config.service(verify_audit_events).service(list_audit_events);
 }

@@ -8,7 +8,6 @@ use sea_orm::sea_query::Condition;
 use sea_orm::{FromQueryResult, QueryFilter, Value};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use super::entity::calendar_year;
@@ -17,7 +16,7 @@ use crate::kernel::access::{Actor, Capability};
 use crate::kernel::calendar::DayKind;
 use crate::kernel::problem::{Faults, Problem};
 use crate::platform::db::{Sql, Tx};
-use crate::platform::http::{Body, Context, Done, ListPage, ListRequest, Refusals, Rules, Write, ok};
+use crate::platform::http::{Body, Context, Done, ListPage, ListRequest, Refusals, Routes, Rules, Write, ok};
 
 /// A day that is not as its weekday says.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
@@ -152,6 +151,6 @@ async fn record_calendar_year(actor: Actor, context: web::Data<Context>, write: 
 }
 
 /// Adds the routes of this folder.
-pub fn routes(config: &mut ServiceConfig) {
+pub fn routes(config: &mut Routes<'_, '_>) {
     config.service(list_calendar_years).service(get_calendar_year).service(record_calendar_year);
 }

@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex};
 use chrono::{DateTime, Utc};
 use sea_orm::sea_query::LockType;
 use sea_orm::{
-    ActiveModelBehavior, ActiveModelTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, FromQueryResult, IntoActiveModel, QueryFilter, QuerySelect, Select, Statement, TransactionTrait, Value,
+    ActiveModelBehavior, ActiveModelTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, FromQueryResult, IntoActiveModel, QueryFilter, QuerySelect, QueryTrait, Select, Statement, TransactionTrait,
+    Value,
 };
 use uuid::Uuid;
 
@@ -74,7 +75,7 @@ impl Tx {
         E::Model: Sync,
     {
         let select = self.select::<E>().filter(sea_orm::ColumnTrait::eq(&E::id_column(), id)).lock(LockType::NoKeyUpdate);
-        let model = select.one(&*self.inner).await?.ok_or_else(Problem::not_found)?;
+        let model = self.only::<E>(select).await?.ok_or_else(Problem::not_found)?;
         let place = E::place(&model);
         Ok(Loaded { model, place })
     }
@@ -95,7 +96,12 @@ impl Tx {
     /// # Errors
     /// 500 where the database fails.
     pub async fn maybe_load<E: Scoped>(&self, id: Uuid) -> Result<Option<E::Model>, Problem> {
-        Ok(self.select::<E>().filter(sea_orm::ColumnTrait::eq(&E::id_column(), id)).one(&*self.inner).await?)
+        self.only::<E>(self.select::<E>().filter(sea_orm::ColumnTrait::eq(&E::id_column(), id))).await
+    }
+
+    /// The row of a query by key, which has at most one: no `LIMIT` is needed.
+    async fn only<E: EntityTrait>(&self, select: Select<E>) -> Result<Option<E::Model>, Problem> {
+        self.one_raw::<E::Model>(QueryTrait::build(&select, self.backend)).await
     }
 
     /// Finds a row that a body refers to.

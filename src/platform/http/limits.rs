@@ -64,6 +64,11 @@ impl RateGate {
         Self { account: limiter(limits.account), address: limiter(limits.address), clock: DefaultClock::default(), asked: AtomicU32::new(0) }
     }
 
+    /// Whether anybody is limited.
+    const fn is_limited(&self) -> bool {
+        self.account.is_some() || self.address.is_some()
+    }
+
     fn ask(&self, caller: &Caller) -> Option<Standing> {
         let limiter = match caller {
             Caller::Account(_) => self.account.as_ref(),
@@ -136,7 +141,7 @@ fn tell(headers: &mut HeaderMap, standing: &Standing) {
 pub async fn limit(request: ServiceRequest, next: Next<impl MessageBody + 'static>) -> Result<ServiceResponse<BoxBody>, Error> {
     let exempt = request.path().starts_with("/health/") || request.path() == "/metrics";
     let context = request.app_data::<web::Data<Context>>().filter(|_| !exempt);
-    let standing = context.and_then(|context| context.rates.ask(&caller(&request, context)?));
+    let standing = context.filter(|context| context.rates.is_limited()).and_then(|context| context.rates.ask(&caller(&request, context)?));
     let mut response = match &standing {
         Some(standing) if standing.refused => request.into_response(rate_limited(standing).error_response()),
         _ => next.call(request).await?.map_into_boxed_body(),

@@ -3,7 +3,9 @@
 use actix_web::Error;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header::{ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
+use actix_web::http::header::{
+    ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+};
 use actix_web::middleware::Next;
 
 use super::write::request_id;
@@ -11,6 +13,18 @@ use crate::kernel::problem::{Language, Problem};
 use crate::platform::db::carrying;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// What every answer says.
+const SECURITY: [(HeaderName, HeaderValue); 4] = [
+    (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    (X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
+    (REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+    (STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000")),
+];
+/// A page of ours runs no script and loads nothing.
+const POLICY: HeaderValue = HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'");
+/// The documentation runs the scripts that come with it.
+const POLICY_OF_DOCS: HeaderValue = HeaderValue::from_static("default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; script-src 'self' 'unsafe-inline'");
 
 /// Turns refusals into `application/problem+json` and sets the headers that every answer carries.
 ///
@@ -25,24 +39,15 @@ pub async fn finish(request: ServiceRequest, next: Next<impl MessageBody + 'stat
     let mut response = with_problem(response, language, &id);
     let private = path.starts_with("/api/");
     let headers = response.headers_mut();
-    let mut set = |name: HeaderName, value: &str| {
-        if let Ok(value) = HeaderValue::from_str(value) {
-            headers.insert(name, value);
-        }
-    };
-    set(REQUEST_ID, &id);
-    set(HeaderName::from_static("x-content-type-options"), "nosniff");
-    set(HeaderName::from_static("x-frame-options"), "DENY");
-    set(HeaderName::from_static("referrer-policy"), "no-referrer");
-    set(HeaderName::from_static("strict-transport-security"), "max-age=31536000");
-    let policy = if path.starts_with("/docs") {
-        "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; script-src 'self' 'unsafe-inline'"
-    } else {
-        "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"
-    };
-    set(HeaderName::from_static("content-security-policy"), policy);
+    if let Ok(id) = HeaderValue::try_from(id) {
+        headers.insert(REQUEST_ID, id);
+    }
+    for (name, value) in SECURITY {
+        headers.insert(name, value);
+    }
+    headers.insert(CONTENT_SECURITY_POLICY, if path.starts_with("/docs") { POLICY_OF_DOCS } else { POLICY });
     if private {
-        set(CACHE_CONTROL, "no-store");
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
     Ok(response)
 }
@@ -82,9 +87,10 @@ fn with_problem(response: ServiceResponse<BoxBody>, language: Language, id: &str
 /// Those of what it wraps.
 pub async fn observe(request: ServiceRequest, next: Next<impl MessageBody>) -> Result<ServiceResponse<impl MessageBody>, Error> {
     let started = std::time::Instant::now();
-    let method = request.method().to_string();
-    let route = request.match_pattern().unwrap_or_else(|| "unmatched".to_owned());
     let response = next.call(request).await?;
+    // Asked for after routing: before it, the whole map of routes would be searched once more.
+    let route = response.request().match_pattern().unwrap_or_else(|| "unmatched".to_owned());
+    let method = response.request().method().to_string();
     let status = response.status().as_u16().to_string();
     metrics::counter!("http_requests_total", "method" => method.clone(), "route" => route.clone(), "status" => status).increment(1);
     metrics::histogram!("http_request_seconds", "method" => method, "route" => route).record(started.elapsed());

@@ -16,6 +16,7 @@ mod list;
 mod middleware;
 mod refusals;
 mod respond;
+mod routes;
 mod upload;
 mod write;
 
@@ -31,5 +32,6 @@ pub use list::{ListPage, ListRequest, SortColumn};
 pub use middleware::{finish, observe};
 pub use refusals::Refusals;
 pub use respond::{etag, ok, ok_versioned, print_page};
+pub use routes::{Purpose, Routes};
 pub use upload::{Content, FILE_MOST_BYTES, FileForm, Upload, UploadedFile};
 pub use write::{Done, Ending, Rules, Write, request_id};

@@ -10,7 +10,6 @@ use sea_orm::QueryFilter;
 use sea_orm::sea_query::Condition;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use super::entity::{job_run, job_slot};
@@ -19,7 +18,7 @@ use crate::kernel::access::{Actor, Capability, Place};
 use crate::kernel::money::Fen;
 use crate::kernel::problem::{Language, Problem};
 use crate::platform::audit::{self, Event};
-use crate::platform::http::{Body, Context, ListPage, ListRequest, Refusals, Write, ok, ok_versioned};
+use crate::platform::http::{Body, Context, ListPage, ListRequest, Refusals, Routes, Write, ok, ok_versioned};
 
 /// How often the row is looked at for an event.
 const LOOK: Duration = Duration::from_millis(500);
@@ -352,6 +351,6 @@ async fn run_job(actor: Actor, registry: web::Data<Registry>, write: Write, name
 }
 
 /// Adds the routes of this folder.
-pub fn routes(config: &mut ServiceConfig) {
+pub fn routes(config: &mut Routes<'_, '_>) {
     config.service(list_job_slots).service(get_job_slot).service(list_job_runs).service(get_job_run).service(follow_job_run).service(run_job);
 }

@@ -8,14 +8,13 @@ use sea_orm::sea_query::Condition;
 use sea_orm::{ColumnTrait, QueryFilter};
 use serde::Serialize;
 use utoipa::ToSchema;
-use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use super::entity::notification;
 use crate::kernel::access::{Actor, Capability};
 use crate::kernel::problem::{Language, Problem};
 use crate::platform::audit::{self, Event};
-use crate::platform::http::{Context, Done, ListPage, ListRequest, Nothing, Refusals, Rules, Write};
+use crate::platform::http::{Context, Done, ListPage, ListRequest, Nothing, Refusals, Routes, Rules, Write};
 
 /// A notice as shown.
 #[derive(Debug, Serialize, ToSchema)]
@@ -96,6 +95,6 @@ async fn read_notification(actor: Actor, write: Write, request: HttpRequest, id:
 }
 
 /// Adds the routes of this folder.
-pub fn routes(config: &mut ServiceConfig) {
+pub fn routes(config: &mut Routes<'_, '_>) {
     config.service(list_notifications).service(read_notification);
 }

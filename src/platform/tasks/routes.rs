@@ -3,13 +3,12 @@
 use std::str::FromStr;
 
 use actix_web::{HttpRequest, HttpResponse, get, web};
-use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::TaskSources;
 use super::read::{self, Task};
 use crate::kernel::access::Actor;
 use crate::kernel::problem::Problem;
-use crate::platform::http::{Context, ListPage, ListRequest, Refusals};
+use crate::platform::http::{Context, ListPage, ListRequest, Refusals, Routes};
 
 /// Which tasks are asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -54,6 +53,6 @@ async fn list_tasks(actor: Actor, context: web::Data<Context>, sources: web::Dat
 }
 
 /// Adds the routes of this folder.
-pub fn routes(config: &mut ServiceConfig) {
+pub fn routes(config: &mut Routes<'_, '_>) {
     config.service(list_tasks);
 }

@@ -6,7 +6,6 @@ use sea_orm::sea_query::Condition;
 use sea_orm::{ColumnTrait, QueryFilter};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use super::limits::{self, LimitInForce, TripCheck};
@@ -16,7 +15,7 @@ use crate::kernel::access::{Actor, Capability};
 use crate::kernel::problem::{Faults, Problem};
 use crate::people::tenancy::{org_unit, unit_of};
 use crate::platform::db::Tx;
-use crate::platform::http::{Body, Context, Done, ListPage, ListRequest, Refusals, Rules, Write, ok, ok_versioned};
+use crate::platform::http::{Body, Context, Done, ListPage, ListRequest, Refusals, Routes, Rules, Write, ok, ok_versioned};
 
 const MOST_PEOPLE: i32 = 100_000;
 
@@ -377,7 +376,7 @@ async fn set_activity_limit(actor: Actor, write: Write) -> Result<HttpResponse, 
 }
 
 /// Adds the routes of this folder.
-pub fn routes(config: &mut ServiceConfig) {
+pub fn routes(config: &mut Routes<'_, '_>) {
     config.service(list_activities).service(get_activity).service(plan_activity).service(change_activity).service(hold_activity).service(cancel_activity);
     config.service(activity_limits_in_force).service(list_activity_limits).service(set_activity_limit);
 }

@@ -6,7 +6,6 @@ use sea_orm::sea_query::Condition;
 use sea_orm::{ColumnTrait, QueryFilter, QueryOrder};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use super::{plan_item, target, write as work};
@@ -14,7 +13,7 @@ use crate::kernel::access::{Actor, Capability};
 use crate::kernel::problem::{Faults, Problem};
 use crate::people::tenancy::unit_of;
 use crate::platform::db::Tx;
-use crate::platform::http::{Body, Context, Done, ListPage, ListRequest, Refusals, Rules, Write, ok, ok_versioned};
+use crate::platform::http::{Body, Context, Done, ListPage, ListRequest, Refusals, Routes, Rules, Write, ok, ok_versioned};
 
 /// How a target's value is compared with what was reached.
 #[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
@@ -255,6 +254,6 @@ async fn add_target(actor: Actor, write: Write, id: web::Path<String>) -> Result
 }
 
 /// Adds the routes of this folder.
-pub fn routes(config: &mut ServiceConfig) {
+pub fn routes(config: &mut Routes<'_, '_>) {
     config.service(list_plan_items).service(get_plan_item).service(add_plan_item).service(change_plan_item).service(list_targets).service(add_target);
 }

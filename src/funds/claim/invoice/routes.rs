@@ -6,7 +6,6 @@ use sea_orm::sea_query::Condition;
 use sea_orm::{ColumnTrait, QueryFilter, QueryOrder};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use utoipa_actix_web::service_config::ServiceConfig;
 use uuid::Uuid;
 
 use super::model::{InvoiceFields, InvoiceKind, InvoiceLine};
@@ -18,7 +17,7 @@ use crate::kernel::money::Fen;
 use crate::kernel::problem::{Faults, Problem};
 use crate::people::tenancy::unit_of;
 use crate::platform::db::Tx;
-use crate::platform::http::{Body, Content, Context, Done, FileForm, ListPage, ListRequest, Refusals, Rules, Upload, Write, ok_versioned};
+use crate::platform::http::{Body, Content, Context, Done, FileForm, ListPage, ListRequest, Refusals, Routes, Rules, Upload, Write, ok_versioned};
 
 /// An invoice to be registered.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -178,6 +177,6 @@ async fn red_letter_invoice(actor: Actor, write: Write, id: web::Path<String>) -
 }
 
 /// Adds the routes of this folder.
-pub fn routes(config: &mut ServiceConfig) {
+pub fn routes(config: &mut Routes<'_, '_>) {
     config.service(parse_invoice).service(add_invoice).service(list_invoices).service(get_invoice).service(change_invoice).service(red_letter_invoice);
 }

@@ -5,7 +5,6 @@ use sea_orm::QueryFilter;
 use sea_orm::sea_query::Condition;
 use serde::Serialize;
 use utoipa::ToSchema;
-use utoipa_actix_web::service_config::ServiceConfig;
 
 use super::paper_rule;
 use super::rules::{self, NewPaperRule, PaperRuleFields};
@@ -13,7 +12,7 @@ use crate::kernel::access::{Actor, Capability};
 use crate::kernel::problem::Problem;
 use crate::people::tenancy::org_unit;
 use crate::platform::db::{Authorised, Tx};
-use crate::platform::http::{Context, Done, ListPage, ListRequest, Nothing, Refusals, Rules, Write, ok_versioned};
+use crate::platform::http::{Context, Done, ListPage, ListRequest, Nothing, Refusals, Routes, Rules, Write, ok_versioned};
 
 /// The actor's district, at which rules are kept.
 async fn own_district(tx: &Tx, actor: &Actor) -> Result<Authorised<org_unit::Model>, Problem> {
@@ -97,6 +96,6 @@ async fn change_paper_rule(actor: Actor, write: Write, id: web::Path<String>) ->
 }
 
 /// Adds the routes of this folder.
-pub fn routes(config: &mut ServiceConfig) {
+pub fn routes(config: &mut Routes<'_, '_>) {
     config.service(adopt_paper_rules).service(list_paper_rules).service(get_paper_rule).service(set_paper_rule).service(change_paper_rule);
 }
