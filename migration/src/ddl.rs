@@ -77,6 +77,16 @@ impl<'a> Ddl<'a> {
         Ok(())
     }
 
+    /// Runs statements on SQLite only.
+    pub async fn run_on_sqlite(&self, statements: &[&str]) -> Result<(), DbErr> {
+        if !self.postgres {
+            for statement in statements {
+                self.execute(statement).await?;
+            }
+        }
+        Ok(())
+    }
+
     /// What row-level security reads: the scope of the transaction, or null. No scope, no row.
     pub async fn scope_functions(&self) -> Result<(), DbErr> {
         self.run_on_postgres(&[

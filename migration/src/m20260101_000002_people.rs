@@ -40,6 +40,7 @@ CREATE TABLE users (
   password_hash text NOT NULL,
   must_change_password boolean NOT NULL,
   disabled_at {ts},
+  standing bigint NOT NULL DEFAULT 1,
   version bigint NOT NULL DEFAULT 1,
   created_at {ts} NOT NULL,
   created_by {uuid} REFERENCES users (id),
@@ -119,14 +120,46 @@ CREATE INDEX role_assignments_scope ON role_assignments (district_id, street_id,
 CREATE INDEX role_assignments_user ON role_assignments (user_id);
 ";
 
+/// Every change of an account, of its logins' ends, of its roles and of the names of units moves the account's standing: a server that remembers who holds what asks for this
+/// number alone, and asks anew where it moved. The triggers see every account, whoever makes the change.
+const STANDING: [&str; 6] = [
+    "CREATE FUNCTION mz_account_moves() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.standing := OLD.standing + 1; RETURN NEW; END $$",
+    "CREATE FUNCTION mz_standing_moves() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
+BEGIN
+  IF TG_TABLE_NAME = 'org_units' THEN
+    UPDATE users SET standing = standing WHERE district_id = NEW.district_id;
+  ELSE
+    IF TG_OP <> 'INSERT' THEN UPDATE users SET standing = standing WHERE id = OLD.user_id; END IF;
+    IF TG_OP <> 'DELETE' THEN UPDATE users SET standing = standing WHERE id = NEW.user_id; END IF;
+  END IF;
+  RETURN NULL;
+END $$",
+    "CREATE TRIGGER standing BEFORE UPDATE ON users FOR EACH ROW EXECUTE FUNCTION mz_account_moves()",
+    "CREATE TRIGGER standing AFTER INSERT OR UPDATE OR DELETE ON role_assignments FOR EACH ROW EXECUTE FUNCTION mz_standing_moves()",
+    "CREATE TRIGGER standing AFTER UPDATE OF ended_at, user_id OR DELETE ON sessions FOR EACH ROW EXECUTE FUNCTION mz_standing_moves()",
+    "CREATE TRIGGER standing AFTER UPDATE OF name ON org_units FOR EACH ROW EXECUTE FUNCTION mz_standing_moves()",
+];
+/// As [`STANDING`], on SQLite.
+const STANDING_OF_SQLITE: [&str; 7] = [
+    "CREATE TRIGGER users_standing AFTER UPDATE OF username, person_key, must_change_password, disabled_at, district_id, street_id, community_id ON users
+     BEGIN UPDATE users SET standing = standing + 1 WHERE id = NEW.id; END",
+    "CREATE TRIGGER role_assignments_standing_insert AFTER INSERT ON role_assignments BEGIN UPDATE users SET standing = standing + 1 WHERE id = NEW.user_id; END",
+    "CREATE TRIGGER role_assignments_standing_update AFTER UPDATE ON role_assignments BEGIN UPDATE users SET standing = standing + 1 WHERE id IN (OLD.user_id, NEW.user_id); END",
+    "CREATE TRIGGER role_assignments_standing_delete AFTER DELETE ON role_assignments BEGIN UPDATE users SET standing = standing + 1 WHERE id = OLD.user_id; END",
+    "CREATE TRIGGER sessions_standing_update AFTER UPDATE OF ended_at, user_id ON sessions BEGIN UPDATE users SET standing = standing + 1 WHERE id IN (OLD.user_id, NEW.user_id); END",
+    "CREATE TRIGGER sessions_standing_delete AFTER DELETE ON sessions BEGIN UPDATE users SET standing = standing + 1 WHERE id = OLD.user_id; END",
+    "CREATE TRIGGER org_units_standing AFTER UPDATE OF name ON org_units BEGIN UPDATE users SET standing = standing + 1 WHERE district_id = NEW.district_id; END",
+];
+
 /// Who a login belongs to and the roles they hold today, and their scope set on this connection: one round trip for both. The widest unit among the roles is the
 /// scope, else the unit that the account is of; a login that is over sets none. It reads these four tables as their owner, of one login and no other, and gives the
 /// serving role nothing that it could not read in the system's scope.
 const ENTER: &str = "CREATE FUNCTION mz_enter(login uuid, account uuid, wall timestamptz, today date)
-RETURNS TABLE (username text, person_key text, must_change_password boolean, district_id uuid, street_id uuid, community_id uuid, assignments text,
+RETURNS TABLE (standing bigint, expires_at timestamptz, username text, person_key text, must_change_password boolean, district_id uuid, street_id uuid, community_id uuid, assignments text,
   scope_district uuid, scope_street uuid, scope_community uuid) LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
-  SELECT u.username, u.person_key, u.must_change_password, u.district_id, u.street_id, u.community_id INTO username, person_key, must_change_password, district_id, street_id, community_id
+  SELECT u.standing, s.expires_at, u.username, u.person_key, u.must_change_password, u.district_id, u.street_id, u.community_id
+  INTO standing, expires_at, username, person_key, must_change_password, district_id, street_id, community_id
   FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.id = login AND u.id = account AND s.ended_at IS NULL AND s.expires_at > wall AND u.disabled_at IS NULL;
   IF NOT FOUND THEN
     PERFORM set_config('mingzhang.scope', '', false);
@@ -159,6 +192,8 @@ impl MigrationTrait for Migration {
         for table in ["password_history", "sessions", "refresh_tokens", "user_totps", "recovery_codes", "login_failures"] {
             ddl.guard(table, Class::Technical).await?;
         }
+        ddl.run_on_postgres(&STANDING).await?;
+        ddl.run_on_sqlite(&STANDING_OF_SQLITE).await?;
         ddl.run_on_postgres(&[ENTER, "REVOKE ALL ON FUNCTION mz_enter FROM PUBLIC", "GRANT EXECUTE ON FUNCTION mz_enter TO mingzhang_app"]).await
     }
 }

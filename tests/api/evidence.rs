@@ -16,16 +16,16 @@ use crate::support::street::{Street, ok};
 use crate::support::{Answer, TestApp};
 
 /// Two streets of one district, each with a community and a budget for it and for itself.
-struct World {
-    own: Side,
+pub struct World {
+    pub own: Side,
     sister: Side,
 }
 
 /// One street, ready to claim.
-struct Side {
-    street: Street,
+pub struct Side {
+    pub street: Street,
     item: String,
-    secretary: String,
+    pub secretary: String,
     line: String,
     street_line: String,
     activity: String,
@@ -34,7 +34,7 @@ struct Side {
 const PDF: &[u8] = b"%PDF-1.4 example";
 
 impl World {
-    async fn open(app: &TestApp) -> Self {
+    pub async fn open(app: &TestApp) -> Self {
         let street = Street::open(app, "硚口区", "e-").await;
         let item = ok(app.post(&street.first, "/expense-items", json!({"code": "F05", "name": "场地费"})).await, 201)["id"].as_str().unwrap().to_owned();
         let category = json!({"code": "C01", "name": "基层党组织运行经费", "carry_over": "returns", "allowed_item_ids": [item], "forbidden_item_ids": []});
@@ -86,7 +86,7 @@ impl Side {
     }
 
     /// An invoice of the community; gives its id.
-    async fn invoice(&self, app: &TestApp, number: &str, total: &str) -> String {
+    pub async fn invoice(&self, app: &TestApp, number: &str, total: &str) -> String {
         let body = json!({"community_id": self.street.community, "kind": "paper_vat", "code": "4200171320", "number": number, "seller_name": "示例文化馆", "issued_on": "2017-01-02", "total": total});
         ok(app.post(&self.street.staff, "/invoices", body).await, 201)["id"].as_str().unwrap().to_owned()
     }
@@ -98,7 +98,7 @@ impl Side {
     }
 
     /// Submits a claim that draws its whole amount on an invoice.
-    async fn claim(&self, app: &TestApp, invoice: &str, amount: &str) -> Answer {
+    pub async fn claim(&self, app: &TestApp, invoice: &str, amount: &str) -> Answer {
         app.post(&self.street.staff, "/claims", self.body(amount, json!([{"invoice_id": invoice, "amount": amount}]))).await
     }
 
@@ -106,7 +106,7 @@ impl Side {
         app.get(&self.street.accountant, &format!("/claims/{id}")).await.etag.unwrap()
     }
 
-    async fn step(&self, app: &TestApp, who: &str, id: &str, action: &str, body: Value) -> Answer {
+    pub async fn step(&self, app: &TestApp, who: &str, id: &str, action: &str, body: Value) -> Answer {
         let etag = self.etag(app, id).await;
         let key = uuid::Uuid::now_v7().to_string();
         app.send(Method::POST, &format!("/claims/{id}/{action}"), who, Some(body), &[("If-Match", &etag), ("Idempotency-Key", &key)]).await
@@ -118,7 +118,7 @@ impl Side {
         ok(self.step(app, &self.street.leader, id, "approve", json!({})).await, 200);
     }
 
-    async fn left(&self, app: &TestApp, invoice: &str) -> Value {
+    pub async fn left(&self, app: &TestApp, invoice: &str) -> Value {
         ok(app.get(&self.street.accountant, &format!("/invoices/{invoice}")).await, 200)["available"].clone()
     }
 

@@ -1,5 +1,7 @@
 //! Logins and roles.
 
+use mingzhang::kernel::access::Scope;
+use mingzhang::platform::db::Sql;
 use reqwest::Method;
 use serde_json::json;
 
@@ -82,6 +84,30 @@ on_both_databases! {
         let disabled = app.act(&first, &format!("/users/{user}/disable"), &read.etag.unwrap()).await;
         assert_eq!(disabled.body["disabled"], json!(true), "{}", disabled.text);
         assert_eq!(app.get(&token, "/me").await.code(), (401, "unauthenticated"));
+    }
+
+    async fn what_one_server_remembers_of_a_login_holds_only_as_long_as_the_database_says_so(app: TestApp) {
+        let first = app.administrator("硚口区", "first").await;
+        let street = open_street(app, &first, "韩家墩街").await;
+        let (user, token) = app.user(&first, "inspector", &street).await;
+        let other = mingzhang::app::context(app.context.db.clone(), app.context.clocks.clone(), app.context.keys.clone(), mingzhang::platform::attachment::in_memory());
+        let held = async || other.authenticator.actor(&token).await.map(|actor| actor.assignments);
+        assert_eq!(held().await.unwrap().len(), 0);
+        let grant = json!({"user_id": user, "role": "inspector", "unit_id": street, "to": "2017-01-03"});
+        app.post(&first, "/role-assignments", grant).await.id();
+        let assignments = held().await.unwrap();
+        assert_eq!((assignments.len(), assignments[0].unit_name.as_str()), (1, "韩家墩街"), "granted through another server");
+        let district = assignments[0].place.district;
+        let tx = app.context.db.write(Scope::District(district)).await.unwrap();
+        tx.execute(Sql::both("UPDATE org_units SET name = '汉家墩街' WHERE district_id = $1 AND level = 'street'"), vec![district.into()]).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(held().await.unwrap()[0].unit_name, "汉家墩街");
+        app.context.clocks.set("2017-01-04T01:00:00Z".parse().unwrap());
+        assert_eq!(held().await.unwrap().len(), 0, "held to the day before");
+        app.context.clocks.set("2017-01-03T02:00:00Z".parse().unwrap());
+        assert_eq!(held().await.unwrap().len(), 1);
+        assert_eq!(app.post(&token, "/auth/logout", json!({})).await.status, 204);
+        assert_eq!(held().await.unwrap_err().status, 401, "the login was ended through another server");
     }
 
     async fn incompatible_roles_wrong_levels_and_grants_to_oneself_are_refused(app: TestApp) {

@@ -14,6 +14,7 @@ mod commitments;
 mod demo;
 mod detail;
 mod donations;
+mod draws;
 mod evidence;
 mod exports;
 mod faults;

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use crate::on_both_databases;
 use crate::stipends::{Stipends, clock, result_of};
 use crate::support::TestApp;
+use crate::support::dice::Dice;
 use crate::support::street::{Street, ok};
 
 /// Months since year 0.
@@ -42,31 +43,6 @@ fn fen(text: &Value) -> i64 {
     let text = text.as_str().unwrap();
     let digits: i64 = text.replace(['.', '-'], "").parse().unwrap();
     if text.starts_with('-') { -digits } else { digits }
-}
-
-/// Numbers that look random and are the same for the same seed (splitmix64).
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, most: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        (z ^ (z >> 31)) % most
-    }
-
-    fn one_in(&mut self, many: u64) -> bool {
-        self.below(many) == 0
-    }
-
-    fn int(&mut self, most: i64) -> i64 {
-        i64::try_from(self.below(u64::try_from(most).unwrap())).unwrap()
-    }
-
-    fn choose<'a, T>(&mut self, from: &'a [T]) -> Option<&'a T> {
-        (!from.is_empty()).then(|| &from[usize::try_from(self.below(u64::try_from(from.len()).unwrap())).unwrap()])
-    }
 }
 
 /// A scheme as the rules know it.

@@ -26,7 +26,7 @@ mod under_commitment;
 
 pub use check::{open_claims, quota_in_batches, reservations};
 pub use entity::{claim, claim_event, claim_line, claim_refund, payment_batch};
-pub use invoice::InvoicePapers;
+pub use invoice::{InvoicePapers, drawn_differs};
 pub use papers::ClaimPapers;
 pub use payee_entity::payee;
 

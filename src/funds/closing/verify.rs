@@ -46,17 +46,25 @@ pub async fn street(tx: &Tx, keys: &KeyRing, street: (Uuid, &str), kept: &[KeptC
     let checked = ledger::check(tx, keys, street.0, kept).await?;
     let fault = match checked.fault {
         Some(fault) => Some(fault),
-        None => match ledger::check_years(tx, street.0).await? {
-            Some(what) => Some((None, what)),
-            None => match lines::check(tx, street.0).await? {
-                Some(what) => Some((None, what)),
-                None => match claim::reservations(tx, street.0).await? {
-                    Some(what) => Some((None, what)),
-                    None => stipend::payable(tx, street.0).await?.map(|what| (None, what)),
-                },
-            },
-        },
+        None => beside_the_ledger(tx, street.0).await?.map(|what| (None, what)),
     };
     let first_fault = fault.map(|(voucher, what)| Fault { street: street.1.to_owned(), voucher, what });
     Ok(Verification { vouchers: checked.vouchers, holds: first_fault.is_none(), first_fault })
+}
+
+/// The first of the sums kept beside the ledger that is not what it sums up.
+async fn beside_the_ledger(tx: &Tx, street: Uuid) -> Result<Option<String>, Problem> {
+    if let Some(what) = ledger::check_years(tx, street).await? {
+        return Ok(Some(what));
+    }
+    if let Some(what) = lines::check(tx, street).await? {
+        return Ok(Some(what));
+    }
+    if let Some(what) = claim::reservations(tx, street).await? {
+        return Ok(Some(what));
+    }
+    if let Some(what) = claim::drawn_differs(tx, street).await? {
+        return Ok(Some(what));
+    }
+    stipend::payable(tx, street).await
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, RwLock};
 
 use async_trait::async_trait;
-use chrono::TimeDelta;
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use sea_orm::FromQueryResult;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -52,11 +52,37 @@ pub struct Authenticator {
     clocks: Clocks,
     keys: Arc<KeyRing>,
     verified: Arc<RwLock<HashMap<String, Claims>>>,
+    /// By login. Nothing of it is relied on before the database has said that the account's standing is what it was.
+    remembered: Arc<RwLock<HashMap<Uuid, Arc<Known>>>>,
 }
+
+/// Who a login belongs to, as it was read.
+struct Known {
+    actor: Actor,
+    standing: i64,
+    /// Roles are held from a day to a day.
+    today: NaiveDate,
+    expires_at: DateTime<Utc>,
+}
+
+#[derive(FromQueryResult)]
+struct Standing {
+    standing: Option<i64>,
+}
+
+/// The standing of an account; PostgreSQL sets the scope before it looks, so that one out of its own scope has none.
+const STANDING: Sql = Sql {
+    postgres: "SELECT CASE WHEN set_config('mingzhang.scope', $2, false) IS NOT NULL AND set_config('mingzhang.district', $3, false) IS NOT NULL \
+        AND set_config('mingzhang.street', $4, false) IS NOT NULL AND set_config('mingzhang.community', $5, false) IS NOT NULL \
+        THEN (SELECT u.standing FROM users u WHERE u.id = $1) END AS standing",
+    sqlite: "SELECT standing FROM users WHERE id = $1",
+};
 
 /// The account behind a login and the roles it holds today; on PostgreSQL with the scope that was set for it.
 #[derive(FromQueryResult)]
 struct Account {
+    standing: i64,
+    expires_at: DateTime<Utc>,
     username: String,
     person_key: Option<String>,
     must_change_password: bool,
@@ -83,7 +109,7 @@ struct Held {
 /// `$1` the login, `$2` the user, `$3` the real time, `$4` the business date.
 const ENTER: Sql = Sql {
     postgres: "SELECT * FROM mz_enter($1, $2, $3, $4)",
-    sqlite: "SELECT u.username, u.person_key, u.must_change_password, u.district_id, u.street_id, u.community_id, \
+    sqlite: "SELECT u.standing, s.expires_at, u.username, u.person_key, u.must_change_password, u.district_id, u.street_id, u.community_id, \
         (SELECT json_group_array(json_object('id', hex(a.id), 'role', a.role, 'acting_for', NULLIF(hex(a.acting_for), ''), 'district_id', hex(a.district_id), 'street_id', NULLIF(hex(a.street_id), ''), \
          'community_id', NULLIF(hex(a.community_id), ''), 'name', o.name)) FROM role_assignments a JOIN org_units o ON o.id = COALESCE(a.community_id, a.street_id, a.district_id) \
          WHERE a.user_id = u.id AND a.from_date <= $4 AND (a.to_date IS NULL OR a.to_date >= $4) AND a.ended_at IS NULL AND (NOT a.needs_confirmation OR a.confirmed_by IS NOT NULL)) AS assignments, \
@@ -91,14 +117,14 @@ const ENTER: Sql = Sql {
         FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.id = $1 AND u.id = $2 AND s.ended_at IS NULL AND s.expires_at > $3 AND u.disabled_at IS NULL",
 };
 
-/// So many tokens are remembered as verified.
+/// So many tokens and logins are remembered.
 const REMEMBERED: usize = 10_000;
 
 impl Authenticator {
     /// Reads accounts and roles from this database.
     #[must_use]
     pub fn new(db: Db, clocks: Clocks, keys: Arc<KeyRing>) -> Self {
-        Self { db, clocks, keys, verified: Arc::default() }
+        Self { db, clocks, keys, verified: Arc::default(), remembered: Arc::default() }
     }
 
     /// The claims of a good token. Its signature is verified once; that it has not run out, each time.
@@ -115,6 +141,21 @@ impl Authenticator {
             verified.insert(token.to_owned(), claims.clone());
         }
         Some(claims)
+    }
+
+    /// What was read of a login on this business date, where the login has not run out.
+    fn known(&self, claims: &Claims, now: DateTime<Utc>, today: NaiveDate) -> Option<Arc<Known>> {
+        let known = self.remembered.read().ok()?.get(&claims.sid).cloned()?;
+        (known.actor.user_id == claims.sub && known.today == today && known.expires_at > now).then_some(known)
+    }
+
+    fn remember(&self, login: Uuid, known: Known) {
+        if let Ok(mut remembered) = self.remembered.write() {
+            if remembered.len() >= REMEMBERED {
+                remembered.clear();
+            }
+            remembered.insert(login, Arc::new(known));
+        }
     }
 }
 
@@ -148,14 +189,27 @@ fn assignment(held: Held) -> Option<Assignment> {
 impl Authenticate for Authenticator {
     async fn actor(&self, token: &str) -> Result<Actor, Problem> {
         let claims = self.claims(token).ok_or_else(invalid_token)?;
-        let values = vec![claims.sid.into(), claims.sub.into(), self.clocks.wall().into(), self.clocks.business_today().into()];
-        let (account, entered) = self.db.enter::<Account>(ENTER, values).await?;
+        let (now, today) = (self.clocks.wall(), self.clocks.business_today());
+        let values = vec![claims.sid.into(), claims.sub.into(), now.into(), today.into()];
+        let (account, entered) = match self.known(&claims, now, today) {
+            None => self.db.enter::<Account>(ENTER, values).await?,
+            Some(known) => {
+                let (found, entered) = self.db.enter_again::<Standing>(STANDING, claims.sub, known.actor.scope()).await?;
+                if found.is_some_and(|found| found.standing == Some(known.standing)) {
+                    entered.carry(known.actor.scope());
+                    return Ok(known.actor.clone());
+                }
+                (entered.ask::<Account>(ENTER, values).await?, entered)
+            }
+        };
         let account = account.ok_or_else(invalid_token)?;
+        let (standing, expires_at) = (account.standing, account.expires_at);
         let set = account.scope_district.map(|district| Scope::of_place(Place { district, street: account.scope_street, community: account.scope_community }));
         let actor = actor_of(&claims, account)?;
         if !self.db.is_postgres() || set == Some(actor.scope()) {
             entered.carry(actor.scope());
         }
+        self.remember(claims.sid, Known { actor: actor.clone(), standing, today, expires_at });
         Ok(actor)
     }
 

@@ -8,6 +8,7 @@ use sea_orm::{
     TransactionTrait, Value,
 };
 use tokio::sync::Mutex;
+use uuid::Uuid;
 
 use super::session::Session;
 use super::{Sql, Tx, carried};
@@ -26,11 +27,14 @@ pub struct DbSettings {
 }
 
 impl DbSettings {
-    /// Defaults for a URL: 16 connections that write and 16 that read (SQLite: 1 and 8).
+    /// Defaults for a URL: 16 connections that write and 16 that read. SQLite has one writer, and each of its readers is a thread here: 8, or one a core where there are more.
     #[must_use]
     pub fn of_url(url: &str) -> Self {
-        let postgres = !url.starts_with("sqlite:");
-        Self { url: url.to_owned(), write_connections: if postgres { 16 } else { 1 }, read_connections: if postgres { 16 } else { 8 } }
+        if url.starts_with("sqlite:") {
+            let cores = std::thread::available_parallelism().map_or(8, std::num::NonZero::get);
+            return Self { url: url.to_owned(), write_connections: 1, read_connections: u32::try_from(cores.clamp(8, 16)).unwrap_or(8) };
+        }
+        Self { url: url.to_owned(), write_connections: 16, read_connections: 16 }
     }
 }
 
@@ -107,8 +111,8 @@ impl Db {
                     .synchronous(sqlx::sqlite::SqliteSynchronous::Full)
                     .busy_timeout(Duration::from_secs(30))
                     .pragma("recursive_triggers", "ON");
-                // A reader's pages lie in the system's cache as well: half of the usual 2 MiB is enough for each.
-                if writes { sqlite } else { sqlite.pragma("query_only", "ON").pragma("cache_size", "-1024") }
+                // A reader's pages lie in the system's cache as well: a quarter of the usual 2 MiB is enough for each.
+                if writes { sqlite } else { sqlite.pragma("query_only", "ON").pragma("cache_size", "-512") }
             });
         } else if !writes {
             options.map_sqlx_postgres_opts(|postgres| postgres.options([("default_transaction_read_only", "on")]));
@@ -159,8 +163,20 @@ impl Db {
     pub async fn enter<T: FromQueryResult>(&self, sql: Sql, values: Vec<Value>) -> Result<(Option<T>, Entered), Problem> {
         carried::take(self.address(), None);
         let reader = self.connection().await?;
-        let found = reader.query_one_raw(sql.statement(self.0.backend, values)).await?.map(|row| T::from_query_result(&row, "")).transpose()?;
-        Ok((found, Entered { db: self.clone(), reader }))
+        let entered = Entered { db: self.clone(), reader };
+        Ok((entered.ask(sql, values).await?, entered))
+    }
+
+    /// As [`Db::enter`], by a statement that tells whether what is remembered of `$1` still holds: on PostgreSQL it sets the scope that is remembered (`$2` to `$5`) before it looks.
+    ///
+    /// # Errors
+    /// As [`Db::read`].
+    pub async fn enter_again<T: FromQueryResult>(&self, sql: Sql, of: Uuid, scope: Scope) -> Result<(Option<T>, Entered), Problem> {
+        let mut values = vec![of.into()];
+        if self.is_postgres() {
+            values.extend(settings_of(scope).map(|(_, value)| Value::from(value)));
+        }
+        self.enter(sql, values).await
     }
 
     async fn connection(&self) -> Result<Session, Problem> {
@@ -243,6 +259,15 @@ pub struct Entered {
 }
 
 impl Entered {
+    /// Asks on the same connection.
+    ///
+    /// # Errors
+    /// As [`Db::enter`].
+    pub async fn ask<T: FromQueryResult>(&self, sql: Sql, values: Vec<Value>) -> Result<Option<T>, Problem> {
+        let row = self.reader.query_one_raw(sql.statement(self.db.0.backend, values)).await?;
+        Ok(row.map(|row| T::from_query_result(&row, "")).transpose()?)
+    }
+
     /// Leaves the connection for the first read of this request; the statement has set this very scope.
     pub fn carry(self, scope: Scope) {
         let reader = Tx::new(self.reader, scope, self.db.0.backend);
@@ -264,7 +289,7 @@ fn settings_of(scope: Scope) -> [(&'static str, String); 4] {
         Scope::Public => "public",
     };
     let place = scope.place();
-    let text = |id: Option<uuid::Uuid>| id.map(|id| id.to_string()).unwrap_or_default();
+    let text = |id: Option<Uuid>| id.map(|id| id.to_string()).unwrap_or_default();
     [
         ("mingzhang.scope", name.to_owned()),
         ("mingzhang.district", text(place.map(|p| p.district))),

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use sea_orm::{ColumnTrait, QueryFilter, QueryOrder};
+use sea_orm::{ColumnTrait, FromQueryResult, QueryFilter, QueryOrder};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -187,4 +187,25 @@ pub async fn require_payable(tx: &Tx, draws: &[invoice_draw::Model]) -> Result<(
     }
     let red = tx.select::<invoice::Entity>().filter(invoice::Column::Id.is_in(ids)).filter(invoice::Column::RedLettered.eq(true));
     tx.one(red).await?.map_or(Ok(()), |found| Err(refusals::invoice_red_lettered(&found.number)))
+}
+
+#[derive(FromQueryResult)]
+struct Mismatch {
+    number: String,
+    drawn: Fen,
+    live: Fen,
+}
+
+/// The first invoice whose drawn sum is not what live claims draw on it.
+///
+/// # Errors
+/// 500 where the database fails.
+pub async fn drawn_differs(tx: &Tx, street: Uuid) -> Result<Option<String>, Problem> {
+    let compare = Sql::both(
+        "SELECT i.number, i.drawn, CAST(COALESCE(d.live, 0) AS bigint) AS live FROM invoices i \
+         LEFT JOIN (SELECT invoice_id, SUM(amount) AS live FROM invoice_draws WHERE street_id = $1 AND live GROUP BY invoice_id) d ON d.invoice_id = i.id \
+         WHERE i.street_id = $1 AND i.drawn <> COALESCE(d.live, 0) ORDER BY i.id LIMIT 1",
+    );
+    let found = tx.query_one::<Mismatch>(compare, vec![street.into()]).await?;
+    Ok(found.map(|invoice| format!("the invoice {} says drawn {}, its live claims draw {}", invoice.number, invoice.drawn, invoice.live)))
 }

@@ -12,6 +12,6 @@ pub mod routes;
 mod subject;
 mod xml;
 
-pub use draw::{Draw, draw_faults, drawn_by, draws_of, free, put, require_payable, take};
+pub use draw::{Draw, draw_faults, drawn_by, drawn_differs, draws_of, free, put, require_payable, take};
 pub use entity::{invoice, invoice_draw, invoice_key};
 pub use subject::InvoicePapers;
