@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::guard::fn_guard;
+use actix_web::guard::{GuardContext, fn_guard};
 use actix_web::http::header::LOCATION;
 use actix_web::middleware::from_fn;
 use actix_web::{App, HttpMessage, HttpResponse, HttpServer, get, web};
@@ -50,6 +50,9 @@ impl RootSpanBuilder for RequestSpan {
 
     fn on_request_end<B: MessageBody>(span: tracing::Span, outcome: &Result<ServiceResponse<B>, actix_web::Error>) {
         let status = outcome.as_ref().map_or_else(|error| error.as_response_error().status_code(), ServiceResponse::status);
+        if span.is_disabled() {
+            return;
+        }
         // The route is known once it was found.
         let route = outcome.as_ref().ok().and_then(|response| response.request().match_pattern());
         span.record("route", route.as_deref().unwrap_or("unmatched"));
@@ -184,7 +187,8 @@ const GROUPS: [Group; 34] = [
 #[derive(Default)]
 struct Cluster {
     nouns: BTreeSet<String>,
-    groups: Vec<Group>,
+    /// Each with the nouns of its operations, in their order.
+    groups: Vec<(Group, Vec<String>)>,
 }
 
 fn clusters() -> &'static [Cluster] {
@@ -192,34 +196,44 @@ fn clusters() -> &'static [Cluster] {
     CLUSTERS.get_or_init(|| {
         let mut clusters: Vec<Cluster> = Vec::new();
         for group in GROUPS {
-            let mut nouns = BTreeSet::new();
-            let _unserved = App::new().into_utoipa_app().configure(|config| group(&mut Routes::new(config, Purpose::Name(&mut nouns))));
+            let mut own = Vec::new();
+            let _unserved = App::new().into_utoipa_app().configure(|config| group(&mut Routes::new(config, Purpose::Name(&mut own), &[])));
+            let nouns: BTreeSet<String> = own.iter().cloned().collect();
             let sharing: Vec<Cluster> = clusters.extract_if(.., |other| !other.nouns.is_disjoint(&nouns)).collect();
             let mut cluster = Cluster { nouns, groups: Vec::new() };
             for mut other in sharing {
                 cluster.nouns.append(&mut other.nouns);
                 cluster.groups.append(&mut other.groups);
             }
-            cluster.groups.push(group);
+            cluster.groups.push((group, own));
             clusters.push(cluster);
         }
         clusters
     })
 }
 
-/// The routes of the API. A request is held against the patterns of the groups that know its noun, not against those of all three hundred operations.
-fn api(config: &mut ServiceConfig<'_>, purpose: fn() -> Purpose<'static>) {
+/// The noun that a request is about.
+fn noun_of<'r>(request: &'r GuardContext<'_>) -> Option<&'r str> {
+    request.head().uri.path().split('/').nth(3)
+}
+
+/// The routes of the API. A request is held against the patterns of its noun, not against those of all three hundred operations.
+fn api(config: &mut ServiceConfig<'_>, purpose: fn(&'static str) -> Purpose<'static>) {
     let mut all = utoipa_actix_web::scope("/api/v1");
     for Cluster { nouns, groups } in clusters() {
-        let knows = fn_guard(|request| request.head().uri.path().split('/').nth(3).is_some_and(|noun| nouns.contains(noun)));
-        let put = |scope: utoipa_actix_web::scope::Scope<_>, group: &Group| scope.configure(|config| group(&mut Routes::new(config, purpose())));
-        all = all.service(groups.iter().fold(utoipa_actix_web::scope("").guard(knows), put));
+        let mut cluster = utoipa_actix_web::scope("").guard(fn_guard(|request| noun_of(request).is_some_and(|noun| nouns.contains(noun))));
+        for noun in nouns {
+            let own = utoipa_actix_web::scope("").guard(fn_guard(move |request| noun_of(request) == Some(noun.as_str())));
+            let put = |scope: utoipa_actix_web::scope::Scope<_>, (group, nouns): &'static (Group, Vec<String>)| scope.configure(|config| group(&mut Routes::new(config, purpose(noun), nouns)));
+            cluster = cluster.service(groups.iter().filter(|(_, nouns)| nouns.contains(noun)).fold(own, put));
+        }
+        all = all.service(cluster);
     }
     config.service(all);
 }
 
 fn describe() -> utoipa::openapi::OpenApi {
-    let (_, mut description) = App::new().into_utoipa_app().openapi(Description::openapi()).configure(|config| api(config, || Purpose::Describe)).split_for_parts();
+    let (_, mut description) = App::new().into_utoipa_app().openapi(Description::openapi()).configure(|config| api(config, Purpose::Describe)).split_for_parts();
     Complete.modify(&mut description);
     description
 }
@@ -321,7 +335,7 @@ pub fn serve_jobs(listener: std::net::TcpListener, context: Context, passwords: 
             .app_data(sources.clone())
             .app_data(subjects.clone())
             .into_utoipa_app()
-            .configure(|config| api(config, || Purpose::Serve))
+            .configure(|config| api(config, Purpose::Serve))
             .split_for_parts();
         app.service(live)
             .service(ready)
