@@ -184,7 +184,6 @@ const GROUPS: [Group; 34] = [
 ];
 
 /// Groups with all their nouns (first segments of paths): those that share a noun are one, for a request is looked for in one only.
-#[derive(Default)]
 struct Cluster {
     nouns: BTreeSet<String>,
     /// Each with the nouns of its operations, in their order.

@@ -7,7 +7,7 @@ use sea_orm::FromQueryResult;
 use serde_json::{Value, json};
 
 use crate::on_both_databases;
-use crate::stipends::{Stipends, clock, id_number};
+use crate::stipends::{Stipends, clock};
 use crate::support::street::ok;
 use crate::support::{Answer, TestApp};
 
@@ -93,7 +93,7 @@ on_both_databases! {
         clock(app, "2017-06-20T01:00:00Z");
         let run = approved_run(app, &stipends, &stipends.scheme, "2017Q2").await;
         let calculated = ok(app.get(&stipends.street.leader, &run).await, 200);
-        assert_eq!((calculated["heads"].as_i64(), calculated["gross"].as_str(), calculated["tax"].as_str()), (Some(2), Some("1200.00"), Some("80.00")), "{}", id_number(1));
+        assert_eq!((calculated["heads"].as_i64(), calculated["gross"].as_str(), calculated["tax"].as_str()), (Some(2), Some("1200.00"), Some("80.00")));
         let posted = ok(post_run(app, &stipends, &run).await, 200);
         assert_eq!((posted["tax"].as_str(), posted["net"].as_str()), (Some("80.00"), Some("1120.00")));
         assert_eq!(ok(app.get(&stipends.street.accountant, "/ledger/verify").await, 200)["holds"], json!(true));

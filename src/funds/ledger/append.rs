@@ -48,7 +48,7 @@ const TAKE_HEAD: &str = "UPDATE ledger_heads SET seq = seq + 1 WHERE street_id =
     AND EXISTS (SELECT 1 FROM fiscal_years y WHERE y.district_id = $1 AND y.street_id = $2 AND y.year = $4 AND y.state = 'open') RETURNING seq, hash, 0 AS last; \
     INSERT INTO ledger_counters (district_id, street_id, month, last) VALUES ($1, $2, $3, 1) ON CONFLICT (street_id, month) DO UPDATE SET last = ledger_counters.last + 1 RETURNING 0 AS seq, '' AS hash, last";
 
-/// The head's statement of each database.
+/// What locks the head and tells number and place: on PostgreSQL all of it is written by the same statement.
 const HEAD: Sql = Sql { postgres: APPEND, sqlite: TAKE_HEAD };
 
 const ADD_TURNOVERS: Sql = Sql::both(
@@ -59,8 +59,8 @@ const ADD_TURNOVERS: Sql = Sql::both(
 const SET_HEAD: Sql = Sql::both("UPDATE ledger_heads SET hash = $2 WHERE street_id = $1");
 
 #[derive(Serialize)]
-struct TurnoverRow {
-    account: String,
+struct TurnoverRow<'a> {
+    account: &'a str,
     category: String,
     community: String,
     debit: i64,
@@ -96,8 +96,8 @@ fn turnovers(lines: &[voucher_line::Model]) -> Result<String, Problem> {
         let sum = sums.entry((&line.account, key(line.category_id), key(line.community_id))).or_default();
         *sum = (sum.0.checked_add(line.debit).map_err(Problem::internal)?, sum.1.checked_add(line.credit).map_err(Problem::internal)?);
     }
-    let row = |((account, category, community), (debit, credit)): ((&str, Uuid, Uuid), (Fen, Fen))| TurnoverRow {
-        account: account.to_owned(),
+    let row = |((account, category, community), (debit, credit)): ((_, Uuid, Uuid), (Fen, Fen))| TurnoverRow {
+        account,
         category: category.simple().to_string(),
         community: community.simple().to_string(),
         debit: debit.0,
@@ -117,8 +117,7 @@ pub(super) async fn append(tx: &Tx, row: voucher::Model, lines: &[voucher_line::
 async fn append_at_once(tx: &Tx, row: voucher::Model, lines: &[voucher_line::Model], closing: bool) -> Result<voucher::Model, Problem> {
     let [before, between, after] = around_numbers(&row, lines)?;
     let text = serde_json::to_string(&VoucherRow { voucher: &row, amount_fen: row.amount.0 }).map_err(Problem::internal)?;
-    let line = |line: &voucher_line::Model| serde_json::to_value(line_row(line)).map_err(Problem::internal);
-    let rows = serde_json::to_string(&lines.iter().map(line).collect::<Result<Vec<_>, _>>()?).map_err(Problem::internal)?;
+    let rows = serde_json::to_string(&lines.iter().map(line_row).collect::<Vec<_>>()).map_err(Problem::internal)?;
     let values = vec![
         row.district_id.into(),
         row.street_id.into(),
