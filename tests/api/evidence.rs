@@ -149,7 +149,7 @@ fn ofd(members: &[(&str, &[u8])]) -> Vec<u8> {
     writer.finish().unwrap().into_inner()
 }
 
-const DIGITAL: &str = "<?xml version=\"1.0\"?><EInvoice><EInvoiceData><SellerInformation><SellerName>示例公司</SellerName></SellerInformation><BasicInformation><TotalTax-includedAmount>200.00</TotalTax-includedAmount>\
+pub const DIGITAL: &str = "<?xml version=\"1.0\"?><EInvoice><EInvoiceData><SellerInformation><SellerName>示例公司</SellerName></SellerInformation><BasicInformation><TotalTax-includedAmount>200.00</TotalTax-includedAmount>\
     </BasicInformation><IssuItemInformation><ItemName>*场地*</ItemName><Amount>188.68</Amount><ComTaxAm>11.32</ComTaxAm></IssuItemInformation></EInvoiceData>\
     <TaxSupervisionInfo><InvoiceNumber>17422000000012345678</InvoiceNumber><IssueTime>2017-01-02 10:11:12</IssueTime></TaxSupervisionInfo></EInvoice>";
 
