@@ -217,7 +217,9 @@ impl Rules<'_> {
     /// A voucher and the one that undoes it, where the bank saw neither.
     fn offsets(&mut self) {
         let reversals = grouped(&self.open_books, |place| self.book_line(place).and_then(|line| line.reverses));
-        for (undone, red) in reversals {
+        for (undone, mut red) in reversals {
+            // A reversal that was itself undone may have gone with the voucher that undid it.
+            red.retain(|place| self.open_books.contains(place));
             let original = self.open_books.iter().copied().filter(|place| !red.contains(place) && self.book_line(*place).is_some_and(|line| line.voucher == undone));
             let whole: Vec<usize> = original.chain(red.iter().copied()).collect();
             let sum = whole.iter().filter_map(|place| self.book_line(*place)).fold(0_i64, |sum, line| sum.saturating_add(line.amount));
@@ -280,6 +282,13 @@ mod tests {
     fn a_payment_and_its_reversal_that_the_bank_never_saw_cancel_each_other() {
         let red = BookSide { reverses: Some(Uuid::from_u128(1)), kind: "reversal".to_owned(), ..book(2, 9, 100, "") };
         assert_eq!(told(&[], &[book(1, 2, -100, ""), red]), [("offset", vec![], vec![0, 1])]);
+    }
+
+    #[test]
+    fn a_reversal_that_was_itself_undone_goes_with_one_of_the_two_only() {
+        let red = |voucher, date, amount, undone: u128| BookSide { reverses: Some(Uuid::from_u128(undone)), kind: "reversal".to_owned(), ..book(voucher, date, amount, "") };
+        let books = [book(9, 2, -100, ""), red(2, 9, 100, 9), red(1, 12, -100, 2)];
+        assert_eq!(told(&[], &books), [("offset", vec![], vec![1, 2])], "the payment stands, as it does in the books");
     }
 
     fn bank_lines() -> impl Strategy<Value = Vec<BankSide>> {
