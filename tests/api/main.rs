@@ -23,6 +23,7 @@ mod identity;
 mod imports;
 mod jobs;
 mod limits;
+mod lists;
 mod notification;
 mod operations;
 mod patch;

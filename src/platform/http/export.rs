@@ -1,7 +1,15 @@
-//! The rows of a list as CSV (UTF-8 with BOM) or XLSX (constant memory). Cells that a spreadsheet would run as a formula are neutralised.
+//! The rows of a list as CSV (UTF-8 with BOM, streamed) or XLSX (constant memory). Cells that a spreadsheet would run as a formula are neutralised.
 
-use actix_web::HttpResponse;
+use std::fs::File;
+use std::future::ready;
+use std::io::{Read, Seek, SeekFrom};
+
+use actix_web::body::SizedStream;
 use actix_web::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
+use actix_web::web::Bytes;
+use actix_web::{HttpResponse, HttpResponseBuilder, web};
+use futures_util::stream::{self, LocalBoxStream};
+use futures_util::{StreamExt, TryStreamExt};
 use rust_xlsxwriter::Workbook;
 use serde_json::Value;
 
@@ -58,63 +66,83 @@ fn cell(value: Option<&Value>) -> String {
     if !number && text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text }
 }
 
-enum Writer {
-    Csv(Box<csv::Writer<Vec<u8>>>),
-    Xlsx { workbook: Box<Workbook>, row: u32 },
-}
+/// How much of a finished workbook is read and sent at once.
+const PIECE: u64 = 64 * 1024;
 
-/// A file being written row by row.
-pub(super) struct Sheet<'a> {
-    writer: Writer,
-    columns: &'a [&'static str],
-}
+/// Rows as they leave the database, some at a time.
+pub(super) type Pages = LocalBoxStream<'static, Result<Vec<Value>, Problem>>;
 
-impl<'a> Sheet<'a> {
-    pub(super) fn new(format: Format, columns: &'a [&'static str]) -> Result<Self, Problem> {
-        let writer = match format {
-            Format::Csv => {
-                let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer("\u{feff}".as_bytes().to_vec());
-                writer.write_record(columns).map_err(Problem::internal)?;
-                Writer::Csv(Box::new(writer))
-            }
-            Format::Xlsx => {
-                let mut workbook = Workbook::new();
-                let sheet = workbook.add_worksheet_with_constant_memory().map_err(Problem::internal)?;
-                for (column, name) in (0_u16..).zip(columns) {
-                    sheet.write_string(0, column, *name).map_err(Problem::internal)?;
-                }
-                Writer::Xlsx { workbook: Box::new(workbook), row: 0 }
-            }
-        };
-        Ok(Self { writer, columns })
+/// Answers with all rows as a file. What fails on the first rows is told as a problem; what fails later breaks the answer off, so that nobody takes a part for the whole.
+pub(super) async fn answer(format: Format, columns: Vec<&'static str>, pages: Pages) -> Result<HttpResponse, Problem> {
+    match format {
+        Format::Csv => csv_file(columns, pages).await,
+        Format::Xlsx => xlsx_file(&columns, pages).await,
     }
+}
 
-    pub(super) fn add(&mut self, row: &Value) -> Result<(), Problem> {
-        let cells = self.columns.iter().map(|name| cell(row.get(*name)));
-        match &mut self.writer {
-            Writer::Csv(writer) => writer.write_record(cells).map_err(Problem::internal),
-            Writer::Xlsx { workbook, row: number } => {
-                *number = number.saturating_add(1);
-                if *number > SHEET_MOST_ROWS {
-                    return Err(Problem::new(422, "too_many_rows", "行数超过一张工作表的容量", "More rows than a sheet holds")
-                        .detail("请用筛选缩小范围，或以 CSV 导出。", "Narrow the list by filters, or ask for CSV."));
-                }
-                let sheet = workbook.worksheet_from_index(0).map_err(Problem::internal)?;
-                for (column, text) in (0_u16..).zip(cells) {
-                    sheet.write_string(*number, column, text).map_err(Problem::internal)?;
-                }
-                Ok(())
+fn file(kind: &'static str, name: &str) -> HttpResponseBuilder {
+    let mut response = HttpResponse::Ok();
+    response.insert_header((CONTENT_TYPE, kind)).insert_header((CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")));
+    response
+}
+
+fn csv_text<'a>(columns: &[&'static str], rows: impl IntoIterator<Item = &'a Value>) -> Result<Vec<u8>, Problem> {
+    let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
+    for row in rows {
+        writer.write_record(columns.iter().map(|name| cell(row.get(*name)))).map_err(Problem::internal)?;
+    }
+    writer.into_inner().map_err(|error| Problem::internal(error.to_string()))
+}
+
+/// CSV is sent while it is read: it never lies in memory as a whole, and the reader begins to see it at once.
+async fn csv_file(columns: Vec<&'static str>, mut pages: Pages) -> Result<HttpResponse, Problem> {
+    let heads: Value = columns.iter().map(|name| ((*name).to_owned(), Value::from(*name))).collect::<serde_json::Map<_, _>>().into();
+    let mut first = "\u{feff}".as_bytes().to_vec();
+    first.extend(csv_text(&columns, [&heads])?);
+    first.extend(csv_text(&columns, &pages.try_next().await?.unwrap_or_default())?);
+    let rest = pages.and_then(move |rows| ready(csv_text(&columns, &rows).map(Bytes::from))).inspect_err(|problem| tracing::error!(%problem, "a list broke off while it was sent"));
+    Ok(file("text/csv; charset=utf-8", "list.csv").streaming(stream::once(ready(Ok(Bytes::from(first)))).chain(rest)))
+}
+
+/// A workbook is written to a file without a name, row by row, then sent from there.
+async fn xlsx_file(columns: &[&'static str], mut pages: Pages) -> Result<HttpResponse, Problem> {
+    let mut workbook = Workbook::new();
+    let sheet = workbook.add_worksheet_with_constant_memory().map_err(Problem::internal)?;
+    for (column, name) in (0_u16..).zip(columns) {
+        sheet.write_string(0, column, *name).map_err(Problem::internal)?;
+    }
+    let mut number = 0_u32;
+    while let Some(rows) = pages.try_next().await? {
+        for row in &rows {
+            number = number.saturating_add(1);
+            if number > SHEET_MOST_ROWS {
+                return Err(Problem::new(422, "too_many_rows", "行数超过一张工作表的容量", "More rows than a sheet holds")
+                    .detail("请用筛选缩小范围，或以 CSV 导出。", "Narrow the list by filters, or ask for CSV."));
+            }
+            for (column, name) in (0_u16..).zip(columns) {
+                sheet.write_string(number, column, cell(row.get(*name))).map_err(Problem::internal)?;
             }
         }
     }
+    let (whole, size) = web::block(move || saved(workbook)).await.map_err(Problem::internal)??;
+    Ok(file(XLSX, "list.xlsx").body(SizedStream::new(size, Box::pin(stream::try_unfold(whole, next_piece)))))
+}
 
-    pub(super) fn finish(self) -> Result<HttpResponse, Problem> {
-        let (kind, name, bytes) = match self.writer {
-            Writer::Csv(writer) => ("text/csv; charset=utf-8", "list.csv", writer.into_inner().map_err(|error| Problem::internal(error.to_string()))?),
-            Writer::Xlsx { mut workbook, .. } => (XLSX, "list.xlsx", workbook.save_to_buffer().map_err(Problem::internal)?),
-        };
-        Ok(HttpResponse::Ok().insert_header((CONTENT_TYPE, kind)).insert_header((CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\""))).body(bytes))
-    }
+fn saved(mut workbook: Workbook) -> Result<(File, u64), Problem> {
+    let mut whole = tempfile::tempfile().map_err(Problem::internal)?;
+    workbook.save_to_writer(&mut whole).map_err(Problem::internal)?;
+    let size = whole.seek(SeekFrom::End(0)).map_err(Problem::internal)?;
+    whole.rewind().map_err(Problem::internal)?;
+    Ok((whole, size))
+}
+
+async fn next_piece(whole: File) -> Result<Option<(Bytes, File)>, Problem> {
+    let read = move || {
+        let mut piece = Vec::new();
+        (&whole).take(PIECE).read_to_end(&mut piece).map(|_length| (Bytes::from(piece), whole))
+    };
+    let (piece, whole) = web::block(read).await.map_err(Problem::internal)?.map_err(Problem::internal)?;
+    Ok((!piece.is_empty()).then_some((piece, whole)))
 }
 
 #[cfg(test)]

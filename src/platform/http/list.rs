@@ -5,6 +5,8 @@ use std::str::FromStr;
 
 use actix_web::http::header::ACCEPT;
 use actix_web::{HttpRequest, HttpResponse};
+use futures_util::StreamExt;
+use futures_util::stream;
 use sea_orm::sea_query::{Condition, Expr, ExprTrait};
 use sea_orm::{ColumnTrait, ModelTrait, Order, QueryFilter, QueryOrder, QuerySelect, Select};
 use serde::Serialize;
@@ -12,6 +14,7 @@ use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 
 use super::{Context, cursor, export};
+use crate::kernel::access::Scope;
 use crate::kernel::problem::Problem;
 use crate::platform::db::{Scoped, Tx};
 
@@ -146,17 +149,16 @@ impl ListRequest {
         }
         let chosen = export::columns(columns, self.columns.as_deref())?;
         if let Some(format) = export::Format::of_accept(&self.accept) {
-            let mut sheet = export::Sheet::new(format, &chosen)?;
+            let mut pages = Vec::new();
             let mut after: Option<Vec<sea_orm::Value>> = None;
             loop {
                 let rows = fetch(after.as_deref(), MOST_LIMIT).await?;
-                for row in &rows {
-                    sheet.add(&serde_json::to_value(row).map_err(Problem::internal)?)?;
-                }
-                if u64::try_from(rows.len()).is_ok_and(|n| n < MOST_LIMIT) {
-                    return sheet.finish();
-                }
+                let full = u64::try_from(rows.len()).is_ok_and(|n| n == MOST_LIMIT);
                 after = rows.last().map(&key);
+                pages.push(in_json(rows));
+                if !full {
+                    return export::answer(format, chosen, stream::iter(pages).boxed_local()).await;
+                }
             }
         }
         let bound = self.bound();
@@ -180,32 +182,21 @@ impl ListRequest {
         select: Select<E>,
         sorts: &[SortColumn<E>],
         columns: &'static [&'static str],
-        view: impl AsyncFn(&Tx, Vec<E::Model>) -> Result<Vec<V>, Problem>,
+        view: impl AsyncFn(&Tx, Vec<E::Model>) -> Result<Vec<V>, Problem> + 'static,
     ) -> Result<HttpResponse, Problem>
     where
         E: Scoped,
         E::Column: Copy,
         E::Model: ModelTrait<Entity = E>,
-        V: Serialize,
+        V: Serialize + 'static,
     {
         let order = self.order::<E>(sorts)?;
         let format = export::Format::of_accept(&self.accept);
         let chosen = export::columns(columns, self.columns.as_deref())?;
         if let Some(format) = format {
-            let mut sheet = export::Sheet::new(format, &chosen)?;
-            let mut after: Option<Vec<sea_orm::Value>> = None;
-            loop {
-                let rows = tx.all(keyset(select.clone(), &order, after.as_deref()).limit(MOST_LIMIT)).await?;
-                let last = rows.last().map(|row| order.iter().map(|(column, _)| row.get(*column)).collect());
-                let full = u64::try_from(rows.len()).is_ok_and(|n| n == MOST_LIMIT);
-                for row in view(&tx, rows).await? {
-                    sheet.add(&serde_json::to_value(row).map_err(Problem::internal)?)?;
-                }
-                if !full {
-                    return sheet.finish();
-                }
-                after = last;
-            }
+            let all = AllRows { context: context.clone(), scope: tx.scope(), select, order, view, after: None };
+            drop(tx);
+            return export::answer(format, chosen, stream::try_unfold(Some(all), AllRows::next).boxed_local()).await;
         }
         let bound = self.bound();
         let after = self.cursor.as_deref().map(|text| cursor::open(&context.keys, &bound, text)).transpose()?;
@@ -220,6 +211,43 @@ impl ListRequest {
         let data = view(&tx, rows).await?;
         Ok(super::ok(&ListPage { data, next_cursor }))
     }
+}
+
+/// All rows of a list that are still to come. Each page is a read of its own: who takes a file slowly keeps no connection from others.
+struct AllRows<E: Scoped, F> {
+    context: Context,
+    scope: Scope,
+    select: Select<E>,
+    order: Vec<(E::Column, Order)>,
+    view: F,
+    after: Option<Vec<sea_orm::Value>>,
+}
+
+impl<E, F> AllRows<E, F>
+where
+    E: Scoped,
+    E::Column: Copy,
+    E::Model: ModelTrait<Entity = E>,
+{
+    async fn next<V>(rest: Option<Self>) -> Result<Option<(Vec<serde_json::Value>, Option<Self>)>, Problem>
+    where
+        V: Serialize,
+        F: AsyncFn(&Tx, Vec<E::Model>) -> Result<Vec<V>, Problem>,
+    {
+        let Some(mut rest) = rest else {
+            return Ok(None);
+        };
+        let tx = rest.context.db.read(rest.scope).await?;
+        let rows = tx.all(keyset(rest.select.clone(), &rest.order, rest.after.as_deref()).limit(MOST_LIMIT)).await?;
+        let full = u64::try_from(rows.len()).is_ok_and(|n| n == MOST_LIMIT);
+        rest.after = rows.last().map(|row| rest.order.iter().map(|(column, _)| row.get(*column)).collect());
+        let shown = in_json((rest.view)(&tx, rows).await?)?;
+        Ok(Some((shown, full.then_some(rest))))
+    }
+}
+
+fn in_json<V: Serialize>(rows: Vec<V>) -> Result<Vec<serde_json::Value>, Problem> {
+    rows.into_iter().map(|row| serde_json::to_value(row).map_err(Problem::internal)).collect()
 }
 
 /// The rows after `after` in this order.

@@ -139,7 +139,7 @@ async fn list_job_slots(actor: Actor, context: web::Data<Context>, request: Http
     let select = tx.select::<job_slot::Entity>().filter(condition);
     let sorts = &[("due_at", job_slot::Column::DueAt), ("job", job_slot::Column::Job)];
     let language = language(&request);
-    list.answer(&context, tx, select, sorts, SLOT_COLUMNS, async |_, rows| Ok(rows.into_iter().map(|row| JobSlot::of(row, language)).collect())).await
+    list.answer(&context, tx, select, sorts, SLOT_COLUMNS, async move |_, rows| Ok(rows.into_iter().map(|row| JobSlot::of(row, language)).collect())).await
 }
 
 /// Reads one slot.
@@ -231,7 +231,7 @@ async fn list_job_runs(actor: Actor, context: web::Data<Context>, request: HttpR
     let select = tx.select::<job_run::Entity>().filter(condition);
     let language = language(&request);
     let sorts = &[("started_at", job_run::Column::StartedAt)];
-    list.answer(&context, tx, select, sorts, RUN_COLUMNS, async |_, rows| Ok(rows.into_iter().map(|row| JobRun::of(row, language)).collect())).await
+    list.answer(&context, tx, select, sorts, RUN_COLUMNS, async move |_, rows| Ok(rows.into_iter().map(|row| JobRun::of(row, language)).collect())).await
 }
 
 async fn read_run(context: &Context, actor: &Actor, id: Uuid, language: Language) -> Result<JobRun, Problem> {

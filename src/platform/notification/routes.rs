@@ -68,7 +68,7 @@ async fn list_notifications(actor: Actor, context: web::Data<Context>, request: 
     let tx = context.read(&actor).await?;
     let select = tx.select::<notification::Entity>().filter(own);
     let language = language(&request);
-    list.answer(&context, tx, select, &[("created_at", notification::Column::CreatedAt)], COLUMNS, async |_, rows| Ok(rows.into_iter().map(|row| Notification::of(row, language)).collect())).await
+    list.answer(&context, tx, select, &[("created_at", notification::Column::CreatedAt)], COLUMNS, async move |_, rows| Ok(rows.into_iter().map(|row| Notification::of(row, language)).collect())).await
 }
 
 /// Marks one of one's own notices as read.

@@ -1,0 +1,60 @@
+//! A list as a file: all its rows, each once, in the order of its pages.
+
+use std::io::Cursor;
+
+use calamine::{Reader as _, Xlsx};
+use reqwest::Method;
+use serde_json::json;
+
+use crate::on_both_databases;
+use crate::support::TestApp;
+
+/// More than two of the pieces in which a file is read from the database.
+const MANY: usize = 430;
+const LIST: &str = "/expense-items?sort=-code&columns=code,name";
+const XLSX: &str = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet";
+
+async fn codes_by_page(app: &TestApp, token: &str) -> Vec<String> {
+    let (mut codes, mut cursor) = (Vec::new(), String::new());
+    loop {
+        let page = app.get(token, &format!("{LIST}&limit=200{cursor}")).await;
+        codes.extend(page.body["data"].as_array().unwrap().iter().map(|row| row["code"].as_str().unwrap().to_owned()));
+        match page.body["next_cursor"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => return codes,
+        }
+    }
+}
+
+on_both_databases! {
+    async fn a_long_list_leaves_as_a_file_with_each_row_once_in_the_order_of_its_pages(app: TestApp) {
+        let token = app.administrator("硚口区", "first").await;
+        for number in 0..MANY {
+            let name = if number == 7 { "=HYPERLINK(\"http://example.org\")".to_owned() } else { format!("第{number}项") };
+            let made = app.post(&token, "/expense-items", json!({"code": format!("item_{number:03}"), "name": name})).await;
+            assert_eq!(made.status, 201, "{}", made.text);
+        }
+        let codes = codes_by_page(&app, &token).await;
+        assert_eq!(codes.len(), MANY);
+
+        let csv = app.send(Method::GET, LIST, &token, None, &[("Accept", "text/csv")]).await;
+        assert_eq!((csv.header("content-length"), csv.header("content-type")), ("", "text/csv; charset=utf-8"), "it is sent while it is read");
+        let lines: Vec<&str> = csv.text.lines().collect();
+        assert_eq!(lines[0], "\u{feff}code,name");
+        assert_eq!(lines[1..].iter().map(|line| line.split(',').next().unwrap()).collect::<Vec<_>>(), codes);
+        assert!(csv.text.contains("item_007,\"'=HYPERLINK("), "a cell that a spreadsheet would run is neutralised");
+
+        let workbook = app.send(Method::GET, LIST, &token, None, &[("Accept", XLSX)]).await;
+        assert_eq!(workbook.header("content-length"), workbook.bytes.len().to_string());
+        let sheet = Xlsx::new(Cursor::new(workbook.bytes)).unwrap().worksheet_range_at(0).unwrap().unwrap();
+        assert_eq!(sheet.rows().skip(1).map(|row| row[0].to_string()).collect::<Vec<_>>(), codes);
+    }
+
+    async fn an_empty_list_is_a_file_with_its_heads_and_a_wrong_column_is_told_before_it_begins(app: TestApp) {
+        let token = app.administrator("硚口区", "first").await;
+        let csv = app.send(Method::GET, LIST, &token, None, &[("Accept", "text/csv")]).await;
+        assert_eq!(csv.text, "\u{feff}code,name\r\n");
+        let refused = app.send(Method::GET, "/expense-items?columns=code,secret", &token, None, &[("Accept", "text/csv")]).await;
+        assert_eq!(refused.code(), (400, "invalid_parameter"));
+    }
+}
