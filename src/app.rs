@@ -33,7 +33,7 @@ use crate::platform::attachment::{self, AttachmentsClean, Subjects};
 use crate::platform::audit::{self, Attempts};
 use crate::platform::calendar;
 use crate::platform::db::{Db, Reason};
-use crate::platform::http::{Complete, Context, Public, Purpose, RateGate, RateLimits, Routes, errors_page, finish, keep_exports, limit, observe, ok};
+use crate::platform::http::{Complete, Context, Origins, Public, Purpose, RateGate, RateLimits, Routes, errors_page, finish, keep_exports, limit, observe, ok};
 use crate::platform::jobs::{self, Registry};
 use crate::platform::notification;
 use crate::platform::tasks::{self, TaskSources};
@@ -85,7 +85,7 @@ pub fn context(db: Db, clocks: Clocks, keys: Arc<KeyRing>, objects: Arc<dyn Obje
     let authenticator = Arc::new(Authenticator::new(db.clone(), clocks.clone(), Arc::clone(&keys)));
     let attempts = Arc::new(Attempts::new(db.clone(), clocks.clone()));
     let recipients = Arc::new(Directory::new(db.clone(), clocks.clone()));
-    Context { db, clocks, keys, calendar: SharedCalendar::default(), authenticator, attempts, recipients, objects, rates: Arc::new(RateGate::new(RateLimits::default())) }
+    Context { db, clocks, keys, calendar: SharedCalendar::default(), authenticator, attempts, recipients, objects, rates: Arc::new(RateGate::new(RateLimits::default())), origins: Origins::default() }
 }
 
 /// The jobs of this deployment.
@@ -347,6 +347,8 @@ pub fn serve_jobs(listener: std::net::TcpListener, context: Context, passwords: 
             .wrap(from_fn(keep_exports))
             .wrap(from_fn(limit))
             .wrap(from_fn(observe))
+            // Outside the limits, so that a page of another site can also read that it asked too often.
+            .wrap(context.origins.middleware())
             .wrap(from_fn(finish))
             .wrap(TracingLogger::<RequestSpan>::new())
     });

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::kernel::problem::Problem;
 use crate::platform::attachment::ObjectSettings;
+use crate::platform::http::Origins;
 
 /// Every setting, with its default.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -32,6 +33,8 @@ pub struct Settings {
     pub rate_limit_per_minute: u32,
     /// Requests a minute of one address without a good token; 0: no limit.
     pub rate_limit_anonymous_per_minute: u32,
+    /// Which other sites' pages may ask from a browser, with blanks between them; without it none.
+    pub cors_origins: Origins,
     /// Where papers are kept: `s3://bucket/prefix`; without it the folder `objects` in the data folder.
     pub objects_url: Option<String>,
     /// The endpoint of another S3 than Amazon's.
@@ -66,6 +69,7 @@ impl Default for Settings {
             pay_hour: NaiveTime::from_hms_opt(9, 0, 0).unwrap_or_default(),
             rate_limit_per_minute: 1200,
             rate_limit_anonymous_per_minute: 600,
+            cors_origins: Origins::default(),
             objects_url: None,
             objects_endpoint: None,
             objects_region: None,
@@ -154,7 +158,7 @@ impl Settings {
 }
 
 /// Every setting with its meaning, for `mingzhang config`.
-pub const MEANINGS: [(&str, &str, &str); 15] = [
+pub const MEANINGS: [(&str, &str, &str); 16] = [
     ("DATABASE_URL", "PostgreSQL or SQLite", "SQLite at <data dir>/mingzhang.db"),
     ("MINGZHANG_MIGRATE_DATABASE_URL", "the owner's connection, PostgreSQL", "–"),
     ("MINGZHANG_DATA_DIR", "the folder of the embedded database and its keys", "data"),
@@ -164,6 +168,7 @@ pub const MEANINGS: [(&str, &str, &str); 15] = [
     ("MINGZHANG_PAY_HOUR", "when held job slots are tried again each day, hh:mm", "09:00"),
     ("MINGZHANG_RATE_LIMIT_PER_MINUTE", "requests a minute of one account; 0: no limit", "1200"),
     ("MINGZHANG_RATE_LIMIT_ANONYMOUS_PER_MINUTE", "requests a minute of one address that is not logged in (behind a proxy: of all such); 0: no limit", "600"),
+    ("MINGZHANG_CORS_ORIGINS", "other sites whose pages may ask from a browser, such as https://desk.example.org, with blanks between them", "none"),
     ("MINGZHANG_OBJECTS_URL", "where papers are kept: s3://bucket/prefix (several servers share it)", "the folder objects in the data folder"),
     ("MINGZHANG_OBJECTS_ENDPOINT", "the endpoint of another S3 than Amazon's", "Amazon's"),
     ("MINGZHANG_OBJECTS_REGION", "the region of the bucket", "AWS_REGION, else us-east-1"),

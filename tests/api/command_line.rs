@@ -50,9 +50,12 @@ fn an_unknown_job_is_refused_and_wrong_usage_is_told_apart() {
 
 #[test]
 fn a_wrong_setting_is_refused_by_its_name() {
-    let output = Command::new(env!("CARGO_BIN_EXE_mingzhang")).arg("config").env("MINGZHANG_TIME_ZONE", "Mars/Base").output().unwrap();
-    assert_eq!(output.status.code(), Some(2));
-    assert!(String::from_utf8_lossy(&output.stderr).to_lowercase().contains("time_zone"), "{}", String::from_utf8_lossy(&output.stderr));
+    for (setting, value) in [("TIME_ZONE", "Mars/Base"), ("CORS_ORIGINS", "*"), ("CORS_ORIGINS", "https://desk.example.org/app"), ("PAY_HOUR", "25:00"), ("LOG_FORMAT", "xml")] {
+        let output = Command::new(env!("CARGO_BIN_EXE_mingzhang")).arg("config").env(format!("MINGZHANG_{setting}"), value).output().unwrap();
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{setting}");
+        assert!(told.to_uppercase().contains(setting), "{told}");
+    }
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod calendar;
 mod claims;
 mod command_line;
 mod commitments;
+mod cors;
 mod demo;
 mod detail;
 mod donations;

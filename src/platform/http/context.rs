@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use object_store::ObjectStore;
 use uuid::Uuid;
 
+use super::cors::Origins;
 use super::exported::Export;
 use super::limits::{RateGate, RateLimits};
 use crate::kernel::access::{Actor, Capability, Place, Role, Scope};
@@ -94,6 +95,8 @@ pub struct Context {
     pub objects: Arc<dyn ObjectStore>,
     /// How often one may ask.
     pub rates: Arc<RateGate>,
+    /// Which other sites' pages may ask.
+    pub origins: Origins,
 }
 
 impl Context {
@@ -101,6 +104,13 @@ impl Context {
     #[must_use]
     pub fn with_rate_limits(mut self, limits: RateLimits) -> Self {
         self.rates = Arc::new(RateGate::new(limits));
+        self
+    }
+
+    /// The same, which pages of these other sites may ask; without it none may.
+    #[must_use]
+    pub fn with_origins(mut self, origins: Origins) -> Self {
+        self.origins = origins;
         self
     }
 

@@ -3,6 +3,7 @@
 
 mod body;
 mod context;
+mod cors;
 mod cursor;
 mod description;
 mod errors_page;
@@ -22,6 +23,7 @@ mod write;
 
 pub use body::{Body, Nothing, read_json};
 pub use context::{AttemptLog, Authenticate, Context, Holder, Recipients};
+pub use cors::Origins;
 pub use description::Complete;
 pub use errors_page::{KnownRefusal, errors_page, known_refusals};
 pub use exported::{DownloadKept, Export, keep_exports};

@@ -125,6 +125,11 @@ impl TestApp {
         Self::serve(self.context.clone().with_rate_limits(limits), None)
     }
 
+    /// The same database, which pages of these other sites may ask.
+    pub async fn asked_from(&self, origins: &str) -> Self {
+        Self::serve(self.context.clone().with_origins(origins.parse().unwrap()), None)
+    }
+
     async fn start(url: &str, folder: Option<Folder>) -> Self {
         Self::start_with(url, folder, KeyRing::random()).await
     }
