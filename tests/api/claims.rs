@@ -346,6 +346,26 @@ on_both_databases! {
         assert_eq!((checks["line_available_after"].as_str(), checks["first_payee"].as_bool(), checks["round_sum"].as_bool(), checks["same_payee_recently"].as_i64()), (Some("26500.00"), Some(true), Some(true), Some(1)));
     }
 
+    async fn a_null_takes_a_field_of_a_draft_off_and_the_whole_is_judged_again(app: TestApp) {
+        let claims = Claims::open(app).await;
+        let mut draft = claims.body(true, "50.00");
+        draft["submit"] = json!(false);
+        draft["purpose"] = json!("党员活动室一次");
+        draft["decision_reference"] = json!("纪要1号");
+        let id = ok(app.post(&claims.street.staff, "/claims", draft).await, 201)["id"].as_str().unwrap().to_owned();
+        let path = format!("/claims/{id}");
+        let patch = async |etag: &str, body: Value| app.send(reqwest::Method::PATCH, &path, &claims.street.staff, Some(body), &[("If-Match", etag)]).await;
+        let refused = patch("\"v1\"", json!({"payment_method": "cash", "title": null, "lines": []})).await;
+        assert_eq!((refused.code(), refused.body["errors"][0]["pointer"].as_str()), ((422, "missing_field"), Some("/title")), "{}", refused.text);
+        let refused = patch("\"v1\"", json!({"payment_method": "cash", "purpose": "长".repeat(1001)})).await;
+        let pointers: Vec<_> = refused.body["errors"].as_array().unwrap().iter().map(|fault| fault["pointer"].as_str().unwrap()).collect();
+        assert_eq!((refused.code(), pointers), ((422, "validation_failed"), vec!["/purpose", "/payment_reason"]), "cash needs its reason also when a draft is changed");
+        let changed = ok(patch("\"v1\"", json!({"purpose": null, "activity_id": null, "payment_method": "cash", "payment_reason": "乡镇集市无转账条件"})).await, 200);
+        assert_eq!((&changed["purpose"], &changed["activity_id"], &changed["payment_method"], &changed["decision_reference"]), (&json!(null), &json!(null), &json!("cash"), &json!("纪要1号")));
+        assert_eq!((&changed["amount"], &changed["payee_name"], changed["lines"].as_array().unwrap().len()), (&json!("50.00"), &json!("示例文化馆"), 1), "what was left out stays");
+        assert_eq!(patch("\"v2\"", json!({"payment_reason": null})).await.code(), (422, "validation_failed"));
+    }
+
     async fn a_draft_is_changed_copied_commented_and_urged_once_a_day(app: TestApp) {
         let claims = Claims::open(app).await;
         let id = claims.submitted(app, true, "300.00").await;

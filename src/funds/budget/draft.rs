@@ -145,7 +145,7 @@ pub async fn change(tx: &Tx, act: &Act, row: Authorised<budget::Model>, change: 
         }
         put_lines(tx, &before, lines, "/lines").await?;
     }
-    let next = budget::ActiveModel { id: Unchanged(before.id), total: Set(change.total.unwrap_or(before.total)), version: Set(before.version.saturating_add(1)), ..Default::default() };
+    let next = budget::ActiveModel { id: Unchanged(before.id), total: Set(change.total), version: Set(before.version.saturating_add(1)), ..Default::default() };
     let after = tx.update::<budget::Entity, _>(next).await?;
     audit::record(tx, act, Event::new("budget.change", "budget", after.id, place).before(&before)?.after(&after)?).await?;
     Ok(after)

@@ -19,7 +19,7 @@ use crate::platform::http::{Body, Context, Done, ListPage, ListRequest, Nothing,
 use crate::platform::tasks::Submitted;
 
 /// A line to be drafted.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = NewBudgetLine, example = json!({"category_id": "0190a0b0-0000-7000-8000-000000000001", "amount": "17580.00", "plan_item_ids": ["0190a0b0-0000-7000-8000-000000000002"]}))]
 pub struct NewLine {
@@ -88,21 +88,26 @@ impl Body for NewBudget {
 }
 
 /// A change of a draft: what is left out stays; lines replace all lines.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"total": "18000.00"}))]
 pub struct BudgetChange {
     /// The declared total.
-    pub total: Option<Fen>,
-    /// All lines.
+    #[schema(required = false)]
+    pub total: Fen,
+    /// All lines; left out, they stay.
     pub lines: Option<Vec<NewLine>>,
+}
+
+impl From<&budget::Model> for BudgetChange {
+    fn from(row: &budget::Model) -> Self {
+        Self { total: row.total, lines: None }
+    }
 }
 
 impl Body for BudgetChange {
     fn faults(&self, faults: &mut Faults) {
-        if let Some(total) = self.total {
-            amount("/total", total, faults);
-        }
+        amount("/total", self.total, faults);
         for (index, line) in self.lines.iter().flatten().enumerate() {
             line.faults_at(&format!("/lines/{index}"), faults);
         }
@@ -208,14 +213,20 @@ async fn draft_budget(actor: Actor, write: Write) -> Result<HttpResponse, Proble
 }
 
 /// Changes a draft.
-#[utoipa::path(tag = "budget", request_body = BudgetChange, responses((status = 200, body = Budget), Refusals))]
+#[utoipa::path(tag = "budget", request_body(content = BudgetChange, content_type = "application/merge-patch+json"), responses((status = 200, body = Budget), Refusals))]
 #[patch("/budgets/{id}")]
 async fn change_budget(actor: Actor, write: Write, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     write
-        .on::<budget::Entity, BudgetChange, _>(&actor, Capability::BudgetDraft, &id, Rules::moves(|row: &budget::Model| row.version), async |tx, act, row, body| {
-            let budget = draft::change(tx, act, row, body).await?;
-            Ok(Done::changed(budget.version, view(tx, budget).await?))
-        })
+        .patch::<budget::Entity, BudgetChange, _>(
+            &actor,
+            Capability::BudgetDraft,
+            &id,
+            |row| row.version,
+            async |tx, act, row, body| {
+                let budget = draft::change(tx, act, row, body).await?;
+                Ok(Done::changed(budget.version, view(tx, budget).await?))
+            },
+        )
         .await
 }
 

@@ -95,7 +95,7 @@ impl Body for NewAdjustment {
 }
 
 /// Whether money is in the bank or a treasury quota.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ToSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum FundKind {
     /// In the bank.
@@ -113,6 +113,12 @@ impl FundKind {
             Self::Cash => "cash",
             Self::Quota => "quota",
         }
+    }
+
+    /// As the database has it.
+    #[must_use]
+    pub fn of_code(code: &str) -> Self {
+        if code == "quota" { Self::Quota } else { Self::Cash }
     }
 }
 

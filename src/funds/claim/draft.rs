@@ -4,9 +4,9 @@ use chrono::Datelike;
 use sea_orm::{ColumnTrait, QueryFilter, QueryOrder};
 use uuid::Uuid;
 
+use super::bodies::{ClaimChange, NewClaim, NewLine, Payee};
 use super::invoice::invoice_draw;
 use super::model::Action;
-use super::routes::{ClaimChange, NewClaim, NewLine, Payee};
 use super::{claim, claim_line, invoice, papers, payees, standard_check, steps, under_commitment};
 use crate::funds::budget::{budget_line, lines};
 use crate::kernel::act::Act;
@@ -251,23 +251,16 @@ pub async fn change(tx: &Tx, act: &Act, row: Authorised<claim::Model>, change: C
     }
     duties::take(tx, act, claim::Entity::place(&before), "claim", before.id, Part::Prepare).await?;
     let mut after = before.clone();
-    if let Some(line) = change.budget_line_id {
-        let line = line_of_unit(tx, act, line, (before.street_id, before.community_id)).await?;
+    if change.budget_line_id != before.budget_line_id {
+        let line = line_of_unit(tx, act, change.budget_line_id, (before.street_id, before.community_id)).await?;
         (after.budget_line_id, after.category_id, after.fiscal_year) = (line.id, line.category_id, line.fiscal_year);
     }
-    if let Some(kind) = change.kind {
-        kind.code().clone_into(&mut after.kind);
-    }
-    after.title = change.title.unwrap_or(after.title);
-    after.purpose = change.purpose.or(after.purpose);
-    after.plan_item_id = change.plan_item_id.or(after.plan_item_id);
-    after.activity_id = change.activity_id.unwrap_or(after.activity_id);
-    after.commitment_id = change.commitment_id.unwrap_or(after.commitment_id);
-    if let Some(method) = change.payment_method {
-        method.code().clone_into(&mut after.payment_method);
-    }
-    after.payment_reason = change.payment_reason.or(after.payment_reason);
-    after.decision_reference = change.decision_reference.or(after.decision_reference);
+    change.kind.code().clone_into(&mut after.kind);
+    change.payment_method.code().clone_into(&mut after.payment_method);
+    change.paid_from.code().clone_into(&mut after.paid_from);
+    (after.title, after.purpose, after.plan_item_id) = (change.title, change.purpose, change.plan_item_id);
+    (after.activity_id, after.commitment_id) = (change.activity_id, change.commitment_id);
+    (after.payment_reason, after.decision_reference) = (change.payment_reason, change.decision_reference);
     if change.payee.is_some() || change.payee_id.is_some() {
         let payee = payees::choose(tx, &act.keys, (before.street_id, before.community_id), change.payee, change.payee_id).await?;
         put_payee(tx, act, &mut after, payee).await?;

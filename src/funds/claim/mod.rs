@@ -2,6 +2,7 @@
 //! every other exit releases it. People who check one another take each claim further; refunds (E4) and the reversal (E5) follow the payment.
 
 mod batch;
+mod bodies;
 mod check;
 mod decide;
 mod draft;

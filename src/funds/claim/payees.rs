@@ -3,8 +3,8 @@
 use sea_orm::ActiveModelTrait;
 use uuid::Uuid;
 
+use super::bodies::{Payee, PayeeKind};
 use super::payee_entity::payee;
-use super::routes::{Payee, PayeeKind};
 use super::{claim, refusals};
 use crate::kernel::act::Act;
 use crate::kernel::crypto::KeyRing;

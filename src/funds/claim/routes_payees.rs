@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::bodies::{Payee, PayeeKind, payee_faults};
 use super::payee_entity::payee;
-use super::routes::{Payee, PayeeKind, payee_faults};
 use super::{claim, payees};
 use crate::kernel::access::{Actor, Capability};
 use crate::kernel::problem::{Faults, Problem};

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use sea_orm::{ActiveModelTrait, ColumnTrait, QueryFilter};
 use uuid::Uuid;
 
-use super::routes::NewLine;
+use super::bodies::NewLine;
 use super::{claim, claim_line, refusals};
 use crate::funds::spending::standards::{self, Asked};
 use crate::funds::spending::tax::{self, LabourTax};

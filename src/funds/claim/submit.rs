@@ -3,9 +3,9 @@
 use async_trait::async_trait;
 use chrono::TimeDelta;
 
+use super::bodies::NewClaim;
 use super::draft::Draft;
 use super::model::{self, Action};
-use super::routes::NewClaim;
 use super::{claim, draft, invoice, papers, refusals, steps, under_commitment};
 use crate::funds::spending::chains::{self, Chain};
 use crate::kernel::act::Act;

@@ -1,7 +1,7 @@
 //! A claim names the activity it pays for, and may be made under an application beforehand 事前申请: it takes its reservation from what the application still holds, only the rest from the line,
 //! and gives back to the application while that is open.
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -13,11 +13,6 @@ use crate::kernel::money::Fen;
 use crate::kernel::problem::Problem;
 use crate::platform::db::Tx;
 use crate::work::activity::{self, ActivityKind, TripCheck, activity as event};
-
-/// Reads a field of a change that can be taken off by null: left out, it stays.
-pub(super) fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<Uuid>>, D::Error> {
-    Option::<Uuid>::deserialize(deserializer).map(Some)
-}
 
 /// Puts activity and application on a draft: both of the claim's unit, the application on the claim's line and for its activity, which it names where the claim does not.
 ///

@@ -16,7 +16,7 @@ use crate::platform::db::{Authorised, Tx};
 use crate::platform::http::{Body, Context, Done, ListPage, ListRequest, Refusals, Routes, Rules, Write, ok_versioned};
 
 /// What happens to a category's money that is left at year-end.
-#[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CarryOver {
     /// It goes back to the treasury.
@@ -33,6 +33,12 @@ impl CarryOver {
             Self::Returns => "returns",
             Self::StaysWithUnit => "stays_with_unit",
         }
+    }
+
+    /// As the database has it.
+    #[must_use]
+    pub fn of_code(code: &str) -> Self {
+        if code == "stays_with_unit" { Self::StaysWithUnit } else { Self::Returns }
     }
 }
 
@@ -125,29 +131,44 @@ fn both_lists(allowed: &[Uuid], forbidden: &[Uuid], faults: &mut Faults) {
 }
 
 /// A change of a category: what is left out stays; the lists of items are given together.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"transfer_out_allowed": true}))]
 pub struct CategoryChange {
     /// The name.
-    pub name: Option<String>,
+    #[schema(required = false)]
+    pub name: String,
     /// 专款专用.
-    pub earmarked: Option<bool>,
+    #[schema(required = false)]
+    pub earmarked: bool,
     /// Transfers out although earmarked.
-    pub transfer_out_allowed: Option<bool>,
+    #[schema(required = false)]
+    pub transfer_out_allowed: bool,
     /// What happens to what is left.
-    pub carry_over: Option<CarryOver>,
-    /// All items allowed.
+    #[schema(required = false)]
+    pub carry_over: CarryOver,
+    /// All items allowed; left out, they stay.
     pub allowed_item_ids: Option<Vec<Uuid>>,
-    /// All items forbidden.
+    /// All items forbidden; left out, they stay.
     pub forbidden_item_ids: Option<Vec<Uuid>>,
+}
+
+impl From<&category::Model> for CategoryChange {
+    fn from(row: &category::Model) -> Self {
+        Self {
+            name: row.name.clone(),
+            earmarked: row.earmarked,
+            transfer_out_allowed: row.transfer_out_allowed,
+            carry_over: CarryOver::of_code(&row.carry_over),
+            allowed_item_ids: None,
+            forbidden_item_ids: None,
+        }
+    }
 }
 
 impl Body for CategoryChange {
     fn faults(&self, faults: &mut Faults) {
-        if let Some(name) = &self.name {
-            faults.text("/name", name, 60);
-        }
+        faults.text("/name", &self.name, 60);
         if self.allowed_item_ids.is_some() != self.forbidden_item_ids.is_some() {
             faults.add("/allowed_item_ids", "both_required", "允许与禁止的费用项目须一并给出", "give allowed_item_ids and forbidden_item_ids together");
         }
@@ -220,14 +241,20 @@ async fn add_category(actor: Actor, write: Write) -> Result<HttpResponse, Proble
 }
 
 /// Changes a category.
-#[utoipa::path(tag = "spending", request_body = CategoryChange, responses((status = 200, body = Category), Refusals))]
+#[utoipa::path(tag = "spending", request_body(content = CategoryChange, content_type = "application/merge-patch+json"), responses((status = 200, body = Category), Refusals))]
 #[patch("/categories/{id}")]
 async fn change_category(actor: Actor, write: Write, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     write
-        .on::<category::Entity, CategoryChange, _>(&actor, Capability::ReferenceManage, &id, Rules::moves(|row| row.version), async |tx, act, row, body| {
-            let category = work::change_category(tx, act, row, body).await?;
-            Ok(Done::changed(category.version, one(tx, category).await?))
-        })
+        .patch::<category::Entity, CategoryChange, _>(
+            &actor,
+            Capability::ReferenceManage,
+            &id,
+            |row| row.version,
+            async |tx, act, row, body| {
+                let category = work::change_category(tx, act, row, body).await?;
+                Ok(Done::changed(category.version, one(tx, category).await?))
+            },
+        )
         .await
 }
 

@@ -78,11 +78,9 @@ pub async fn add_category(tx: &Tx, act: &Act, district: &Authorised<org_unit::Mo
 /// 409 `code_taken`; 422 `unknown_reference`.
 pub async fn change_category(tx: &Tx, act: &Act, row: Authorised<category::Model>, change: CategoryChange) -> Result<category::Model, Problem> {
     let before = row.into_inner();
-    if let Some(name) = &change.name {
-        let others = tx.select::<category::Entity>().filter(category::Column::Name.eq(name.as_str())).filter(category::Column::Id.ne(before.id));
-        if tx.count(others).await? > 0 {
-            return Err(code_taken(name));
-        }
+    let others = tx.select::<category::Entity>().filter(category::Column::Name.eq(change.name.as_str())).filter(category::Column::Id.ne(before.id));
+    if change.name != before.name && tx.count(others).await? > 0 {
+        return Err(code_taken(&change.name));
     }
     if let (Some(allowed), Some(forbidden)) = (&change.allowed_item_ids, &change.forbidden_item_ids) {
         check_items(tx, allowed, forbidden).await?;
@@ -93,10 +91,10 @@ pub async fn change_category(tx: &Tx, act: &Act, row: Authorised<category::Model
     }
     let next = category::ActiveModel {
         id: Unchanged(before.id),
-        name: Set(change.name.unwrap_or_else(|| before.name.clone())),
-        earmarked: Set(change.earmarked.unwrap_or(before.earmarked)),
-        transfer_out_allowed: Set(change.transfer_out_allowed.unwrap_or(before.transfer_out_allowed)),
-        carry_over: Set(change.carry_over.map_or_else(|| before.carry_over.clone(), |rule| rule.code().to_owned())),
+        name: Set(change.name),
+        earmarked: Set(change.earmarked),
+        transfer_out_allowed: Set(change.transfer_out_allowed),
+        carry_over: Set(change.carry_over.code().to_owned()),
         version: Set(before.version.saturating_add(1)),
         ..Default::default()
     };

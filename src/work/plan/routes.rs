@@ -127,29 +127,36 @@ fn milestone_faults(milestones: &[String], faults: &mut Faults) {
 }
 
 /// A change of a plan item: what is left out stays.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"objective": "支部组织生活规范，党员参与率不低于九成"}))]
 pub struct PlanItemChange {
     /// The title.
-    pub title: Option<String>,
+    #[schema(required = false)]
+    pub title: String,
     /// The objective.
-    pub objective: Option<String>,
+    #[schema(required = false)]
+    pub objective: String,
     /// All steps.
-    pub milestones: Option<Vec<String>>,
+    #[schema(required = false)]
+    pub milestones: Vec<String>,
     /// 一社区一品牌.
-    pub brand_project: Option<bool>,
+    #[schema(required = false)]
+    pub brand_project: bool,
+}
+
+impl From<&plan_item::Model> for PlanItemChange {
+    fn from(row: &plan_item::Model) -> Self {
+        let milestones = row.milestones.as_array().into_iter().flatten().filter_map(|step| step.as_str().map(str::to_owned)).collect();
+        Self { title: row.title.clone(), objective: row.objective.clone(), milestones, brand_project: row.brand_project }
+    }
 }
 
 impl Body for PlanItemChange {
     fn faults(&self, faults: &mut Faults) {
-        if let Some(title) = &self.title {
-            faults.text("/title", title, 100);
-        }
-        if let Some(objective) = &self.objective {
-            faults.text("/objective", objective, 1000);
-        }
-        milestone_faults(self.milestones.as_deref().unwrap_or_default(), faults);
+        faults.text("/title", &self.title, 100);
+        faults.text("/objective", &self.objective, 1000);
+        milestone_faults(&self.milestones, faults);
     }
 }
 
@@ -218,15 +225,21 @@ async fn add_plan_item(actor: Actor, write: Write) -> Result<HttpResponse, Probl
 }
 
 /// Changes a plan item.
-#[utoipa::path(tag = "plan", request_body = PlanItemChange, responses((status = 200, body = PlanItem), Refusals))]
+#[utoipa::path(tag = "plan", request_body(content = PlanItemChange, content_type = "application/merge-patch+json"), responses((status = 200, body = PlanItem), Refusals))]
 #[patch("/plan-items/{id}")]
 async fn change_plan_item(actor: Actor, write: Write, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     write
-        .on::<plan_item::Entity, PlanItemChange, _>(&actor, Capability::PlanWrite, &id, Rules::moves(|item| item.version), async |tx, act, item, body| {
-            let item = work::change(tx, act, item, body).await?;
-            let shown = view(tx, vec![item]).await?.pop().ok_or_else(Problem::not_found)?;
-            Ok(Done::changed(shown.item.version, shown))
-        })
+        .patch::<plan_item::Entity, PlanItemChange, _>(
+            &actor,
+            Capability::PlanWrite,
+            &id,
+            |item| item.version,
+            async |tx, act, item, body| {
+                let item = work::change(tx, act, item, body).await?;
+                let shown = view(tx, vec![item]).await?.pop().ok_or_else(Problem::not_found)?;
+                Ok(Done::changed(shown.item.version, shown))
+            },
+        )
         .await
 }
 

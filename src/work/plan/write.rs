@@ -7,7 +7,7 @@ use super::routes::{NewPlanItem, NewTarget, PlanItemChange};
 use super::{plan_item, target};
 use crate::kernel::act::Act;
 use crate::kernel::ids::new_id;
-use crate::kernel::problem::Problem;
+use crate::kernel::problem::{Faults, Problem};
 use crate::people::tenancy::org_unit;
 use crate::platform::audit::{self, Event};
 use crate::platform::db::{Authorised, Scoped, Tx, is_unique_violation};
@@ -60,16 +60,20 @@ pub async fn add(tx: &Tx, act: &Act, unit: &Authorised<org_unit::Model>, new: Ne
 /// 409 `brand_project_taken`.
 pub async fn change(tx: &Tx, act: &Act, item: Authorised<plan_item::Model>, change: PlanItemChange) -> Result<plan_item::Model, Problem> {
     let before = item.into_inner();
-    if change.brand_project == Some(true) && !before.brand_project && has_brand(tx, &before).await? {
+    let mut faults = Faults::none();
+    if change.brand_project && before.community_id.is_none() {
+        faults.add("/brand_project", "community_required", "品牌项目须属于社区", "a brand project belongs to a community");
+    }
+    faults.into_result()?;
+    if change.brand_project && !before.brand_project && has_brand(tx, &before).await? {
         return Err(brand_project_taken());
     }
-    let milestones = change.milestones.map(|milestones| serde_json::to_value(milestones).map_err(Problem::internal)).transpose()?;
     let row = plan_item::ActiveModel {
         id: Unchanged(before.id),
-        title: Set(change.title.unwrap_or_else(|| before.title.clone())),
-        objective: Set(change.objective.unwrap_or_else(|| before.objective.clone())),
-        milestones: Set(milestones.unwrap_or_else(|| before.milestones.clone())),
-        brand_project: Set(change.brand_project.unwrap_or(before.brand_project)),
+        title: Set(change.title),
+        objective: Set(change.objective),
+        milestones: Set(serde_json::to_value(change.milestones).map_err(Problem::internal)?),
+        brand_project: Set(change.brand_project),
         version: Set(before.version.saturating_add(1)),
         ..Default::default()
     };

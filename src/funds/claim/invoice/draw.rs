@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use sea_orm::{ColumnTrait, FromQueryResult, QueryFilter, QueryOrder};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::super::bodies::NewLine;
 use super::super::claim;
-use super::super::routes::NewLine;
 use super::{invoice, invoice_draw, keys, model, refusals};
 use crate::kernel::ids::new_id;
 use crate::kernel::money::Fen;
@@ -17,7 +17,7 @@ use crate::platform::attachment::{PaperKind, attachment, links_of};
 use crate::platform::db::{Sql, Tx};
 
 /// What a claim line draws on an invoice.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Draw {
     /// The invoice, one of the claim's unit.

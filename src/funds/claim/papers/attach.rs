@@ -1,7 +1,7 @@
 //! Papers of a claim: added and taken off by who prepares it while it is a draft, added while they are asked for, fixed otherwise.
 
 use async_trait::async_trait;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -15,7 +15,7 @@ use crate::platform::attachment::{NewLink, PaperKind, Subject, link, paper_not_t
 use crate::platform::db::{Scoped, Tx};
 
 /// A paper that was uploaded, and what it is to the claim.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ClaimPaper {
     /// The uploaded paper, one of the claim's unit.
