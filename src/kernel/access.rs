@@ -360,10 +360,20 @@ impl Actor {
         if self.may(capability, place) { Ok(()) } else { Err(Problem::forbidden(capability.code())) }
     }
 
-    /// What this person's transactions see: the widest unit among the assignments, else the home unit.
+    /// What belongs to this person whatever the role, such as tasks and notices, is looked for here: the widest unit among the assignments, else the home unit.
     #[must_use]
     pub fn scope(&self) -> Scope {
-        let widest = self.assignments.iter().map(|a| a.place).min_by_key(|place| (place.street.is_some(), place.community.is_some()));
-        Scope::of_place(widest.unwrap_or(self.home))
+        self.widest(|_any| true)
+    }
+
+    /// What a transaction sees in which this capability is used: the widest unit at which it is held, else the home unit. A role that is held above, and does not have it, widens nothing.
+    #[must_use]
+    pub fn scope_for(&self, capability: Capability) -> Scope {
+        self.widest(|assignment| assignment.capabilities.contains(&capability))
+    }
+
+    fn widest(&self, which: impl Fn(&Assignment) -> bool) -> Scope {
+        let places = self.assignments.iter().filter(|assignment| which(assignment)).map(|assignment| assignment.place);
+        Scope::of_place(places.min_by_key(|place| (place.street.is_some(), place.community.is_some())).unwrap_or(self.home))
     }
 }

@@ -6,8 +6,10 @@ use mingzhang::people::tenancy::org_unit;
 use mingzhang::platform::db::{Reason, Sql};
 use serde_json::json;
 
+use crate::claims::Claims;
 use crate::on_both_databases;
 use crate::support::TestApp;
+use crate::support::street::ok;
 
 on_both_databases! {
     async fn a_row_of_another_district_does_not_exist(app: TestApp) {
@@ -42,6 +44,22 @@ on_both_databases! {
         let tx = app.context.db.read(Scope::Public).await.unwrap();
         assert!(tx.maybe_load::<org_unit::Entity>(streets[0]).await.unwrap().is_none());
         assert_eq!(tx.all(tx.select::<user::Entity>()).await.unwrap(), []);
+    }
+
+    async fn a_role_held_above_shows_nothing_that_it_does_not_allow(app: TestApp) {
+        let claims = Claims::open(app).await;
+        let street = &claims.street;
+        let (own, others) = (claims.submitted(app, true, "10.00").await, claims.submitted(app, false, "20.00").await);
+        let both = street.person(app, "both", "street_admin").await;
+        assert_eq!(app.get(&both, "/claims").await.code(), (403, "forbidden"));
+        let user = ok(app.get(&both, "/me").await, 200)["id"].clone();
+        ok(app.post(&street.first, "/role-assignments", json!({"user_id": user, "role": "community_staff", "unit_id": street.community})).await, 201);
+        let seen = ok(app.get(&both, "/claims").await, 200);
+        assert_eq!(seen["data"].as_array().unwrap().iter().map(|claim| claim["id"].as_str().unwrap()).collect::<Vec<_>>(), [own.as_str()]);
+        ok(app.get(&both, &format!("/claims/{own}")).await, 200);
+        assert_eq!(app.get(&both, &format!("/claims/{others}")).await.code(), (404, "not_found"));
+        assert_eq!(app.post(&both, &format!("/claims/{others}/comments"), json!({"text": "看一看"})).await.code(), (404, "not_found"));
+        assert_eq!(ok(app.get(&both, "/users").await, 200)["data"].as_array().unwrap().len(), 7, "what the street's role allows is seen as before");
     }
 
     async fn connections_that_two_districts_use_in_turn_show_each_its_own_rows(app: TestApp) {

@@ -169,6 +169,9 @@ on_both_databases! {
         clock(app, "2017-03-22T01:00:00Z");
         assert_eq!(sweep(&app.context, None).await[0].outcome.as_deref(), Some("run_stopped"));
         let run = stipends.runs(app, "2017Q1").await[0].clone();
+        let cancel = format!("/payout-runs/{}/cancel", run["id"].as_str().unwrap());
+        let cancelled = app.send(Method::POST, &cancel, &stipends.street.party_office, Some(json!({"reason": "重算"})), &[("If-Match", &format!("\"v{}\"", run["version"]))]).await;
+        assert_eq!(cancelled.code(), (409, "run_stopped"), "a stop does not go away with the run that it stopped");
         ok(app.act(&stipends.street.leader, &format!("/payout-runs/{}/resume", run["id"].as_str().unwrap()), &format!("\"v{}\"", run["version"])).await, 200);
         let path = format!("/stipend-schemes/{}/authorisations/{}/revoke", stipends.scheme, signed["id"].as_str().unwrap());
         ok(app.act(&stipends.street.leader, &path, "\"v1\"").await, 200);
@@ -177,6 +180,35 @@ on_both_databases! {
         stipends.authorise(app, "600.00").await;
         clock(app, "2017-03-24T01:00:00Z");
         assert_eq!(sweep(&app.context, None).await[0].posted_items, 1);
+    }
+
+    async fn an_authorisation_ends_with_its_signers_role_and_does_not_come_back_with_a_new_one(app: TestApp) {
+        let stipends = Stipends::open(app).await;
+        let street = &stipends.street;
+        stipends.enrol(app, 1, "2017-01-01").await;
+        stipends.authorise(app, "600.00").await;
+        let leader = ok(app.get(&street.leader, "/me").await, 200)["id"].clone();
+        let role = ok(app.get(&street.first, &format!("/role-assignments?user_id={}", leader.as_str().unwrap())).await, 200)["data"][0].clone();
+        ok(app.act(&street.first, &format!("/role-assignments/{}/end", role["id"].as_str().unwrap()), &format!("\"v{}\"", role["version"])).await, 200);
+        let granted = ok(app.post(&street.first, "/role-assignments", json!({"user_id": leader, "role": "street_leader", "unit_id": street.id})).await, 201);
+        ok(app.act(&street.second, &format!("/role-assignments/{}/confirm", granted["id"].as_str().unwrap()), "\"v1\"").await, 200);
+        clock(app, "2017-03-20T01:00:00Z");
+        assert_eq!(sweep(&app.context, None).await[0].outcome.as_deref(), Some("no_authorisation"));
+    }
+
+    async fn an_end_that_was_planned_can_come_earlier_and_never_later(app: TestApp) {
+        let stipends = Stipends::open(app).await;
+        let street = &stipends.street;
+        let enrolment = stipends.enrol(app, 1, "2017-01-01").await;
+        let path = format!("/enrolments/{}", enrolment["id"].as_str().unwrap());
+        let on = async |action: &str, etag: &str, body: Value| app.send(Method::POST, &format!("{path}/{action}"), &street.party_office, Some(body), &[("If-Match", etag)]).await;
+        ok(on("end", "\"v2\"", json!({"to_date": "2017-12-31", "reason": "期满"})).await, 200);
+        assert_eq!(on("end", "\"v3\"", json!({"to_date": "2018-01-31", "reason": "续期"})).await.code(), (409, "invalid_transition"), "longer would be paid without a second person");
+        let ended = ok(on("end", "\"v3\"", json!({"to_date": "2017-02-01", "reason": "死亡"})).await, 200);
+        assert_eq!((&ended["to_date"], &ended["end_reason"]), (&json!("2017-02-01"), &json!("死亡")));
+        ok(on("suspend", "\"v4\"", json!({"kind": "stop", "from_date": "2017-01-15", "reason": "核查"})).await, 200);
+        assert_eq!(on("resume", "\"v5\"", json!({"from_date": "2017-01-14"})).await.code(), (422, "date_before_start"));
+        ok(on("resume", "\"v5\"", json!({"from_date": "2017-01-20"})).await, 200);
     }
 
     async fn a_returned_payment_is_confirmed_and_paid_again_by_people(app: TestApp) {

@@ -90,7 +90,7 @@ async fn list_bank_file_templates(actor: Actor, context: web::Data<Context>, req
     let list = ListRequest::parse(&request, &["code", "street_id"])?;
     let condition = list.equals::<String>(Condition::all(), "code", bank_file_template::Column::Code)?;
     let condition = list.equals::<Uuid>(condition, "street_id", bank_file_template::Column::StreetId)?;
-    let tx = context.read(&actor).await?;
+    let tx = context.read(&actor, Capability::ReferenceRead).await?;
     let select = tx.select::<bank_file_template::Entity>().filter(condition);
     let sorts = [("code", bank_file_template::Column::Code), ("name", bank_file_template::Column::Name)];
     list.answer(&context, tx, select, &sorts, COLUMNS, async |_, rows| rows.into_iter().map(BankFileTemplate::of).collect()).await
@@ -101,7 +101,7 @@ async fn list_bank_file_templates(actor: Actor, context: web::Data<Context>, req
 #[get("/bank-file-templates/{id}")]
 async fn get_bank_file_template(actor: Actor, context: web::Data<Context>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     actor.require_anywhere(Capability::ReferenceRead)?;
-    let tx = context.read(&actor).await?;
+    let tx = context.read(&actor, Capability::ReferenceRead).await?;
     let id = Uuid::parse_str(&id).map_err(|_form| Problem::not_found())?;
     let row = tx.load::<bank_file_template::Entity>(id).await?.into_read();
     Ok(ok_versioned(row.version, &BankFileTemplate::of(row)?))

@@ -82,7 +82,7 @@ async fn list_statement_layouts(actor: Actor, context: web::Data<Context>, reque
     let list = ListRequest::parse(&request, &["code", "street_id"])?;
     let condition = list.equals::<String>(Condition::all(), "code", statement_layout::Column::Code)?;
     let condition = list.equals::<Uuid>(condition, "street_id", statement_layout::Column::StreetId)?;
-    let tx = context.read(&actor).await?;
+    let tx = context.read(&actor, Capability::ReferenceRead).await?;
     let select = tx.select::<statement_layout::Entity>().filter(condition);
     let sorts = [("code", statement_layout::Column::Code), ("name", statement_layout::Column::Name)];
     list.answer(&context, tx, select, &sorts, COLUMNS, async |_, rows| rows.into_iter().map(StatementLayoutRow::of).collect()).await
@@ -93,7 +93,7 @@ async fn list_statement_layouts(actor: Actor, context: web::Data<Context>, reque
 #[get("/statement-layouts/{id}")]
 async fn get_statement_layout(actor: Actor, context: web::Data<Context>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     actor.require_anywhere(Capability::ReferenceRead)?;
-    let tx = context.read(&actor).await?;
+    let tx = context.read(&actor, Capability::ReferenceRead).await?;
     let row = tx.load_text::<statement_layout::Entity>(&id).await?.into_read();
     Ok(ok_versioned(row.version, &StatementLayoutRow::of(row)?))
 }

@@ -152,7 +152,7 @@ async fn list_bank_statements(actor: Actor, context: web::Data<Context>, request
     let condition = list.equals::<Uuid>(Condition::all(), "street_id", bank_statement::Column::StreetId)?;
     let condition = list.equals::<String>(condition, "account", bank_statement::Column::Account)?;
     let condition = list.equals::<String>(condition, "state", bank_statement::Column::State)?;
-    let tx = context.read(&actor).await?;
+    let tx = context.read(&actor, Capability::LedgerRead).await?;
     let select = tx.select::<bank_statement::Entity>().filter(condition);
     let columns = &[
         "id",
@@ -179,7 +179,7 @@ async fn list_bank_statements(actor: Actor, context: web::Data<Context>, request
 #[get("/bank-statements/{id}")]
 async fn get_bank_statement(actor: Actor, context: web::Data<Context>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     actor.require_anywhere(Capability::LedgerRead)?;
-    let tx = context.read(&actor).await?;
+    let tx = context.read(&actor, Capability::LedgerRead).await?;
     let row = tx.load_text::<bank_statement::Entity>(&id).await?.into_read();
     Ok(ok_versioned(row.version, &row))
 }
@@ -198,7 +198,7 @@ async fn list_bank_statement_lines(actor: Actor, context: web::Data<Context>, re
         Some(false) => condition.add(bank_statement_line::Column::MatchId.is_not_null()),
         None => condition,
     };
-    let tx = context.read(&actor).await?;
+    let tx = context.read(&actor, Capability::LedgerRead).await?;
     let statement = tx.load_text::<bank_statement::Entity>(&id).await?.into_read();
     let select = tx.select::<bank_statement_line::Entity>().filter(bank_statement_line::Column::StatementId.eq(statement.id)).filter(condition);
     let sorts = [("line_number", bank_statement_line::Column::LineNumber), ("date", bank_statement_line::Column::Date)];
@@ -282,7 +282,7 @@ fn day_of(request: &HttpRequest, statement: &bank_statement::Model) -> Result<Na
 #[get("/bank-statements/{id}/reconciliation")]
 async fn get_reconciliation(actor: Actor, context: web::Data<Context>, request: HttpRequest, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     actor.require_anywhere(Capability::LedgerRead)?;
-    let tx = context.read(&actor).await?;
+    let tx = context.read(&actor, Capability::LedgerRead).await?;
     let statement = tx.load_text::<bank_statement::Entity>(&id).await?.into_read();
     Ok(ok(&reconcile::at(&tx, &statement, day_of(&request, &statement)?).await?))
 }
@@ -292,7 +292,7 @@ async fn get_reconciliation(actor: Actor, context: web::Data<Context>, request: 
 #[get("/bank-statements/{id}/print")]
 async fn print_reconciliation(actor: Actor, context: web::Data<Context>, request: HttpRequest, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     actor.require_anywhere(Capability::LedgerRead)?;
-    let tx = context.read(&actor).await?;
+    let tx = context.read(&actor, Capability::LedgerRead).await?;
     let statement = tx.load_text::<bank_statement::Entity>(&id).await?.into_read();
     Ok(print_page(reconcile::page(&tx, &statement, day_of(&request, &statement)?).await?))
 }
@@ -307,7 +307,7 @@ async fn list_bank_matches(actor: Actor, context: web::Data<Context>, request: H
     let condition = list.equals::<String>(condition, "account", bank_match::Column::Account)?;
     let condition = list.equals::<String>(condition, "rule", bank_match::Column::Rule)?;
     let condition = list.equals::<String>(condition, "state", bank_match::Column::State)?;
-    let tx = context.read(&actor).await?;
+    let tx = context.read(&actor, Capability::LedgerRead).await?;
     let select = tx.select::<bank_match::Entity>().filter(condition);
     list.answer(&context, tx, select, &[], &["id", "street_id", "account", "rule", "state", "amount", "complete_on", "matched_by", "undo_reason", "items"], with_items).await
 }
@@ -317,7 +317,7 @@ async fn list_bank_matches(actor: Actor, context: web::Data<Context>, request: H
 #[get("/bank-matches/{id}")]
 async fn get_bank_match(actor: Actor, context: web::Data<Context>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     actor.require_anywhere(Capability::LedgerRead)?;
-    let tx = context.read(&actor).await?;
+    let tx = context.read(&actor, Capability::LedgerRead).await?;
     let row = tx.load_text::<bank_match::Entity>(&id).await?.into_read();
     Ok(ok_versioned(row.version, &match_with_items(&tx, row).await?))
 }

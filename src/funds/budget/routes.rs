@@ -183,7 +183,7 @@ async fn list_budgets(actor: Actor, context: web::Data<Context>, request: HttpRe
     let condition = list.equals::<Uuid>(Condition::all(), "street_id", budget::Column::StreetId)?;
     let condition = list.equals::<i32>(condition, "fiscal_year", budget::Column::FiscalYear)?;
     let condition = list.equals::<String>(condition, "state", budget::Column::State)?;
-    let tx = context.read(&actor).await?;
+    let tx = context.read(&actor, Capability::BudgetRead).await?;
     let select = tx.select::<budget::Entity>().filter(condition);
     let columns = &["id", "street_id", "fiscal_year", "programme", "revision", "total", "state", "approved_at", "version"];
     list.answer(&context, tx, select, &[("programme", budget::Column::Programme)], columns, views).await
@@ -194,7 +194,7 @@ async fn list_budgets(actor: Actor, context: web::Data<Context>, request: HttpRe
 #[get("/budgets/{id}")]
 async fn get_budget(actor: Actor, context: web::Data<Context>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     actor.require_anywhere(Capability::BudgetRead)?;
-    let tx = context.read(&actor).await?;
+    let tx = context.read(&actor, Capability::BudgetRead).await?;
     let budget = tx.load_text::<budget::Entity>(&id).await?.into_read();
     Ok(ok_versioned(budget.version, &view(&tx, budget).await?))
 }
@@ -235,7 +235,7 @@ async fn change_budget(actor: Actor, write: Write, id: web::Path<String>) -> Res
 #[get("/budgets/{id}/lines")]
 async fn list_lines_of_budget(actor: Actor, context: web::Data<Context>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     actor.require_anywhere(Capability::BudgetRead)?;
-    let tx = context.read(&actor).await?;
+    let tx = context.read(&actor, Capability::BudgetRead).await?;
     let budget = tx.load_text::<budget::Entity>(&id).await?.into_read();
     let data = view(&tx, budget).await?.lines;
     Ok(crate::platform::http::ok(&ListPage { data, next_cursor: None }))
@@ -303,7 +303,7 @@ async fn list_budget_lines(actor: Actor, context: web::Data<Context>, request: H
     let condition = list.equals::<i32>(condition, "fiscal_year", budget_line::Column::FiscalYear)?;
     let condition = list.equals::<Uuid>(condition, "category_id", budget_line::Column::CategoryId)?;
     let condition = list.equals::<String>(condition, "state", budget_line::Column::State)?;
-    let tx = context.read(&actor).await?;
+    let tx = context.read(&actor, Capability::BudgetRead).await?;
     let select = tx.select::<budget_line::Entity>().filter(condition);
     let columns = &["id", "street_id", "community_id", "fiscal_year", "category_id", "amount", "approved", "reserved", "spent", "available", "state", "remark", "version"];
     list.answer(&context, tx, select, &[], columns, line_views).await
@@ -314,7 +314,7 @@ async fn list_budget_lines(actor: Actor, context: web::Data<Context>, request: H
 #[get("/budget-lines/{id}")]
 async fn get_budget_line(actor: Actor, context: web::Data<Context>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     actor.require_anywhere(Capability::BudgetRead)?;
-    let tx = context.read(&actor).await?;
+    let tx = context.read(&actor, Capability::BudgetRead).await?;
     let line = tx.load_text::<budget_line::Entity>(&id).await?.into_read();
     let version = line.version;
     let shown = line_views(&tx, vec![line]).await?.pop().ok_or_else(Problem::not_found)?;

@@ -231,7 +231,7 @@ async fn list_adjustments(actor: Actor, context: web::Data<Context>, request: Ht
     let condition = list.equals::<i32>(condition, "fiscal_year", budget_adjustment::Column::FiscalYear)?;
     let condition = list.equals::<String>(condition, "kind", budget_adjustment::Column::Kind)?;
     let condition = list.equals::<String>(condition, "state", budget_adjustment::Column::State)?;
-    let tx = context.read(&actor).await?;
+    let tx = context.read(&actor, Capability::BudgetRead).await?;
     let select = tx.select::<budget_adjustment::Entity>().filter(condition);
     let columns = &["id", "street_id", "budget_id", "fiscal_year", "kind", "state", "reason", "total", "lines", "decision_reason", "version"];
     list.answer(&context, tx, select, &[], columns, async |_, rows| Ok(rows)).await
@@ -242,7 +242,7 @@ async fn list_adjustments(actor: Actor, context: web::Data<Context>, request: Ht
 #[get("/budget-adjustments/{id}")]
 async fn get_adjustment(actor: Actor, context: web::Data<Context>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     actor.require_anywhere(Capability::BudgetRead)?;
-    let tx = context.read(&actor).await?;
+    let tx = context.read(&actor, Capability::BudgetRead).await?;
     let row = tx.load_text::<budget_adjustment::Entity>(&id).await?.into_read();
     Ok(ok_versioned(row.version, &row))
 }
@@ -304,7 +304,7 @@ async fn list_receipts(actor: Actor, context: web::Data<Context>, request: HttpR
     let condition = list.equals::<Uuid>(Condition::all(), "street_id", receipt::Column::StreetId)?;
     let condition = list.equals::<i32>(condition, "fiscal_year", receipt::Column::FiscalYear)?;
     let condition = list.equals::<String>(condition, "kind", receipt::Column::Kind)?;
-    let tx = context.read(&actor).await?;
+    let tx = context.read(&actor, Capability::BudgetRead).await?;
     let select = tx.select::<receipt::Entity>().filter(condition);
     let columns = &["id", "street_id", "fiscal_year", "date", "kind", "document_number", "amount", "lines", "remark", "voucher_id"];
     list.answer(&context, tx, select, &[("date", receipt::Column::Date)], columns, async |_, rows| Ok(rows)).await
@@ -315,7 +315,7 @@ async fn list_receipts(actor: Actor, context: web::Data<Context>, request: HttpR
 #[get("/receipts/{id}")]
 async fn get_receipt(actor: Actor, context: web::Data<Context>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     actor.require_anywhere(Capability::BudgetRead)?;
-    let tx = context.read(&actor).await?;
+    let tx = context.read(&actor, Capability::BudgetRead).await?;
     let row = tx.load_text::<receipt::Entity>(&id).await?.into_read();
     Ok(ok_versioned(row.version, &row))
 }
@@ -342,7 +342,7 @@ async fn list_treasury_returns(actor: Actor, context: web::Data<Context>, reques
     let condition = list.equals::<Uuid>(Condition::all(), "street_id", treasury_return::Column::StreetId)?;
     let condition = list.equals::<i32>(condition, "fiscal_year", treasury_return::Column::FiscalYear)?;
     let condition = list.equals::<String>(condition, "kind", treasury_return::Column::Kind)?;
-    let tx = context.read(&actor).await?;
+    let tx = context.read(&actor, Capability::BudgetRead).await?;
     let select = tx.select::<treasury_return::Entity>().filter(condition);
     let columns = &["id", "street_id", "fiscal_year", "date", "kind", "paid_from", "document_number", "amount", "lines", "voucher_id"];
     list.answer(&context, tx, select, &[], columns, async |_, rows| Ok(rows)).await
@@ -353,7 +353,7 @@ async fn list_treasury_returns(actor: Actor, context: web::Data<Context>, reques
 #[get("/treasury-returns/{id}")]
 async fn get_treasury_return(actor: Actor, context: web::Data<Context>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     actor.require_anywhere(Capability::BudgetRead)?;
-    let tx = context.read(&actor).await?;
+    let tx = context.read(&actor, Capability::BudgetRead).await?;
     let row = tx.load_text::<treasury_return::Entity>(&id).await?.into_read();
     Ok(ok_versioned(row.version, &row))
 }
@@ -394,9 +394,9 @@ fn summary_query(request: &HttpRequest) -> Result<SummaryQuery, Problem> {
 async fn street_summary(actor: Actor, context: web::Data<Context>, request: HttpRequest) -> Result<HttpResponse, Problem> {
     actor.require_anywhere(Capability::BudgetRead)?;
     let query = summary_query(&request)?;
-    let tx = context.read(&actor).await?;
+    let tx = context.read(&actor, Capability::BudgetRead).await?;
     let year = query.fiscal_year.unwrap_or_else(|| context.clocks.business_today().year());
-    let street = match actor.scope().place() {
+    let street = match actor.scope_for(Capability::BudgetRead).place() {
         Some(place) if place.community.is_some() && (query.street_id.is_none() || query.street_id == place.street) => place.street.ok_or_else(Problem::not_found)?,
         _ => street_of(&tx, &actor, query.street_id, Capability::BudgetRead).await?.id,
     };
@@ -409,7 +409,7 @@ async fn street_summary(actor: Actor, context: web::Data<Context>, request: Http
 async fn district_summary(actor: Actor, context: web::Data<Context>, request: HttpRequest) -> Result<HttpResponse, Problem> {
     actor.require_anywhere(Capability::BudgetRead)?;
     let query = summary_query(&request)?;
-    let tx = context.read(&actor).await?;
+    let tx = context.read(&actor, Capability::BudgetRead).await?;
     let district = tx.load::<org_unit::Entity>(actor.home.district).await?.authorise(&actor, Capability::BudgetRead)?;
     let year = query.fiscal_year.unwrap_or_else(|| context.clocks.business_today().year());
     Ok(ok(&summary::district(&tx, district.id, year).await?))

@@ -83,7 +83,7 @@ async fn list_claims(actor: Actor, context: web::Data<Context>, request: HttpReq
     for (name, column) in [("state", claim::Column::State), ("number", claim::Column::Number), ("next_capability", claim::Column::NextCapability)] {
         condition = list.equals::<String>(condition, name, column)?;
     }
-    let tx = context.read(&actor).await?;
+    let tx = context.read(&actor, Capability::ClaimRead).await?;
     let select = tx.select::<claim::Entity>().filter(condition);
     let columns =
         &["id", "number", "street_id", "community_id", "fiscal_year", "kind", "title", "payee_name", "amount", "tax", "net", "state", "reserved", "refunded", "paid_on", "voucher_id", "version"];
@@ -95,7 +95,7 @@ async fn list_claims(actor: Actor, context: web::Data<Context>, request: HttpReq
 #[get("/claims/{id}")]
 async fn get_claim(actor: Actor, context: web::Data<Context>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     actor.require_anywhere(Capability::ClaimRead)?;
-    let tx = context.read(&actor).await?;
+    let tx = context.read(&actor, Capability::ClaimRead).await?;
     let row = tx.load_text::<claim::Entity>(&id).await?.into_read();
     Ok(ok_versioned(row.version, &view(&tx, row, None).await?))
 }
@@ -105,7 +105,7 @@ async fn get_claim(actor: Actor, context: web::Data<Context>, id: web::Path<Stri
 #[get("/claims/{id}/print")]
 async fn print_claim(actor: Actor, context: web::Data<Context>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     actor.require_anywhere(Capability::ClaimRead)?;
-    let tx = context.read(&actor).await?;
+    let tx = context.read(&actor, Capability::ClaimRead).await?;
     let row = tx.load_text::<claim::Entity>(&id).await?.into_read();
     Ok(print_page(super::print::page(&tx, &row).await?))
 }
@@ -115,7 +115,7 @@ async fn print_claim(actor: Actor, context: web::Data<Context>, id: web::Path<St
 #[get("/claims/{id}/checks")]
 async fn claim_checks(actor: Actor, context: web::Data<Context>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     actor.require_anywhere(Capability::ClaimRead)?;
-    let tx = context.read(&actor).await?;
+    let tx = context.read(&actor, Capability::ClaimRead).await?;
     let row = tx.load_text::<claim::Entity>(&id).await?.into_read();
     Ok(ok_versioned(row.version, &check::checks(&tx, &row, context.clocks.business_today()).await?))
 }
@@ -127,7 +127,7 @@ async fn claim_timeline(actor: Actor, context: web::Data<Context>, request: Http
     actor.require_anywhere(Capability::ClaimRead)?;
     let list = ListRequest::parse(&request, &["kind"])?;
     let condition = list.equals::<String>(Condition::all(), "kind", claim_event::Column::Kind)?;
-    let tx = context.read(&actor).await?;
+    let tx = context.read(&actor, Capability::ClaimRead).await?;
     let row = tx.load_text::<claim::Entity>(&id).await?.into_read();
     let select = tx.select::<claim_event::Entity>().filter(claim_event::Column::ClaimId.eq(row.id)).filter(condition);
     list.answer(&context, tx, select, &[("at", claim_event::Column::At)], &["id", "kind", "state", "comment", "user_id", "job", "at"], async |_, rows| Ok(rows)).await

@@ -128,7 +128,7 @@ async fn refund_claim(actor: Actor, write: Write, id: web::Path<String>) -> Resu
 async fn list_refunds(actor: Actor, context: web::Data<Context>, request: HttpRequest, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     actor.require_anywhere(Capability::ClaimRead)?;
     let list = ListRequest::parse(&request, &[])?;
-    let tx = context.read(&actor).await?;
+    let tx = context.read(&actor, Capability::ClaimRead).await?;
     let row = tx.load_text::<claim::Entity>(&id).await?.into_read();
     let select = tx.select::<claim_refund::Entity>().filter(claim_refund::Column::ClaimId.eq(row.id));
     list.answer(&context, tx, select, &[], &["id", "amount", "tax", "reason", "date", "voucher_id"], async |_, rows| Ok(rows)).await
@@ -154,7 +154,7 @@ async fn list_batches(actor: Actor, context: web::Data<Context>, request: HttpRe
     let list = ListRequest::parse(&request, &["street_id", "state"])?;
     let condition = list.equals::<Uuid>(Condition::all(), "street_id", payment_batch::Column::StreetId)?;
     let condition = list.equals::<String>(condition, "state", payment_batch::Column::State)?;
-    let tx = context.read(&actor).await?;
+    let tx = context.read(&actor, Capability::ClaimRead).await?;
     let select = tx.select::<payment_batch::Entity>().filter(condition);
     let columns = &["id", "street_id", "number", "state", "date", "count", "sum", "sha256", "file_name", "version"];
     list.answer(&context, tx, select, &[], columns, async |_, rows| Ok(rows)).await
@@ -165,7 +165,7 @@ async fn list_batches(actor: Actor, context: web::Data<Context>, request: HttpRe
 #[get("/payment-batches/{id}")]
 async fn get_batch(actor: Actor, context: web::Data<Context>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     actor.require_anywhere(Capability::ClaimRead)?;
-    let tx = context.read(&actor).await?;
+    let tx = context.read(&actor, Capability::ClaimRead).await?;
     let row = tx.load_text::<payment_batch::Entity>(&id).await?.into_read();
     Ok(ok_versioned(row.version, &row))
 }
@@ -175,7 +175,7 @@ async fn get_batch(actor: Actor, context: web::Data<Context>, id: web::Path<Stri
 #[get("/payment-batches/{id}/file")]
 async fn download_batch(actor: Actor, context: web::Data<Context>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     actor.require_anywhere(Capability::ClaimPay)?;
-    let tx = context.read(&actor).await?;
+    let tx = context.read(&actor, Capability::ClaimPay).await?;
     let row = tx.load_text::<payment_batch::Entity>(&id).await?.authorise(&actor, Capability::ClaimPay)?;
     let bytes = batch::bytes_of(&context.keys, &row)?;
     let name: String = row.file_name.bytes().map(|byte| if byte.is_ascii_alphanumeric() || b"-_.".contains(&byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect();

@@ -57,7 +57,7 @@ async fn list_payees(actor: Actor, context: web::Data<Context>, request: HttpReq
     let condition = list.equals::<String>(condition, "kind", payee::Column::Kind)?;
     let condition = list.equals::<String>(condition, "name", payee::Column::Name)?;
     let condition = list.equals::<bool>(condition, "active", payee::Column::Active)?;
-    let tx = context.read(&actor).await?;
+    let tx = context.read(&actor, Capability::ClaimRead).await?;
     let select = tx.select::<payee::Entity>().filter(condition);
     list.answer(&context, tx, select, &[("name", payee::Column::Name)], COLUMNS, async |_, rows| Ok(rows)).await
 }
@@ -67,7 +67,7 @@ async fn list_payees(actor: Actor, context: web::Data<Context>, request: HttpReq
 #[get("/payees/{id}")]
 async fn get_payee(actor: Actor, context: web::Data<Context>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     actor.require_anywhere(Capability::ClaimRead)?;
-    let tx = context.read(&actor).await?;
+    let tx = context.read(&actor, Capability::ClaimRead).await?;
     let row = tx.load_text::<payee::Entity>(&id).await?.into_read();
     Ok(ok_versioned(row.version, &row))
 }

@@ -77,7 +77,7 @@ async fn lapse_quota(actor: Actor, write: Write, id: web::Path<String>) -> Resul
 async fn list_final_accounts(actor: Actor, context: web::Data<Context>, request: HttpRequest, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     actor.require_anywhere(Capability::LedgerRead)?;
     let list = ListRequest::parse(&request, &[])?;
-    let tx = context.read(&actor).await?;
+    let tx = context.read(&actor, Capability::LedgerRead).await?;
     let year = tx.load_text::<fiscal_year::Entity>(&id).await?.into_read();
     let select = tx.select::<final_account::Entity>().filter(final_account::Column::StreetId.eq(year.street_id)).filter(final_account::Column::FiscalYear.eq(year.year));
     list.answer(&context, tx, select, &[], &["category_id", "carried_in", "budget", "adjusted", "received", "spent", "carried_over", "to_return", "surplus_proposed"], async |_, rows| Ok(rows)).await
@@ -88,7 +88,7 @@ async fn list_final_accounts(actor: Actor, context: web::Data<Context>, request:
 #[get("/fiscal-years/{id}/final-accounts/print")]
 async fn print_final_accounts(actor: Actor, context: web::Data<Context>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     actor.require_anywhere(Capability::LedgerRead)?;
-    let tx = context.read(&actor).await?;
+    let tx = context.read(&actor, Capability::LedgerRead).await?;
     let year = tx.load_text::<fiscal_year::Entity>(&id).await?.into_read();
     Ok(print_page(final_accounts::page(&tx, context.clocks.wall(), &year).await?))
 }
@@ -107,7 +107,7 @@ async fn verify_ledger(actor: Actor, context: web::Data<Context>, request: HttpR
     actor.require_anywhere(Capability::LedgerRead)?;
     let query = web::Query::<VerifyQuery>::from_query(request.query_string())
         .map_err(|error| Problem::new(400, "invalid_parameter", "查询参数有误", "A query parameter is wrong").detail(error.to_string(), error.to_string()))?;
-    let tx = context.db.snapshot(actor.scope()).await?;
+    let tx = context.db.snapshot(actor.scope_for(Capability::LedgerRead)).await?;
     let mut streets = tx.select::<org_unit::Entity>().filter(org_unit::Column::Level.eq("street")).order_by_asc(org_unit::Column::Id);
     if let Some(street) = query.street_id {
         streets = streets.filter(org_unit::Column::Id.eq(street));

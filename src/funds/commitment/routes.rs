@@ -188,7 +188,7 @@ async fn list_commitments(actor: Actor, context: web::Data<Context>, request: Ht
         condition = list.equals::<String>(condition, name, column)?;
     }
     let condition = list.equals::<bool>(condition, "over_limit", commitment::Column::OverLimit)?;
-    let tx = context.read(&actor).await?;
+    let tx = context.read(&actor, Capability::ClaimRead).await?;
     let select = tx.select::<commitment::Entity>().filter(condition);
     let columns = &["id", "number", "street_id", "community_id", "fiscal_year", "activity_id", "title", "amount", "held", "valid_until", "state", "over_limit", "version"];
     let sorts = &[("number", commitment::Column::Number), ("amount", commitment::Column::Amount), ("valid_until", commitment::Column::ValidUntil)];
@@ -200,7 +200,7 @@ async fn list_commitments(actor: Actor, context: web::Data<Context>, request: Ht
 #[get("/commitments/{id}")]
 async fn get_commitment(actor: Actor, context: web::Data<Context>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     actor.require_anywhere(Capability::ClaimRead)?;
-    let tx = context.read(&actor).await?;
+    let tx = context.read(&actor, Capability::ClaimRead).await?;
     let row = tx.load_text::<commitment::Entity>(&id).await?.into_read();
     Ok(ok_versioned(row.version, &view(&tx, row, None).await?))
 }
@@ -210,7 +210,7 @@ async fn get_commitment(actor: Actor, context: web::Data<Context>, id: web::Path
 #[get("/commitments/{id}/checks")]
 async fn commitment_checks(actor: Actor, context: web::Data<Context>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     actor.require_anywhere(Capability::ClaimRead)?;
-    let tx = context.read(&actor).await?;
+    let tx = context.read(&actor, Capability::ClaimRead).await?;
     let row = tx.load_text::<commitment::Entity>(&id).await?.into_read();
     Ok(ok_versioned(row.version, &check::checks(&tx, &row).await?))
 }

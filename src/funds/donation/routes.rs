@@ -88,7 +88,7 @@ async fn list_donations(actor: Actor, context: web::Data<Context>, request: Http
     let condition = list.equals::<Uuid>(Condition::all(), "street_id", donation::Column::StreetId)?;
     let condition = list.equals::<Uuid>(condition, "community_id", donation::Column::CommunityId)?;
     let condition = list.equals::<i32>(condition, "fiscal_year", donation::Column::FiscalYear)?;
-    let tx = context.read(&actor).await?;
+    let tx = context.read(&actor, Capability::ClaimRead).await?;
     let select = tx.select::<donation::Entity>().filter(condition);
     list.answer(&context, tx, select, &[], &["id", "number", "community_id", "date", "donor_masked", "purpose", "amount", "voucher_id"], async |_, rows| Ok(rows)).await
 }
@@ -98,7 +98,7 @@ async fn list_donations(actor: Actor, context: web::Data<Context>, request: Http
 #[get("/donations/{id}")]
 async fn get_donation(actor: Actor, context: web::Data<Context>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     actor.require_anywhere(Capability::ClaimRead)?;
-    let tx = context.read(&actor).await?;
+    let tx = context.read(&actor, Capability::ClaimRead).await?;
     let row = tx.load_text::<donation::Entity>(&id).await?.into_read();
     Ok(ok_versioned(row.version, &row))
 }
@@ -125,7 +125,7 @@ async fn list_uses(actor: Actor, context: web::Data<Context>, request: HttpReque
     let condition = list.equals::<Uuid>(Condition::all(), "street_id", donation_use::Column::StreetId)?;
     let condition = list.equals::<Uuid>(condition, "community_id", donation_use::Column::CommunityId)?;
     let condition = list.equals::<String>(condition, "state", donation_use::Column::State)?;
-    let tx = context.read(&actor).await?;
+    let tx = context.read(&actor, Capability::ClaimRead).await?;
     let select = tx.select::<donation_use::Entity>().filter(condition);
     list.answer(&context, tx, select, &[], &["id", "number", "community_id", "title", "payee_name", "amount", "state", "paid_on", "voucher_id", "version"], async |_, rows| Ok(rows)).await
 }
@@ -135,7 +135,7 @@ async fn list_uses(actor: Actor, context: web::Data<Context>, request: HttpReque
 #[get("/donation-uses/{id}")]
 async fn get_use(actor: Actor, context: web::Data<Context>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     actor.require_anywhere(Capability::ClaimRead)?;
-    let tx = context.read(&actor).await?;
+    let tx = context.read(&actor, Capability::ClaimRead).await?;
     let row = tx.load_text::<donation_use::Entity>(&id).await?.into_read();
     Ok(ok_versioned(row.version, &row))
 }

@@ -177,7 +177,7 @@ async fn list_vouchers(actor: Actor, context: web::Data<Context>, request: HttpR
     let condition = list.equals::<String>(condition, "source_type", voucher::Column::SourceType)?;
     let condition = list.equals::<Uuid>(condition, "source_id", voucher::Column::SourceId)?;
     let condition = exported(condition, list.filter::<bool>("exported")?, list.filter::<Uuid>("export_id")?);
-    let tx = context.read(&actor).await?;
+    let tx = context.read(&actor, Capability::LedgerRead).await?;
     let select = tx.select::<voucher::Entity>().filter(condition);
     let columns = &["id", "name", "street_id", "date", "kind", "summary", "amount", "attachments_count", "source_type", "source_id", "seq", "hash"];
     list.answer(&context, tx, select, &[("seq", voucher::Column::Seq), ("date", voucher::Column::Date)], columns, vouchers_with_lines).await
@@ -203,7 +203,7 @@ fn exported(condition: Condition, exported: Option<bool>, export: Option<Uuid>) 
 #[get("/ledger/vouchers/{id}")]
 async fn get_voucher(actor: Actor, context: web::Data<Context>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     actor.require_anywhere(Capability::LedgerRead)?;
-    let tx = context.read(&actor).await?;
+    let tx = context.read(&actor, Capability::LedgerRead).await?;
     let voucher = tx.load_text::<voucher::Entity>(&id).await?.into_read();
     let shown = vouchers_with_lines(&tx, vec![voucher]).await?.pop().ok_or_else(Problem::not_found)?;
     Ok(ok(&shown))
@@ -214,7 +214,7 @@ async fn get_voucher(actor: Actor, context: web::Data<Context>, id: web::Path<St
 #[get("/ledger/vouchers/{id}/print")]
 async fn print_voucher(actor: Actor, context: web::Data<Context>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     actor.require_anywhere(Capability::LedgerRead)?;
-    let tx = context.read(&actor).await?;
+    let tx = context.read(&actor, Capability::LedgerRead).await?;
     let voucher = tx.load_text::<voucher::Entity>(&id).await?.into_read();
     let shown = vouchers_with_lines(&tx, vec![voucher]).await?.pop().ok_or_else(Problem::not_found)?;
     let categories = tx.all(tx.select::<category::Entity>().filter(category::Column::Id.is_in(shown.lines.iter().filter_map(|line| line.category_id)))).await?;
@@ -241,7 +241,7 @@ async fn list_balances(actor: Actor, context: web::Data<Context>, request: HttpR
     actor.require_anywhere(Capability::LedgerRead)?;
     let query = web::Query::<BalanceQuery>::from_query(request.query_string())
         .map_err(|error| Problem::new(400, "invalid_parameter", "查询参数有误", "A query parameter is wrong").detail(error.to_string(), error.to_string()))?;
-    let tx = context.read(&actor).await?;
+    let tx = context.read(&actor, Capability::LedgerRead).await?;
     let street = street_of(&tx, &actor, query.street_id, Capability::LedgerRead).await?;
     let data = read::balances(&tx, street.id, query.as_of.unwrap_or_else(|| context.clocks.business_today())).await?;
     Ok(ok(&ListPage { data, next_cursor: None }))
@@ -256,7 +256,7 @@ async fn list_periods(actor: Actor, context: web::Data<Context>, request: HttpRe
     let condition = list.equals::<Uuid>(Condition::all(), "street_id", ledger_period::Column::StreetId)?;
     let condition = list.equals::<i32>(condition, "fiscal_year", ledger_period::Column::FiscalYear)?;
     let condition = list.equals::<String>(condition, "state", ledger_period::Column::State)?;
-    let tx = context.read(&actor).await?;
+    let tx = context.read(&actor, Capability::LedgerRead).await?;
     let select = tx.select::<ledger_period::Entity>().filter(condition);
     list.answer(&context, tx, select, &[("month", ledger_period::Column::Month)], &["id", "street_id", "month", "state", "closed_at", "closed_by", "version"], async |_, rows| Ok(rows)).await
 }
@@ -266,7 +266,7 @@ async fn list_periods(actor: Actor, context: web::Data<Context>, request: HttpRe
 #[get("/ledger/periods/{id}")]
 async fn get_period(actor: Actor, context: web::Data<Context>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     actor.require_anywhere(Capability::LedgerRead)?;
-    let tx = context.read(&actor).await?;
+    let tx = context.read(&actor, Capability::LedgerRead).await?;
     let period = tx.load_text::<ledger_period::Entity>(&id).await?.into_read();
     Ok(ok_versioned(period.version, &period))
 }
@@ -278,7 +278,7 @@ async fn list_checkpoints(actor: Actor, context: web::Data<Context>, request: Ht
     actor.require_anywhere(Capability::LedgerRead)?;
     let list = ListRequest::parse(&request, &["street_id"])?;
     let condition = list.equals::<Uuid>(Condition::all(), "street_id", ledger_checkpoint::Column::StreetId)?;
-    let tx = context.read(&actor).await?;
+    let tx = context.read(&actor, Capability::LedgerRead).await?;
     let select = tx.select::<ledger_checkpoint::Entity>().filter(condition);
     let columns = &["id", "street_id", "seq", "head_hash", "business_date", "at", "algorithm", "key_id", "signature"];
     list.answer(&context, tx, select, &[("business_date", ledger_checkpoint::Column::BusinessDate)], columns, async |_, rows| Ok(rows)).await
@@ -293,7 +293,7 @@ async fn list_fiscal_years(actor: Actor, context: web::Data<Context>, request: H
     let condition = list.equals::<Uuid>(Condition::all(), "street_id", fiscal_year::Column::StreetId)?;
     let condition = list.equals::<i32>(condition, "year", fiscal_year::Column::Year)?;
     let condition = list.equals::<String>(condition, "state", fiscal_year::Column::State)?;
-    let tx = context.read(&actor).await?;
+    let tx = context.read(&actor, Capability::BudgetRead).await?;
     let select = tx.select::<fiscal_year::Entity>().filter(condition);
     let columns = &["id", "street_id", "year", "state", "carried_in", "received", "spent", "to_return", "version"];
     list.answer(&context, tx, select, &[("year", fiscal_year::Column::Year)], columns, async |_, rows| Ok(rows)).await
@@ -304,7 +304,7 @@ async fn list_fiscal_years(actor: Actor, context: web::Data<Context>, request: H
 #[get("/fiscal-years/{id}")]
 async fn get_fiscal_year(actor: Actor, context: web::Data<Context>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     actor.require_anywhere(Capability::BudgetRead)?;
-    let tx = context.read(&actor).await?;
+    let tx = context.read(&actor, Capability::BudgetRead).await?;
     let year = tx.load_text::<fiscal_year::Entity>(&id).await?.into_read();
     Ok(ok_versioned(year.version, &year))
 }
@@ -329,7 +329,7 @@ async fn list_opening_balances(actor: Actor, context: web::Data<Context>, reques
     actor.require_anywhere(Capability::LedgerRead)?;
     let list = ListRequest::parse(&request, &["street_id"])?;
     let condition = list.equals::<Uuid>(Condition::all(), "street_id", opening_balance::Column::StreetId)?;
-    let tx = context.read(&actor).await?;
+    let tx = context.read(&actor, Capability::LedgerRead).await?;
     let select = tx.select::<opening_balance::Entity>().filter(condition);
     list.answer(&context, tx, select, &[], &["id", "street_id", "date", "state", "lines", "donations", "total", "voucher_id", "version"], async |_, rows| Ok(rows)).await
 }
@@ -339,7 +339,7 @@ async fn list_opening_balances(actor: Actor, context: web::Data<Context>, reques
 #[get("/opening-balances/{id}")]
 async fn get_opening_balance(actor: Actor, context: web::Data<Context>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     actor.require_anywhere(Capability::LedgerRead)?;
-    let tx = context.read(&actor).await?;
+    let tx = context.read(&actor, Capability::LedgerRead).await?;
     let row = tx.load_text::<opening_balance::Entity>(&id).await?.into_read();
     Ok(ok_versioned(row.version, &row))
 }
@@ -378,7 +378,7 @@ async fn list_tax_payments(actor: Actor, context: web::Data<Context>, request: H
     actor.require_anywhere(Capability::LedgerRead)?;
     let list = ListRequest::parse(&request, &["street_id"])?;
     let condition = list.equals::<Uuid>(Condition::all(), "street_id", tax_payment::Column::StreetId)?;
-    let tx = context.read(&actor).await?;
+    let tx = context.read(&actor, Capability::LedgerRead).await?;
     let select = tx.select::<tax_payment::Entity>().filter(condition);
     list.answer(&context, tx, select, &[("date", tax_payment::Column::Date)], &["id", "street_id", "date", "amount", "document_number", "voucher_id"], async |_, rows| Ok(rows)).await
 }
@@ -388,7 +388,7 @@ async fn list_tax_payments(actor: Actor, context: web::Data<Context>, request: H
 #[get("/tax-payments/{id}")]
 async fn get_tax_payment(actor: Actor, context: web::Data<Context>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     actor.require_anywhere(Capability::LedgerRead)?;
-    let tx = context.read(&actor).await?;
+    let tx = context.read(&actor, Capability::LedgerRead).await?;
     let row = tx.load_text::<tax_payment::Entity>(&id).await?.into_read();
     Ok(ok_versioned(row.version, &row))
 }

@@ -53,7 +53,7 @@ async fn asked(context: &Context, tx: &Tx, actor: &Actor, list: &ListRequest, co
 async fn account_detail(actor: Actor, context: web::Data<Context>, request: HttpRequest, code: web::Path<String>) -> Result<HttpResponse, Problem> {
     actor.require_anywhere(Capability::LedgerRead)?;
     let list = ListRequest::parse(&request, FILTERS)?;
-    let tx = context.read(&actor).await?;
+    let tx = context.read(&actor, Capability::LedgerRead).await?;
     let asked = asked(&context, &tx, &actor, &list, &code).await?;
     let rows = detail::rows(&tx, asked).await?;
     let after = |last: Option<&[sea_orm::Value]>, most: u64| {
@@ -74,7 +74,7 @@ async fn account_detail(actor: Actor, context: web::Data<Context>, request: Http
 async fn print_account_detail(actor: Actor, context: web::Data<Context>, request: HttpRequest, code: web::Path<String>) -> Result<HttpResponse, Problem> {
     actor.require_anywhere(Capability::LedgerRead)?;
     let list = ListRequest::parse(&request, FILTERS)?;
-    let tx = context.read(&actor).await?;
+    let tx = context.read(&actor, Capability::LedgerRead).await?;
     let asked = asked(&context, &tx, &actor, &list, &code).await?;
     Ok(print_page(detail::page(&tx, asked).await?))
 }

@@ -27,7 +27,7 @@ async fn list_account_maps(actor: Actor, context: web::Data<Context>, request: H
     let list = ListRequest::parse(&request, &["street_id", "effective_year"])?;
     let condition = list.equals::<Uuid>(Condition::all(), "street_id", account_map::row::Column::StreetId)?;
     let condition = list.equals::<i32>(condition, "effective_year", account_map::row::Column::EffectiveYear)?;
-    let tx = context.read(&actor).await?;
+    let tx = context.read(&actor, Capability::LedgerRead).await?;
     let select = tx.select::<account_map::row::Entity>().filter(condition);
     let columns = &["id", "street_id", "effective_year", "entries", "recorded_by", "changed_by", "version", "created_at"];
     list.answer(&context, tx, select, &[("effective_year", account_map::row::Column::EffectiveYear)], columns, async |_, rows| Ok(rows)).await
@@ -38,7 +38,7 @@ async fn list_account_maps(actor: Actor, context: web::Data<Context>, request: H
 #[get("/account-maps/{id}")]
 async fn get_account_map(actor: Actor, context: web::Data<Context>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     actor.require_anywhere(Capability::LedgerRead)?;
-    let tx = context.read(&actor).await?;
+    let tx = context.read(&actor, Capability::LedgerRead).await?;
     let row = tx.load_text::<account_map::row::Entity>(&id).await?.into_read();
     Ok(ok_versioned(row.version, &row))
 }
@@ -83,7 +83,7 @@ async fn list_voucher_exports(actor: Actor, context: web::Data<Context>, request
     let condition = list.equals::<Uuid>(Condition::all(), "street_id", voucher_export::Column::StreetId)?;
     let condition = list.equals::<i32>(condition, "fiscal_year", voucher_export::Column::FiscalYear)?;
     let condition = list.equals::<String>(condition, "format", voucher_export::Column::Format)?;
-    let tx = context.read(&actor).await?;
+    let tx = context.read(&actor, Capability::LedgerRead).await?;
     let select = tx.select::<voucher_export::Entity>().filter(condition);
     let columns = &["id", "street_id", "from_month", "to_month", "format", "vouchers", "financial_debit", "budget_debit", "already_exported", "reason", "sha256", "made_by", "made_on"];
     list.answer(&context, tx, select, &[("created_at", voucher_export::Column::CreatedAt)], columns, async |_, rows| Ok(rows)).await
@@ -94,7 +94,7 @@ async fn list_voucher_exports(actor: Actor, context: web::Data<Context>, request
 #[get("/voucher-exports/{id}")]
 async fn get_voucher_export(actor: Actor, context: web::Data<Context>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     actor.require_anywhere(Capability::LedgerRead)?;
-    let tx = context.read(&actor).await?;
+    let tx = context.read(&actor, Capability::LedgerRead).await?;
     let row = tx.load_text::<voucher_export::Entity>(&id).await?.into_read();
     Ok(ok(&row))
 }
@@ -104,7 +104,7 @@ async fn get_voucher_export(actor: Actor, context: web::Data<Context>, id: web::
 #[get("/voucher-exports/{id}/file")]
 async fn download_voucher_export(actor: Actor, context: web::Data<Context>, request: HttpRequest, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     actor.require_anywhere(Capability::LedgerExport)?;
-    let tx = context.write(actor.scope()).await?;
+    let tx = context.write(actor.scope_for(Capability::LedgerExport)).await?;
     let row = tx.load_text::<voucher_export::Entity>(&id).await?.authorise(&actor, Capability::LedgerExport)?.into_inner();
     let act = context.act(Performer::Person(actor.clone()), request_id(&request), request.peer_addr().map(|address| address.ip().to_string()));
     audit::record(&tx, &act, Event::new("voucher_export.read", "voucher_export", row.id, voucher_export::Entity::place(&row))).await?;
@@ -112,7 +112,7 @@ async fn download_voucher_export(actor: Actor, context: web::Data<Context>, requ
     request.extensions_mut().insert(DownloadKept);
     let (size, disposition) = (u64::try_from(row.size).map_err(Problem::internal)?, format!("attachment; filename=\"{}\"", row.file_name));
     // A piece at a time, each in a short transaction of its own: a slow reader holds neither memory nor a connection. The rows never change.
-    let pieces = stream::try_unfold((context, actor.scope(), row, 1_i32), async |(context, scope, row, number)| {
+    let pieces = stream::try_unfold((context, actor.scope_for(Capability::LedgerExport), row, 1_i32), async |(context, scope, row, number)| {
         let tx = context.db.read(scope).await?;
         let piece = export::read_chunk(&tx, &row, number).await?;
         tx.rollback().await?;

@@ -212,7 +212,7 @@ async fn list_categories(actor: Actor, context: web::Data<Context>, request: Htt
     let list = ListRequest::parse(&request, &["code", "name"])?;
     let condition = list.equals::<String>(Condition::all(), "code", category::Column::Code)?;
     let condition = list.equals::<String>(condition, "name", category::Column::Name)?;
-    let tx = context.read(&actor).await?;
+    let tx = context.read(&actor, Capability::ReferenceRead).await?;
     let select = tx.select::<category::Entity>().filter(condition);
     let columns = &["id", "code", "name", "earmarked", "transfer_out_allowed", "pays_individuals", "carry_over", "version"];
     list.answer(&context, tx, select, &[("code", category::Column::Code)], columns, view).await
@@ -223,7 +223,7 @@ async fn list_categories(actor: Actor, context: web::Data<Context>, request: Htt
 #[get("/categories/{id}")]
 async fn get_category(actor: Actor, context: web::Data<Context>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     actor.require_anywhere(Capability::ReferenceRead)?;
-    let tx = context.read(&actor).await?;
+    let tx = context.read(&actor, Capability::ReferenceRead).await?;
     let category = tx.load_text::<category::Entity>(&id).await?.into_read();
     Ok(ok_versioned(category.version, &one(&tx, category).await?))
 }
@@ -265,7 +265,7 @@ async fn list_expense_items(actor: Actor, context: web::Data<Context>, request: 
     actor.require_anywhere(Capability::ReferenceRead)?;
     let list = ListRequest::parse(&request, &["code"])?;
     let condition = list.equals::<String>(Condition::all(), "code", expense_item::Column::Code)?;
-    let tx = context.read(&actor).await?;
+    let tx = context.read(&actor, Capability::ReferenceRead).await?;
     let select = tx.select::<expense_item::Entity>().filter(condition);
     list.answer(&context, tx, select, &[("code", expense_item::Column::Code)], &["id", "code", "name", "labour_income", "ban", "version"], async |_, rows| Ok(rows)).await
 }
@@ -275,7 +275,7 @@ async fn list_expense_items(actor: Actor, context: web::Data<Context>, request: 
 #[get("/expense-items/{id}")]
 async fn get_expense_item(actor: Actor, context: web::Data<Context>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     actor.require_anywhere(Capability::ReferenceRead)?;
-    let tx = context.read(&actor).await?;
+    let tx = context.read(&actor, Capability::ReferenceRead).await?;
     let item = tx.load_text::<expense_item::Entity>(&id).await?.into_read();
     Ok(ok_versioned(item.version, &item))
 }
@@ -317,7 +317,7 @@ async fn list_chains(actor: Actor, context: web::Data<Context>, request: HttpReq
     actor.require_anywhere(Capability::ReferenceRead)?;
     let list = ListRequest::parse(&request, &["street_id"])?;
     let condition = list.equals::<Uuid>(Condition::all(), "street_id", approval_chain::Column::StreetId)?;
-    let tx = context.read(&actor).await?;
+    let tx = context.read(&actor, Capability::ReferenceRead).await?;
     let select = tx.select::<approval_chain::Entity>().filter(condition);
     let columns = &["id", "street_id", "chain_version", "effective_from", "bands", "expire_after_days"];
     list.answer(&context, tx, select, &[("chain_version", approval_chain::Column::ChainVersion)], columns, async |_, rows| Ok(rows)).await
@@ -328,7 +328,7 @@ async fn list_chains(actor: Actor, context: web::Data<Context>, request: HttpReq
 #[get("/approval-chains/{id}")]
 async fn get_chain(actor: Actor, context: web::Data<Context>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     actor.require_anywhere(Capability::ReferenceRead)?;
-    let tx = context.read(&actor).await?;
+    let tx = context.read(&actor, Capability::ReferenceRead).await?;
     let chain = tx.load_text::<approval_chain::Entity>(&id).await?.into_read();
     Ok(ok_versioned(i64::from(chain.chain_version), &chain))
 }

@@ -258,7 +258,7 @@ async fn list_standards(actor: Actor, context: web::Data<Context>, request: Http
     for (name, column) in [("basis", standard::Column::Basis), ("grade", standard::Column::Grade), ("place", standard::Column::Place), ("above", standard::Column::Above)] {
         condition = list.equals::<String>(condition, name, column)?;
     }
-    let tx = context.read(&actor).await?;
+    let tx = context.read(&actor, Capability::ReferenceRead).await?;
     let select = tx.select::<standard::Entity>().filter(condition);
     let columns = &[
         "id",
@@ -287,7 +287,7 @@ async fn list_standards(actor: Actor, context: web::Data<Context>, request: Http
 #[get("/standards/{id}")]
 async fn get_standard(actor: Actor, context: web::Data<Context>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     actor.require_anywhere(Capability::ReferenceRead)?;
-    let tx = context.read(&actor).await?;
+    let tx = context.read(&actor, Capability::ReferenceRead).await?;
     let row = tx.load_text::<standard::Entity>(&id).await?.into_read();
     Ok(ok_versioned(row.version, &view(&tx, row).await?))
 }
@@ -352,7 +352,7 @@ async fn end_standard(actor: Actor, write: Write, id: web::Path<String>) -> Resu
 async fn list_tax_rules(actor: Actor, context: web::Data<Context>, request: HttpRequest) -> Result<HttpResponse, Problem> {
     actor.require_anywhere(Capability::ReferenceRead)?;
     let list = ListRequest::parse(&request, &[])?;
-    let tx = context.read(&actor).await?;
+    let tx = context.read(&actor, Capability::ReferenceRead).await?;
     let select = tx.select::<tax_rule::Entity>();
     let columns = &["id", "flat_up_to", "flat_deduction", "deduction_percent", "brackets", "effective_from", "source", "to_be_confirmed"];
     list.answer(&context, tx, select, &[("effective_from", tax_rule::Column::EffectiveFrom)], columns, async |_, rows| Ok(rows)).await
@@ -363,7 +363,7 @@ async fn list_tax_rules(actor: Actor, context: web::Data<Context>, request: Http
 #[get("/tax-rules/{id}")]
 async fn get_tax_rule(actor: Actor, context: web::Data<Context>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     actor.require_anywhere(Capability::ReferenceRead)?;
-    let tx = context.read(&actor).await?;
+    let tx = context.read(&actor, Capability::ReferenceRead).await?;
     Ok(ok(&tx.load_text::<tax_rule::Entity>(&id).await?.into_read()))
 }
 

@@ -252,13 +252,14 @@ fn date_before_start(pointer: &str) -> Problem {
     )
 }
 
-/// Ends an enrolment on a day, with the reason; what was paid beyond comes back in the next run.
+/// Ends an enrolment on a day, with the reason; what was paid beyond comes back in the next run. One that has an end, because it was enrolled until a day or its end was told too late, can only end earlier:
+/// a longer one would be paid without a second person's look.
 ///
 /// # Errors
-/// 409 `invalid_transition`; 422 where the day lies before the first.
+/// 409 `invalid_transition` where it ends by then anyway; 422 where the day lies before the first.
 pub async fn end(tx: &Tx, act: &Act, row: Authorised<enrolment::Model>, to: chrono::NaiveDate, reason: String) -> Result<enrolment::Model, Problem> {
     let before = row.into_inner();
-    if before.to_date.is_some() {
+    if before.to_date.is_some_and(|end| end <= to) {
         return Err(Problem::invalid_transition("end", "ended"));
     }
     if to < before.from_date {
@@ -293,13 +294,16 @@ pub async fn suspend(tx: &Tx, act: &Act, row: Authorised<enrolment::Model>, new:
 /// Ends the suspensions of an enrolment that are open, the day before this one.
 ///
 /// # Errors
-/// 409 `invalid_transition` where none is open.
+/// 409 `invalid_transition` where none is open; 422 where the day lies before one began.
 pub async fn resume(tx: &Tx, act: &Act, row: Authorised<enrolment::Model>, from: chrono::NaiveDate) -> Result<enrolment::Model, Problem> {
     let before = row.into_inner();
     let open = tx.select::<suspension::Entity>().filter(suspension::Column::EnrolmentId.eq(before.id)).filter(suspension::Column::ToDate.is_null());
     let open = tx.all(open).await?;
     if open.is_empty() {
         return Err(Problem::invalid_transition("resume", "not suspended"));
+    }
+    if open.iter().any(|suspended| from < suspended.from_date) {
+        return Err(date_before_start("/from_date"));
     }
     let last = from.pred_opt().unwrap_or(from);
     for suspended in open {

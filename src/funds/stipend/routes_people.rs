@@ -325,7 +325,7 @@ async fn list_beneficiaries(actor: Actor, context: web::Data<Context>, request: 
     let list = ListRequest::parse(&request, &["street_id", "community_id"])?;
     let condition = list.equals::<Uuid>(Condition::all(), "street_id", beneficiary::Column::StreetId)?;
     let condition = list.equals::<Uuid>(condition, "community_id", beneficiary::Column::CommunityId)?;
-    let tx = context.read(&actor).await?;
+    let tx = context.read(&actor, Capability::StipendRead).await?;
     let select = tx.select::<beneficiary::Entity>().filter(condition);
     list.answer(&context, tx, select, &[], &["id", "street_id", "community_id", "name_masked", "id_number_masked", "on_payroll", "version"], async |_, rows| Ok(rows)).await
 }
@@ -338,11 +338,11 @@ async fn get_beneficiary(actor: Actor, context: web::Data<Context>, request: Htt
     let query = web::Query::<UnmaskQuery>::from_query(request.query_string())
         .map_err(|error| Problem::new(400, "invalid_parameter", "查询参数有误", "A query parameter is wrong").detail(error.to_string(), error.to_string()))?;
     if !query.unmasked {
-        let tx = context.read(&actor).await?;
+        let tx = context.read(&actor, Capability::StipendRead).await?;
         let row = tx.load_text::<beneficiary::Entity>(&id).await?.into_read();
         return Ok(ok_versioned(row.version, &row));
     }
-    let tx = context.write(actor.scope()).await?;
+    let tx = context.write(actor.scope_for(Capability::PersonUnmask)).await?;
     let row = tx.load_text::<beneficiary::Entity>(&id).await?.authorise(&actor, Capability::PersonUnmask)?.into_inner();
     let reason = query.reason.clone().filter(|reason| !reason.trim().is_empty()).ok_or_else(refusals::reason_required)?;
     let act = context.act(Performer::Person(actor.clone()), request_id(&request), request.peer_addr().map(|address| address.ip().to_string()));
@@ -385,7 +385,7 @@ async fn search_beneficiaries(actor: Actor, write: Write) -> Result<HttpResponse
 #[get("/beneficiaries/{id}/bank-accounts")]
 async fn list_bank_accounts(actor: Actor, context: web::Data<Context>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     actor.require_anywhere(Capability::StipendRead)?;
-    let tx = context.read(&actor).await?;
+    let tx = context.read(&actor, Capability::StipendRead).await?;
     let row = tx.load_text::<beneficiary::Entity>(&id).await?.into_read();
     let select = tx.select::<bank_account::Entity>().filter(bank_account::Column::BeneficiaryId.eq(row.id)).order_by_desc(bank_account::Column::Id);
     Ok(ok(&ListPage { data: tx.all(select).await?, next_cursor: None }))
@@ -429,7 +429,7 @@ async fn list_enrolments(actor: Actor, context: web::Data<Context>, request: Htt
     let condition = list.equals::<Uuid>(condition, "scheme_id", enrolment::Column::SchemeId)?;
     let condition = list.equals::<Uuid>(condition, "beneficiary_id", enrolment::Column::BeneficiaryId)?;
     let condition = list.equals::<String>(condition, "state", enrolment::Column::State)?;
-    let tx = context.read(&actor).await?;
+    let tx = context.read(&actor, Capability::StipendRead).await?;
     let select = tx.select::<enrolment::Entity>().filter(condition);
     let columns = &[
         "id",
@@ -456,7 +456,7 @@ async fn list_enrolments(actor: Actor, context: web::Data<Context>, request: Htt
 #[get("/enrolments/{id}")]
 async fn get_enrolment(actor: Actor, context: web::Data<Context>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     actor.require_anywhere(Capability::StipendRead)?;
-    let tx = context.read(&actor).await?;
+    let tx = context.read(&actor, Capability::StipendRead).await?;
     let row = tx.load_text::<enrolment::Entity>(&id).await?.into_read();
     Ok(ok_versioned(row.version, &row))
 }

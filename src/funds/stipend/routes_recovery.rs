@@ -104,7 +104,7 @@ async fn list_recoveries(actor: Actor, context: web::Data<Context>, request: Htt
     let condition = list.equals::<Uuid>(condition, "beneficiary_id", recovery::Column::BeneficiaryId)?;
     let condition = list.equals::<String>(condition, "kind", recovery::Column::Kind)?;
     let condition = list.equals::<String>(condition, "state", recovery::Column::State)?;
-    let tx = context.read(&actor).await?;
+    let tx = context.read(&actor, Capability::StipendRead).await?;
     let select = tx.select::<recovery::Entity>().filter(condition);
     let columns = &["id", "street_id", "scheme_id", "enrolment_id", "beneficiary_id", "kind", "state", "amount", "tax", "net", "reason", "settled_on", "voucher_id", "version"];
     list.answer(&context, tx, select, &[], columns, async |_, rows| Ok(rows)).await
@@ -122,7 +122,7 @@ async fn list_outstanding(actor: Actor, context: web::Data<Context>, request: Ht
     let condition = list.equals::<Uuid>(condition, "scheme_id", enrolment::Column::SchemeId)?;
     let condition = list.equals::<Uuid>(condition, "beneficiary_id", enrolment::Column::BeneficiaryId)?;
     let condition = list.equals::<Uuid>(condition, "enrolment_id", enrolment::Column::Id)?;
-    let tx = context.read(&actor).await?;
+    let tx = context.read(&actor, Capability::StipendRead).await?;
     let fetch = async |after: Option<&[sea_orm::Value]>, limit: u64| {
         let after = match after {
             Some([sea_orm::Value::Uuid(Some(id)), ..]) => Some(*id),
@@ -138,7 +138,7 @@ async fn list_outstanding(actor: Actor, context: web::Data<Context>, request: Ht
 #[get("/recoveries/{id}")]
 async fn get_recovery(actor: Actor, context: web::Data<Context>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     actor.require_anywhere(Capability::StipendRead)?;
-    let tx = context.read(&actor).await?;
+    let tx = context.read(&actor, Capability::StipendRead).await?;
     let row = tx.load_text::<recovery::Entity>(&id).await?.into_read();
     Ok(ok_versioned(row.version, &view(&tx, row, None).await?))
 }

@@ -57,7 +57,7 @@ async fn list_runs(actor: Actor, context: web::Data<Context>, request: HttpReque
     let condition = list.equals::<Uuid>(condition, "scheme_id", payout_run::Column::SchemeId)?;
     let condition = list.equals::<String>(condition, "period", payout_run::Column::Period)?;
     let condition = list.equals::<String>(condition, "state", payout_run::Column::State)?;
-    let tx = context.read(&actor).await?;
+    let tx = context.read(&actor, Capability::StipendRead).await?;
     let select = tx.select::<payout_run::Entity>().filter(condition);
     let columns = &["id", "street_id", "scheme_id", "period", "seq", "state", "held_code", "heads", "gross", "tax", "net", "posted_on", "voucher_id", "version"];
     list.answer(&context, tx, select, &[("period", payout_run::Column::Period)], columns, async |_, rows| Ok(rows)).await
@@ -68,7 +68,7 @@ async fn list_runs(actor: Actor, context: web::Data<Context>, request: HttpReque
 #[get("/payout-runs/{id}")]
 async fn get_run(actor: Actor, context: web::Data<Context>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     actor.require_anywhere(Capability::StipendRead)?;
-    let tx = context.read(&actor).await?;
+    let tx = context.read(&actor, Capability::StipendRead).await?;
     let row = tx.load_text::<payout_run::Entity>(&id).await?.into_read();
     Ok(ok_versioned(row.version, &row))
 }
@@ -80,7 +80,7 @@ async fn list_items(actor: Actor, context: web::Data<Context>, request: HttpRequ
     actor.require_anywhere(Capability::StipendRead)?;
     let list = ListRequest::parse(&request, &["state"])?;
     let condition = list.equals::<String>(Condition::all(), "state", payout_item::Column::State)?;
-    let tx = context.read(&actor).await?;
+    let tx = context.read(&actor, Capability::StipendRead).await?;
     let row = tx.load_text::<payout_run::Entity>(&id).await?.into_read();
     let select = tx.select::<payout_item::Entity>().filter(payout_item::Column::RunId.eq(row.id)).filter(condition);
     let columns = &["id", "enrolment_id", "beneficiary_id", "state", "held_code", "gross", "tax", "net", "outstanding_recovery", "explanation", "returned_reason", "held_reason_zh", "held_reason_en"];
@@ -92,7 +92,7 @@ async fn list_items(actor: Actor, context: web::Data<Context>, request: HttpRequ
 #[get("/payout-runs/{id}/print")]
 async fn print_run(actor: Actor, context: web::Data<Context>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     actor.require_anywhere(Capability::StipendRead)?;
-    let tx = context.read(&actor).await?;
+    let tx = context.read(&actor, Capability::StipendRead).await?;
     let row = tx.load_text::<payout_run::Entity>(&id).await?.into_read();
     Ok(crate::platform::http::print_page(super::roster::page(&tx, &row).await?))
 }
@@ -204,7 +204,7 @@ async fn list_bank_files(actor: Actor, context: web::Data<Context>, request: Htt
     let condition = list.equals::<Uuid>(Condition::all(), "street_id", bank_file::Column::StreetId)?;
     let condition = list.equals::<Uuid>(condition, "run_id", bank_file::Column::RunId)?;
     let condition = list.equals::<String>(condition, "state", bank_file::Column::State)?;
-    let tx = context.read(&actor).await?;
+    let tx = context.read(&actor, Capability::StipendRead).await?;
     let select = tx.select::<bank_file::Entity>().filter(condition);
     let columns = &["id", "street_id", "run_id", "number", "state", "date", "count", "sum", "sha256", "file_name", "version"];
     list.answer(&context, tx, select, &[], columns, async |_, rows| Ok(rows)).await
@@ -215,7 +215,7 @@ async fn list_bank_files(actor: Actor, context: web::Data<Context>, request: Htt
 #[get("/bank-files/{id}")]
 async fn download_bank_file(actor: Actor, context: web::Data<Context>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     actor.require_anywhere(Capability::BankFile)?;
-    let tx = context.read(&actor).await?;
+    let tx = context.read(&actor, Capability::BankFile).await?;
     let file = tx.load_text::<bank_file::Entity>(&id).await?.authorise(&actor, Capability::BankFile)?;
     let bytes = pay::bytes_of(&context.keys, &file)?;
     let name: String = file.file_name.bytes().map(|byte| if byte.is_ascii_alphanumeric() || b"-_.".contains(&byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect();

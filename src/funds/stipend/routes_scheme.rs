@@ -290,7 +290,7 @@ async fn views(tx: &crate::platform::db::Tx, schemes: Vec<stipend_scheme::Model>
 async fn list_scheme_kinds(actor: Actor, context: web::Data<Context>, request: HttpRequest) -> Result<HttpResponse, Problem> {
     actor.require_anywhere(Capability::ReferenceRead)?;
     let list = ListRequest::parse(&request, &[])?;
-    let tx = context.read(&actor).await?;
+    let tx = context.read(&actor, Capability::ReferenceRead).await?;
     let select = tx.select::<scheme_kind::Entity>();
     list.answer(&context, tx, select, &[("code", scheme_kind::Column::Code)], &["id", "code", "name", "frequency", "verification_months", "version"], async |_, rows| Ok(rows)).await
 }
@@ -300,7 +300,7 @@ async fn list_scheme_kinds(actor: Actor, context: web::Data<Context>, request: H
 #[get("/scheme-kinds/{id}")]
 async fn get_scheme_kind(actor: Actor, context: web::Data<Context>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     actor.require_anywhere(Capability::ReferenceRead)?;
-    let tx = context.read(&actor).await?;
+    let tx = context.read(&actor, Capability::ReferenceRead).await?;
     let row = tx.load_text::<scheme_kind::Entity>(&id).await?.into_read();
     Ok(ok_versioned(row.version, &row))
 }
@@ -327,7 +327,7 @@ async fn list_stipend_schemes(actor: Actor, context: web::Data<Context>, request
     let condition = list.equals::<Uuid>(Condition::all(), "street_id", stipend_scheme::Column::StreetId)?;
     let condition = list.equals::<Uuid>(condition, "scheme_kind_id", stipend_scheme::Column::SchemeKindId)?;
     let condition = list.equals::<Uuid>(condition, "category_id", stipend_scheme::Column::CategoryId)?;
-    let tx = context.read(&actor).await?;
+    let tx = context.read(&actor, Capability::StipendRead).await?;
     let select = tx.select::<stipend_scheme::Entity>().filter(condition);
     let columns = &["id", "street_id", "name", "frequency", "line_scope", "pay_day", "tax_kind", "first_period", "version"];
     list.answer(&context, tx, select, &[("name", stipend_scheme::Column::Name)], columns, views).await
@@ -338,7 +338,7 @@ async fn list_stipend_schemes(actor: Actor, context: web::Data<Context>, request
 #[get("/stipend-schemes/{id}")]
 async fn get_stipend_scheme(actor: Actor, context: web::Data<Context>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     actor.require_anywhere(Capability::StipendRead)?;
-    let tx = context.read(&actor).await?;
+    let tx = context.read(&actor, Capability::StipendRead).await?;
     let row = tx.load_text::<stipend_scheme::Entity>(&id).await?.into_read();
     let shown = views(&tx, vec![row]).await?.pop().ok_or_else(Problem::not_found)?;
     Ok(ok_versioned(shown.scheme.version, &shown))
@@ -363,7 +363,7 @@ async fn add_stipend_scheme(actor: Actor, write: Write) -> Result<HttpResponse, 
 #[get("/stipend-schemes/{id}/rates")]
 async fn list_rates(actor: Actor, context: web::Data<Context>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     actor.require_anywhere(Capability::StipendRead)?;
-    let tx = context.read(&actor).await?;
+    let tx = context.read(&actor, Capability::StipendRead).await?;
     let row = tx.load_text::<stipend_scheme::Entity>(&id).await?.into_read();
     let data = views(&tx, vec![row]).await?.pop().map(|scheme| scheme.rates).unwrap_or_default();
     Ok(ok(&ListPage { data, next_cursor: None }))
@@ -386,7 +386,7 @@ async fn add_rate(actor: Actor, write: Write, id: web::Path<String>) -> Result<H
 #[get("/stipend-schemes/{id}/authorisations")]
 async fn list_authorisations(actor: Actor, context: web::Data<Context>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     actor.require_anywhere(Capability::StipendRead)?;
-    let tx = context.read(&actor).await?;
+    let tx = context.read(&actor, Capability::StipendRead).await?;
     let row = tx.load_text::<stipend_scheme::Entity>(&id).await?.into_read();
     let select = tx.select::<standing_authorisation::Entity>().filter(standing_authorisation::Column::SchemeId.eq(row.id)).order_by_desc(standing_authorisation::Column::Id);
     Ok(ok(&ListPage { data: tx.all(select).await?, next_cursor: None }))

@@ -209,9 +209,13 @@ pub async fn resume(tx: &Tx, act: &Act, run: payout_run::Model) -> Result<payout
 /// Cancels a run before it is posted, with the reason.
 ///
 /// # Errors
-/// 409 `invalid_transition`.
+/// 409 `invalid_transition`, `run_stopped`.
 pub async fn cancel(tx: &Tx, act: &Act, run: payout_run::Model, reason: String) -> Result<payout_run::Model, Problem> {
     require_open("cancel", &run)?;
+    if run.held_code.as_deref() == Some("stopped") {
+        // The job would pay the period by a new run, and the stop would be gone without the leader.
+        return Err(refusals::run_stopped());
+    }
     let change = payout_run::ActiveModel { state: Set("cancelled".to_owned()), held_reason: Set(Some(reason.clone())), ..Default::default() };
     to_state(tx, act, "payout_run.cancel", &run, change, Some(reason)).await
 }

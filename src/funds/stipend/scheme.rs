@@ -206,7 +206,7 @@ struct Signer {
     id: Uuid,
 }
 
-/// The standing authorisation of a scheme that is in force: not revoked, and its signer still holds a leader's role in the street.
+/// The standing authorisation of a scheme that is in force: not revoked, and its signer holds the leader's role in the street under which it was signed.
 ///
 /// # Errors
 /// 409 `no_authorisation`.
@@ -219,9 +219,10 @@ pub async fn authorisation_in_force(tx: &Tx, act: &Act, scheme: &stipend_scheme:
     let signed = tx.one(select).await?.ok_or_else(refusals::no_authorisation)?;
     let holds = Sql::both(
         "SELECT r.id AS id FROM role_assignments r JOIN users u ON u.id = r.user_id WHERE r.user_id = $1 AND r.street_id = $2 AND r.role = 'street_leader' AND u.disabled_at IS NULL \
-         AND r.ended_at IS NULL AND r.from_date <= $3 AND (r.to_date IS NULL OR r.to_date >= $3) AND (r.confirmed_by IS NOT NULL OR NOT r.needs_confirmation)",
+         AND r.ended_at IS NULL AND r.from_date <= $3 AND (r.to_date IS NULL OR r.to_date >= $3) AND (r.confirmed_by IS NOT NULL OR NOT r.needs_confirmation) AND r.created_at <= $4",
     );
-    let signer = tx.query_one::<Signer>(holds, vec![signed.signed_by.into(), scheme.street_id.into(), act.today.into()]).await?;
+    // A role that ended took its authorisations with it: one that was granted later does not bring them back.
+    let signer = tx.query_one::<Signer>(holds, vec![signed.signed_by.into(), scheme.street_id.into(), act.today.into(), signed.created_at.into()]).await?;
     if signer.is_some() { Ok(signed) } else { Err(refusals::no_authorisation()) }
 }
 

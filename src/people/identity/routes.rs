@@ -333,7 +333,7 @@ async fn list_users(actor: Actor, context: web::Data<Context>, request: HttpRequ
     let list = ListRequest::parse(&request, &["username", "street_id"])?;
     let condition = list.equals::<String>(Condition::all(), "username", user::Column::Username)?;
     let condition = list.equals::<Uuid>(condition, "street_id", user::Column::StreetId)?;
-    let tx = context.read(&actor).await?;
+    let tx = context.read(&actor, Capability::UserRead).await?;
     let select = tx.select::<user::Entity>().filter(condition);
     let sorts = &[("username", user::Column::Username), ("display_name", user::Column::DisplayName)];
     list.answer(&context, tx, select, sorts, USER_COLUMNS, async |_, rows| Ok(rows.into_iter().map(User::from).collect())).await
@@ -344,7 +344,7 @@ async fn list_users(actor: Actor, context: web::Data<Context>, request: HttpRequ
 #[get("/users/{id}")]
 async fn get_user(actor: Actor, context: web::Data<Context>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     actor.require_anywhere(Capability::UserRead)?;
-    let tx = context.read(&actor).await?;
+    let tx = context.read(&actor, Capability::UserRead).await?;
     let id = Uuid::parse_str(&id).map_err(|_form| Problem::not_found())?;
     let row = tx.load::<user::Entity>(id).await?.into_read();
     Ok(ok_versioned(row.version, &User::from(row)))
@@ -510,7 +510,7 @@ async fn list_role_assignments(actor: Actor, context: web::Data<Context>, reques
     let condition = list.equals::<Uuid>(Condition::all(), "user_id", role_assignment::Column::UserId)?;
     let condition = list.equals::<String>(condition, "role", role_assignment::Column::Role)?;
     let condition = list.equals::<Uuid>(condition, "street_id", role_assignment::Column::StreetId)?;
-    let tx = context.read(&actor).await?;
+    let tx = context.read(&actor, Capability::UserRead).await?;
     let select = tx.select::<role_assignment::Entity>().filter(condition);
     let columns = &["id", "user_id", "role", "unit_id", "from", "to", "acting_for", "state", "version"];
     list.answer(&context, tx, select, &[("role", role_assignment::Column::Role)], columns, async |_, rows| Ok(rows.into_iter().map(RoleAssignment::from).collect())).await

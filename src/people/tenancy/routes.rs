@@ -82,7 +82,7 @@ async fn list_org_units(actor: Actor, context: web::Data<Context>, request: Http
     let list = ListRequest::parse(&request, &["level", "parent_id"])?;
     let condition = list.equals::<String>(Condition::all(), "level", org_unit::Column::Level)?;
     let condition = list.equals::<Uuid>(condition, "parent_id", org_unit::Column::ParentId)?;
-    let tx = context.read(&actor).await?;
+    let tx = context.read(&actor, Capability::UnitRead).await?;
     let select = tx.select::<org_unit::Entity>().filter(condition);
     let columns = &["id", "level", "name", "parent_id", "city", "version"];
     list.answer(&context, tx, select, &[("name", org_unit::Column::Name)], columns, async |_, rows| Ok(rows.into_iter().map(OrgUnit::from).collect())).await
@@ -93,7 +93,7 @@ async fn list_org_units(actor: Actor, context: web::Data<Context>, request: Http
 #[get("/org-units/{id}")]
 async fn get_org_unit(actor: Actor, context: web::Data<Context>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     actor.require_anywhere(Capability::UnitRead)?;
-    let tx = context.read(&actor).await?;
+    let tx = context.read(&actor, Capability::UnitRead).await?;
     let id = Uuid::parse_str(&id).map_err(|_form| Problem::not_found())?;
     let unit = tx.load::<org_unit::Entity>(id).await?.into_read();
     Ok(ok_versioned(unit.version, &OrgUnit::from(unit)))

@@ -177,7 +177,7 @@ async fn list_attachments(actor: Actor, context: web::Data<Context>, request: Ht
     let by_link = list.equals::<Uuid>(Condition::all(), "subject_id", attachment_link::Column::SubjectId)?;
     let by_link = list.equals::<String>(by_link, "subject_type", attachment_link::Column::SubjectType)?;
     let by_link = list.equals::<String>(by_link, "paper_kind", attachment_link::Column::PaperKind)?;
-    let tx = context.read(&actor).await?;
+    let tx = context.read(&actor, Capability::AttachmentRead).await?;
     if !by_link.is_empty() {
         let linked = tx.all(tx.select::<attachment_link::Entity>().filter(by_link)).await?;
         condition = condition.add(attachment::Column::Id.is_in(linked.iter().map(|link| link.attachment_id)));
@@ -192,7 +192,7 @@ async fn list_attachments(actor: Actor, context: web::Data<Context>, request: Ht
 #[get("/attachments/{id}")]
 async fn get_attachment(actor: Actor, context: web::Data<Context>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     actor.require_anywhere(Capability::AttachmentRead)?;
-    let tx = context.read(&actor).await?;
+    let tx = context.read(&actor, Capability::AttachmentRead).await?;
     let row = tx.load_text::<attachment::Entity>(&id).await?.into_read();
     Ok(ok(&view(&tx, row).await?))
 }
@@ -202,7 +202,7 @@ async fn get_attachment(actor: Actor, context: web::Data<Context>, id: web::Path
 #[get("/attachments/{id}/content")]
 async fn download_attachment(actor: Actor, context: web::Data<Context>, request: HttpRequest, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     actor.require_anywhere(Capability::AttachmentRead)?;
-    let tx = context.read(&actor).await?;
+    let tx = context.read(&actor, Capability::AttachmentRead).await?;
     let row = tx.load_text::<attachment::Entity>(&id).await?.authorise(&actor, Capability::AttachmentRead)?.into_inner();
     let found = view(&tx, row).await?;
     tx.rollback().await?;
@@ -210,7 +210,7 @@ async fn download_attachment(actor: Actor, context: web::Data<Context>, request:
     let bytes = store::read(context.objects.as_ref(), std::sync::Arc::clone(&context.keys), path).await?;
     if found.links.is_empty() || found.links.iter().any(|link| PaperKind::of_code(&link.paper_kind).is_none_or(PaperKind::names_people)) {
         let act = context.act(Performer::Person(actor.clone()), request_id(&request), request.peer_addr().map(|address| address.ip().to_string()));
-        let tx = context.write(actor.scope()).await?;
+        let tx = context.write(actor.scope_for(Capability::AttachmentRead)).await?;
         let event = Event::new("attachment.download", "attachment", found.attachment.id, attachment::Entity::place(&found.attachment)).after(&json!({"sha256": found.attachment.sha256}))?;
         audit::record(&tx, &act, event).await?;
         tx.commit().await?;

@@ -80,7 +80,7 @@ async fn list_audit_events(actor: Actor, context: web::Data<Context>, request: H
     let condition = list.equals::<Uuid>(condition, "subject_id", audit_event::Column::SubjectId)?;
     let condition = list.equals::<Uuid>(condition, "user_id", audit_event::Column::UserId)?;
     let condition = list.equals::<Uuid>(condition, "street_id", audit_event::Column::StreetId)?;
-    let tx = context.read(&actor).await?;
+    let tx = context.read(&actor, Capability::AuditRead).await?;
     let select = tx.select::<audit_event::Entity>().filter(condition);
     list.answer(&context, tx, select, &[("at", audit_event::Column::At)], COLUMNS, async |_, rows| Ok(rows.into_iter().map(AuditEvent::from).collect())).await
 }

@@ -117,7 +117,7 @@ async fn list_calendar_years(actor: Actor, context: web::Data<Context>, request:
     actor.require_anywhere(Capability::ReferenceRead)?;
     let list = ListRequest::parse(&request, &["year"])?;
     let condition = list.equals::<i32>(Condition::all(), "year", calendar_year::Column::Year)?;
-    let tx = context.read(&actor).await?;
+    let tx = context.read(&actor, Capability::ReferenceRead).await?;
     let select = tx.select::<calendar_year::Entity>().filter(condition);
     let columns = &["id", "year", "source", "exceptions", "in_force", "created_at"];
     list.answer(&context, tx, select, &[("year", calendar_year::Column::Year)], columns, async |tx, rows| shown(tx, rows).await).await
@@ -128,7 +128,7 @@ async fn list_calendar_years(actor: Actor, context: web::Data<Context>, request:
 #[get("/calendar-years/{id}")]
 async fn get_calendar_year(actor: Actor, context: web::Data<Context>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     actor.require_anywhere(Capability::ReferenceRead)?;
-    let tx = context.read(&actor).await?;
+    let tx = context.read(&actor, Capability::ReferenceRead).await?;
     let id = Uuid::parse_str(&id).map_err(|_form| Problem::not_found())?;
     let row = tx.load::<calendar_year::Entity>(id).await?.into_read();
     let year = shown(&tx, vec![row]).await?.pop().ok_or_else(Problem::not_found)?;

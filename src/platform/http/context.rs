@@ -114,11 +114,19 @@ impl Context {
         self
     }
 
-    /// A transaction that reads what the actor may see.
+    /// A transaction that reads what the actor may see by a capability.
     ///
     /// # Errors
     /// 500 where the database fails.
-    pub async fn read(&self, actor: &Actor) -> Result<Tx, Problem> {
+    pub async fn read(&self, actor: &Actor, capability: Capability) -> Result<Tx, Problem> {
+        self.db.read(actor.scope_for(capability)).await
+    }
+
+    /// A transaction that reads what belongs to the actor, whatever the role: tasks, notices.
+    ///
+    /// # Errors
+    /// 500 where the database fails.
+    pub async fn read_own(&self, actor: &Actor) -> Result<Tx, Problem> {
         self.db.read(actor.scope()).await
     }
 

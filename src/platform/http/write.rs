@@ -220,7 +220,7 @@ impl Write {
             actor.require_anywhere(capability)?;
             self.require_headers(rules.money, false)?;
             let (content, body) = parse(raw).await?;
-            let tx = self.context.write(actor.scope()).await?;
+            let tx = self.context.write(actor.scope_for(capability)).await?;
             self.finish(tx, actor, &content, async |tx, act| work(tx, act, body).await).await
         }
         .await;
@@ -260,7 +260,7 @@ impl Write {
         let raw = std::mem::take(&mut self.body);
         let result = async {
             actor.require_anywhere(capability)?;
-            let tx = self.context.write(actor.scope()).await?;
+            let tx = self.context.write(actor.scope_for(capability)).await?;
             let id = Uuid::parse_str(id).map_err(|_bad| Problem::not_found())?;
             let row = if rules.version.is_some() { tx.load_locked::<E>(id).await? } else { tx.load::<E>(id).await? };
             self.require_headers(rules.money, rules.version.is_some())?;
@@ -293,7 +293,7 @@ impl Write {
             let fingerprint = self.fingerprint(&content);
             let key = self.key.as_deref().filter(|_| !self.dry_run);
             if let Some(key) = key {
-                let tx = self.context.write(actor.scope()).await?;
+                let tx = self.context.write(actor.scope_for(capability)).await?;
                 if let Some(answer) = idempotency::find(&tx, actor.user_id, key, &fingerprint, act.at).await? {
                     return Ok(answer.response(true));
                 }
@@ -301,7 +301,7 @@ impl Write {
             let done = work(&act, body, self.dry_run).await?;
             let answer = Answer { status: 200, location: None, etag: None, body: serde_json::to_value(&done).map_err(Problem::internal)? };
             if let Some(key) = key {
-                let tx = self.context.write(actor.scope()).await?;
+                let tx = self.context.write(actor.scope_for(capability)).await?;
                 // Who came first with the same key has kept the answer; the work was safe to run twice.
                 if idempotency::find(&tx, actor.user_id, key, &fingerprint, act.at).await?.is_none() {
                     idempotency::store(&tx, actor.user_id, key, fingerprint, act.at, &answer).await?;
@@ -339,7 +339,7 @@ impl Write {
         let raw = std::mem::take(&mut self.body);
         let result = async {
             actor.require_anywhere(capability)?;
-            let tx = self.context.write(actor.scope()).await?;
+            let tx = self.context.write(actor.scope_for(capability)).await?;
             let row = tx.load_locked::<E>(Uuid::parse_str(id).map_err(|_bad| Problem::not_found())?).await?;
             self.require_headers(false, true)?;
             let content = idempotency::fingerprint(&[raw.bytes()]);

@@ -135,7 +135,7 @@ async fn list_job_slots(actor: Actor, context: web::Data<Context>, request: Http
     let condition = list.equals::<String>(condition, "state", job_slot::Column::State)?;
     let condition = list.equals::<String>(condition, "period", job_slot::Column::Period)?;
     let condition = list.equals::<Uuid>(condition, "street_id", job_slot::Column::StreetId)?;
-    let tx = context.read(&actor).await?;
+    let tx = context.read(&actor, Capability::JobRead).await?;
     let select = tx.select::<job_slot::Entity>().filter(condition);
     let sorts = &[("due_at", job_slot::Column::DueAt), ("job", job_slot::Column::Job)];
     let language = language(&request);
@@ -148,7 +148,7 @@ async fn list_job_slots(actor: Actor, context: web::Data<Context>, request: Http
 async fn get_job_slot(actor: Actor, context: web::Data<Context>, request: HttpRequest, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     actor.require_anywhere(Capability::JobRead)?;
     let id = Uuid::parse_str(&id).map_err(|_form| Problem::not_found())?;
-    let row = context.read(&actor).await?.load::<job_slot::Entity>(id).await?.into_read();
+    let row = context.read(&actor, Capability::JobRead).await?.load::<job_slot::Entity>(id).await?.into_read();
     Ok(ok_versioned(row.version, &JobSlot::of(row, language(&request))))
 }
 
@@ -227,7 +227,7 @@ async fn list_job_runs(actor: Actor, context: web::Data<Context>, request: HttpR
     let condition = list.equals::<String>(condition, "kind", job_run::Column::Kind)?;
     let condition = list.equals::<String>(condition, "state", job_run::Column::State)?;
     let condition = list.equals::<Uuid>(condition, "street_id", job_run::Column::StreetId)?;
-    let tx = context.read(&actor).await?;
+    let tx = context.read(&actor, Capability::JobRead).await?;
     let select = tx.select::<job_run::Entity>().filter(condition);
     let language = language(&request);
     let sorts = &[("started_at", job_run::Column::StartedAt)];
@@ -235,7 +235,7 @@ async fn list_job_runs(actor: Actor, context: web::Data<Context>, request: HttpR
 }
 
 async fn read_run(context: &Context, actor: &Actor, id: Uuid, language: Language) -> Result<JobRun, Problem> {
-    Ok(JobRun::of(context.read(actor).await?.load::<job_run::Entity>(id).await?.into_read(), language))
+    Ok(JobRun::of(context.read(actor, Capability::JobRead).await?.load::<job_run::Entity>(id).await?.into_read(), language))
 }
 
 /// Reads one run.
@@ -341,8 +341,8 @@ async fn run_job(actor: Actor, registry: web::Data<Registry>, write: Write, name
             }
             let slots = sweep::run_where(&context, &registry, &job, &body.period, act.user_id(), may).await?;
             let report = JobReport { job: job.clone(), period: body.period, slots };
-            let tx = context.write(actor.scope()).await?;
-            let place = actor.scope().place();
+            let tx = context.write(actor.scope_for(Capability::JobRun)).await?;
+            let place = actor.scope_for(Capability::JobRun).place();
             audit::record(&tx, act, Event { action: "job.run", subject_type: "job", place, ..Event::default() }.after(&report)?).await?;
             tx.commit().await?;
             Ok(report)

@@ -65,7 +65,7 @@ async fn list_notifications(actor: Actor, context: web::Data<Context>, request: 
         None => own,
     };
     let own = list.equals::<String>(own, "kind", notification::Column::Kind)?;
-    let tx = context.read(&actor).await?;
+    let tx = context.read_own(&actor).await?;
     let select = tx.select::<notification::Entity>().filter(own);
     let language = language(&request);
     list.answer(&context, tx, select, &[("created_at", notification::Column::CreatedAt)], COLUMNS, async move |_, rows| Ok(rows.into_iter().map(|row| Notification::of(row, language)).collect())).await

@@ -43,7 +43,7 @@ const COLUMNS: &[&str] = &["kind", "id", "action", "title", "street_id", "commun
 async fn list_tasks(actor: Actor, context: web::Data<Context>, sources: web::Data<TaskSources>, request: HttpRequest) -> Result<HttpResponse, Problem> {
     let list = ListRequest::parse(&request, &["kind"])?;
     let kind = list.filter::<Kind>("kind")?.unwrap_or_default();
-    let tx = context.read(&actor).await?;
+    let tx = context.read_own(&actor).await?;
     let fetch = async |after: Option<&[sea_orm::Value]>, limit: u64| match kind {
         Kind::ToDo => read::to_do(&tx, &sources, &actor, after, limit).await,
         Kind::Started => read::started(&tx, &sources, &actor, after, limit).await,

@@ -245,7 +245,7 @@ async fn list_activities(actor: Actor, context: web::Data<Context>, request: Htt
         let (first, last) = days.unwrap_or((NaiveDate::MIN, NaiveDate::MIN));
         condition = condition.add(activity::Column::FromDate.gte(first)).add(activity::Column::FromDate.lte(last));
     }
-    let tx = context.read(&actor).await?;
+    let tx = context.read(&actor, Capability::ActivityRead).await?;
     let select = tx.select::<activity::Entity>().filter(condition);
     let columns = &[
         "id",
@@ -275,7 +275,7 @@ async fn list_activities(actor: Actor, context: web::Data<Context>, request: Htt
 #[get("/activities/{id}")]
 async fn get_activity(actor: Actor, context: web::Data<Context>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     actor.require_anywhere(Capability::ActivityRead)?;
-    let tx = context.read(&actor).await?;
+    let tx = context.read(&actor, Capability::ActivityRead).await?;
     let found = tx.load_text::<activity::Entity>(&id).await?.into_read();
     Ok(ok_versioned(found.version, &view(&tx, found).await?))
 }
@@ -347,7 +347,7 @@ async fn list_activity_limits(actor: Actor, context: web::Data<Context>, request
     let list = ListRequest::parse(&request, &["unit_level", "trip"])?;
     let condition = list.equals::<String>(Condition::all(), "unit_level", activity_limit::Column::UnitLevel)?;
     let condition = list.equals::<String>(condition, "trip", activity_limit::Column::Trip)?;
-    let tx = context.read(&actor).await?;
+    let tx = context.read(&actor, Capability::ReferenceRead).await?;
     let select = tx.select::<activity_limit::Entity>().filter(condition);
     let columns = &["id", "unit_level", "trip", "most", "years", "effective_from", "source"];
     list.answer(&context, tx, select, &[("effective_from", activity_limit::Column::EffectiveFrom)], columns, async |_, rows| Ok(rows)).await
@@ -358,7 +358,7 @@ async fn list_activity_limits(actor: Actor, context: web::Data<Context>, request
 #[get("/activity-limits/in-force")]
 async fn activity_limits_in_force(actor: Actor, context: web::Data<Context>) -> Result<HttpResponse, Problem> {
     actor.require_anywhere(Capability::ReferenceRead)?;
-    let tx = context.read(&actor).await?;
+    let tx = context.read(&actor, Capability::ReferenceRead).await?;
     Ok(ok(&limits::in_force(&tx, actor.home.district, context.clocks.business_today()).await?))
 }
 

@@ -191,7 +191,7 @@ async fn list_plan_items(actor: Actor, context: web::Data<Context>, request: Htt
     let condition = list.equals::<Uuid>(Condition::all(), "street_id", plan_item::Column::StreetId)?;
     let condition = list.equals::<Uuid>(condition, "community_id", plan_item::Column::CommunityId)?;
     let condition = list.equals::<i32>(condition, "fiscal_year", plan_item::Column::FiscalYear)?;
-    let tx = context.read(&actor).await?;
+    let tx = context.read(&actor, Capability::PlanRead).await?;
     let select = tx.select::<plan_item::Entity>().filter(condition);
     let columns = &["id", "street_id", "community_id", "fiscal_year", "title", "objective", "milestones", "brand_project", "targets", "version"];
     list.answer(&context, tx, select, &[("title", plan_item::Column::Title)], columns, view).await
@@ -202,7 +202,7 @@ async fn list_plan_items(actor: Actor, context: web::Data<Context>, request: Htt
 #[get("/plan-items/{id}")]
 async fn get_plan_item(actor: Actor, context: web::Data<Context>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     actor.require_anywhere(Capability::PlanRead)?;
-    let tx = context.read(&actor).await?;
+    let tx = context.read(&actor, Capability::PlanRead).await?;
     let item = tx.load_text::<plan_item::Entity>(&id).await?.into_read();
     let version = item.version;
     let shown = view(&tx, vec![item]).await?.pop().ok_or_else(Problem::not_found)?;
@@ -248,7 +248,7 @@ async fn change_plan_item(actor: Actor, write: Write, id: web::Path<String>) -> 
 #[get("/plan-items/{id}/targets")]
 async fn list_targets(actor: Actor, context: web::Data<Context>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     actor.require_anywhere(Capability::PlanRead)?;
-    let tx = context.read(&actor).await?;
+    let tx = context.read(&actor, Capability::PlanRead).await?;
     let item = tx.load_text::<plan_item::Entity>(&id).await?.into_read();
     let data = view(&tx, vec![item]).await?.pop().map(|item| item.targets).unwrap_or_default();
     Ok(ok(&ListPage { data, next_cursor: None }))

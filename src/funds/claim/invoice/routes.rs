@@ -129,7 +129,7 @@ async fn list_invoices(actor: Actor, context: web::Data<Context>, request: HttpR
     for (name, column) in [("kind", invoice::Column::Kind), ("code", invoice::Column::Code), ("number", invoice::Column::Number), ("seller_name", invoice::Column::SellerName)] {
         condition = list.equals::<String>(condition, name, column)?;
     }
-    let tx = context.read(&actor).await?;
+    let tx = context.read(&actor, Capability::ClaimRead).await?;
     let select = tx.select::<invoice::Entity>().filter(condition);
     let sorts = [("issued_on", invoice::Column::IssuedOn), ("number", invoice::Column::Number), ("total", invoice::Column::Total)];
     let columns = &["id", "street_id", "community_id", "kind", "code", "number", "electronic", "seller_name", "issued_on", "total", "drawn", "available", "red_lettered", "version"];
@@ -141,7 +141,7 @@ async fn list_invoices(actor: Actor, context: web::Data<Context>, request: HttpR
 #[get("/invoices/{id}")]
 async fn get_invoice(actor: Actor, context: web::Data<Context>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     actor.require_anywhere(Capability::ClaimRead)?;
-    let tx = context.read(&actor).await?;
+    let tx = context.read(&actor, Capability::ClaimRead).await?;
     let row = tx.load_text::<invoice::Entity>(&id).await?.into_read();
     Ok(ok_versioned(row.version, &view(&tx, row).await?))
 }

@@ -27,7 +27,7 @@ async fn list_paper_rules(actor: Actor, context: web::Data<Context>, request: Ht
     let list = ListRequest::parse(&request, &["claim_kind", "paper"])?;
     let condition = list.equals::<String>(Condition::all(), "claim_kind", paper_rule::Column::ClaimKind)?;
     let condition = list.equals::<String>(condition, "paper", paper_rule::Column::Paper)?;
-    let tx = context.read(&actor).await?;
+    let tx = context.read(&actor, Capability::ReferenceRead).await?;
     let select = tx.select::<paper_rule::Entity>().filter(condition);
     let sorts = [("claim_kind", paper_rule::Column::ClaimKind), ("effective_from", paper_rule::Column::EffectiveFrom)];
     let columns = &["id", "claim_kind", "paper", "above", "effective_from", "effective_to", "source", "version"];
@@ -39,7 +39,7 @@ async fn list_paper_rules(actor: Actor, context: web::Data<Context>, request: Ht
 #[get("/paper-rules/{id}")]
 async fn get_paper_rule(actor: Actor, context: web::Data<Context>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     actor.require_anywhere(Capability::ReferenceRead)?;
-    let tx = context.read(&actor).await?;
+    let tx = context.read(&actor, Capability::ReferenceRead).await?;
     let row = tx.load_text::<paper_rule::Entity>(&id).await?.into_read();
     Ok(ok_versioned(row.version, &row))
 }
