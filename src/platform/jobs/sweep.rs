@@ -7,7 +7,7 @@ use std::sync::Arc;
 use chrono::NaiveDate;
 use futures_util::FutureExt;
 use sea_orm::sea_query::Condition;
-use sea_orm::{ColumnTrait, FromQueryResult, QueryFilter, QueryOrder};
+use sea_orm::{ColumnTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect, Select};
 use uuid::Uuid;
 
 use super::entity::job_slot;
@@ -18,7 +18,7 @@ use super::{CatchUp, DueSlot, Job, MOST_ATTEMPTS, Outcome, Progress, Registry, S
 use crate::kernel::access::{Capability, Place};
 use crate::kernel::period::Period;
 use crate::kernel::problem::Problem;
-use crate::platform::db::{Reason, Sql};
+use crate::platform::db::{Reason, Sql, Tx};
 use crate::platform::http::Context;
 use crate::platform::notification::{Notice, notify};
 
@@ -39,10 +39,11 @@ pub(super) async fn sweep_until(context: &Context, registry: &Registry, stop: Op
     }
     close_lost_runs(context).await?;
     let mut reports = Vec::new();
-    for row in waiting(context).await? {
+    for id in waiting(context).await? {
         if stop.is_some_and(|stop| *stop.borrow()) {
             break;
         }
+        let row = read(context, id).await?;
         if let Some(job) = registry.job(&row.job)
             && let Some(report) = run_one(context, registry, job, &row, Asked::BySweep).await?
         {
@@ -67,7 +68,8 @@ pub(super) async fn run_where(context: &Context, registry: &Registry, name: &str
     require_period(period)?;
     make(context, job.as_ref(), due(context, job.as_ref()).await?.into_iter().filter(|due| due.period == period && may(due.place)).collect()).await?;
     let mut reports = Vec::new();
-    for row in slots_of(context, name, period).await? {
+    for id in slots_of(context, name, period).await? {
+        let row = read(context, id).await?;
         if !may(row.district_id.map(|_| row.place())) {
             continue;
         }
@@ -87,8 +89,14 @@ pub(super) async fn run_where(context: &Context, registry: &Registry, name: &str
 pub(super) async fn standing(context: &Context, registry: &Registry, name: &str, period: &str, may: impl Fn(Option<Place>) -> bool) -> Result<Vec<SlotReport>, Problem> {
     registry.job(name).ok_or_else(Problem::not_found)?;
     require_period(period)?;
-    let rows = slots_of(context, name, period).await?.into_iter().filter(|row| may(row.district_id.map(|_| row.place())));
-    Ok(rows.map(SlotReport::as_it_stands).collect())
+    let mut reports = Vec::new();
+    for id in slots_of(context, name, period).await? {
+        let row = read(context, id).await?;
+        if may(row.district_id.map(|_| row.place())) {
+            reports.push(SlotReport::as_it_stands(row));
+        }
+    }
+    Ok(reports)
 }
 
 /// A year, quarter, month or day.
@@ -150,9 +158,9 @@ async fn make(context: &Context, job: &dyn Job, mut due: Vec<DueSlot>) -> Result
 async fn close_lost_runs(context: &Context) -> Result<(), Problem> {
     let tx = context.db.read_as_system(Reason::Background).await?;
     let now = tx.database_now().await?;
-    let lost = tx.query::<Id>(Sql::both("SELECT id FROM job_runs WHERE state = 'running' AND slot_id IS NULL AND lease_until < $1"), vec![now.into()]).await?;
+    let lost = tx.query_one::<Id>(Sql::both("SELECT id FROM job_runs WHERE state = 'running' AND slot_id IS NULL AND lease_until < $1 ORDER BY id LIMIT 1"), vec![now.into()]).await?;
     tx.rollback().await?;
-    if lost.is_empty() {
+    if lost.is_none() {
         return Ok(());
     }
     let tx = context.db.write_as_system(Reason::Background).await?;
@@ -163,12 +171,17 @@ async fn close_lost_runs(context: &Context) -> Result<(), Problem> {
 
 #[derive(FromQueryResult)]
 struct Id {
-    #[expect(dead_code, reason = "only whether there is one matters")]
     id: Uuid,
 }
 
+/// The ids alone: a province has thousands of slots a period, and each row is read when its turn comes.
+async fn ids(tx: &Tx, select: Select<job_slot::Entity>) -> Result<Vec<Uuid>, Problem> {
+    let select = select.select_only().column(job_slot::Column::Id).order_by_asc(job_slot::Column::DueAt).order_by_asc(job_slot::Column::Id);
+    Ok(tx.all_as::<_, Id>(select).await?.into_iter().map(|row| row.id).collect())
+}
+
 /// The slots that a sweep may claim, the earliest first. The claim itself asks the same again.
-async fn waiting(context: &Context) -> Result<Vec<job_slot::Model>, Problem> {
+async fn waiting(context: &Context) -> Result<Vec<Uuid>, Problem> {
     use job_slot::Column;
     let tx = context.db.read_as_system(Reason::Background).await?;
     let (now, business) = (tx.database_now().await?, context.clocks.business_now());
@@ -177,14 +190,12 @@ async fn waiting(context: &Context) -> Result<Vec<job_slot::Model>, Problem> {
         .add(Condition::all().add(Column::State.eq("running")).add(Column::LeaseUntil.lt(now)))
         .add(Condition::all().add(Column::State.eq("held")).add(Column::RetryAt.lte(business)))
         .add(Condition::all().add(Column::State.eq("failed")).add(Column::Attempts.lt(MOST_ATTEMPTS)).add(Column::RetryAt.lte(now)));
-    let select = tx.select::<job_slot::Entity>().filter(Column::State.ne("done")).filter(any).order_by_asc(Column::DueAt).order_by_asc(Column::Id);
-    tx.all(select).await
+    ids(&tx, tx.select::<job_slot::Entity>().filter(Column::State.ne("done")).filter(any)).await
 }
 
-async fn slots_of(context: &Context, job: &str, period: &str) -> Result<Vec<job_slot::Model>, Problem> {
+async fn slots_of(context: &Context, job: &str, period: &str) -> Result<Vec<Uuid>, Problem> {
     let tx = context.db.read_as_system(Reason::Background).await?;
-    let select = tx.select::<job_slot::Entity>().filter(job_slot::Column::Job.eq(job)).filter(job_slot::Column::Period.eq(period));
-    tx.all(select.order_by_asc(job_slot::Column::DueAt).order_by_asc(job_slot::Column::Id)).await
+    ids(&tx, tx.select::<job_slot::Entity>().filter(job_slot::Column::Job.eq(job)).filter(job_slot::Column::Period.eq(period))).await
 }
 
 async fn read(context: &Context, id: Uuid) -> Result<job_slot::Model, Problem> {
