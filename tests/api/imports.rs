@@ -1,5 +1,7 @@
 //! Beneficiaries and enrolments from a table.
 
+use std::collections::BTreeSet;
+
 use reqwest::Method;
 use serde_json::json;
 
@@ -55,14 +57,25 @@ on_both_databases! {
         let kind = ok(app.post(&street.first, "/scheme-kinds", json!({"code": "k", "name": "补助", "frequency": "quarter"})).await, 201)["id"].clone();
         let scheme = json!({"scheme_kind_id": kind, "category_id": street.category, "name": "遗属补助", "line_scope": "street", "tax_kind": "exempt", "first_period": "2017Q1", "rates": [{"from_month": "2017-01", "amount": "10.00"}]});
         ok(app.post(&street.party_office, "/stipend-schemes", scheme).await, 201);
-        let bad = "身份证号,补贴方案,开始日期,结束日期,已发至\r\n11010519491231002X,遗属补助,2016-05-01,2016-04-01,2016Q4\r\n440524188001010014,某方案,2016-05-01,,2016-12\r\n";
+        let bad = "身份证号,补贴方案,开始日期,结束日期,已发至,逝者姓名,逝世日期,与逝者关系,止发年龄\r\n11010519491231002X,遗属补助,2016-05-01,2016-04-01,去年,,2016-04-12,,200\r\n440524188001010014,某方案,2016-05-01,,2016-12,王示例,,同乡,\r\n";
         let refused = import(app, &street.party_office, "/enrolments/import", bad, "b").await;
-        assert_eq!((refused.code(), refused.body["errors"].as_array().unwrap().len()), ((422, "import_refused"), 2), "{}", refused.text);
-        let good = "身份证号,补贴方案,开始日期,结束日期,已发至,个人标准\r\n11010519491231002X,遗属补助,2016-05-01,,2016Q4,\r\n440524188001010014,遗属补助,2017-01-01,2017-06-30,2016Q4,12.00\r\n";
+        let faults: Vec<_> = refused.body["errors"].as_array().unwrap().iter().map(|fault| fault["pointer"].as_str().unwrap()).collect();
+        let expected = ["/rows/2/paid_through", "/rows/2/to_date", "/rows/2/deceased_name", "/rows/2/ends_at_age", "/rows/3/relation", "/rows/3/scheme"];
+        assert_eq!((refused.code(), faults.iter().collect::<BTreeSet<_>>(), faults.len()), ((422, "import_refused"), expected.iter().collect(), 6), "every fault of every row: {}", refused.text);
+        let good = "身份证号,补贴方案,开始日期,结束日期,已发至,个人标准,逝者姓名,逝世日期,与逝者关系,止发年龄,在读证明至\r\n11010519491231002X,遗属补助,2016-05-01,,2016Q4,,王示例,2016-04-12,配偶,,\r\n440524188001010014,遗属补助,2017-01-01,2017-06-30,2016Q4,12.00,,,,18,\r\n";
         assert_eq!(import(app, &street.party_office, "/enrolments/import", good, "g").await.status, 202);
         let enrolments = ok(app.get(&street.party_office, "/enrolments").await, 200)["data"].clone();
         assert!(enrolments.as_array().unwrap().iter().all(|row| row["state"] == json!("unconfirmed") && row["paid_through"] == json!("2016Q4")), "{enrolments}");
         assert_eq!(enrolments.as_array().unwrap().len(), 2);
+        let survivor = enrolments.as_array().unwrap().iter().find(|row| row["relation"] == json!("spouse")).unwrap();
+        assert_eq!((&survivor["deceased_masked"], &survivor["died_on"]), (&json!("王*"), &json!("2016-04-12")));
+        assert!(enrolments.as_array().unwrap().iter().any(|row| row["ends_at_age"] == json!(18)));
+        let path = format!("/enrolments/{}?unmasked=true", survivor["id"].as_str().unwrap());
+        assert_eq!(app.get(&street.leader, &path).await.code(), (403, "forbidden"));
+        assert_eq!(app.get(&street.party_office, &path).await.code(), (422, "reason_required"));
+        assert_eq!(ok(app.get(&street.party_office, &format!("{path}&reason=%E6%A0%B8%E5%AF%B9")).await, 200)["deceased_name"], json!("王示例"));
+        let seen = ok(app.get(&street.first, "/audit-events?action=enrolment.unmask").await, 200)["data"].clone();
+        assert_eq!((seen.as_array().unwrap().len(), &seen[0]["reason"]), (1, &json!("核对")));
         let again = import(app, &street.party_office, "/enrolments/import", good, "h").await;
         assert_eq!(again.body["errors"][0]["code"], json!("already_exists"));
     }

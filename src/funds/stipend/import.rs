@@ -3,14 +3,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use chrono::NaiveDate;
 use sea_orm::{ColumnTrait, QueryFilter};
 use uuid::Uuid;
 
-use super::routes_people::{HolderRelation, NewAccount, NewBeneficiary, NewEnrolment};
+use super::routes_people::{HolderRelation, NewAccount, NewBeneficiary, NewEnrolment, Relation, Survivor};
 use super::{beneficiary, enrolment, people, stipend_scheme};
 use crate::kernel::access::{Actor, Capability};
 use crate::kernel::act::Act;
 use crate::kernel::identity_number::IdentityNumber;
+use crate::kernel::money::Fen;
 use crate::kernel::period::Period;
 use crate::kernel::problem::Problem;
 use crate::people::tenancy::org_unit;
@@ -35,16 +37,21 @@ pub const BENEFICIARIES: [Column; 7] = [
 pub const BENEFICIARY_EXAMPLE: [&str; 7] = ["张示例", "420104199001010009", "古四社区", "否", "6222021234567890128", "武汉农村商业银行", ""];
 
 /// The columns of a table of enrolments.
-pub const ENROLMENTS: [Column; 6] = [
+pub const ENROLMENTS: [Column; 11] = [
     column("id_number", "身份证号", true, Kind::Identifier),
     column("scheme", "补贴方案", true, Kind::Text),
     column("from_date", "开始日期", true, Kind::Date),
     column("to_date", "结束日期", false, Kind::Date),
     column("paid_through", "已发至", true, Kind::Text),
     column("own_rate", "个人标准", false, Kind::Amount),
+    column("deceased_name", "逝者姓名", false, Kind::Text),
+    column("died_on", "逝世日期", false, Kind::Date),
+    column("relation", "与逝者关系", false, Kind::Text),
+    column("ends_at_age", "止发年龄", false, Kind::Text),
+    column("study_until", "在读证明至", false, Kind::Date),
 ];
 /// An example row of it.
-pub const ENROLMENT_EXAMPLE: [&str; 6] = ["420104199001010009", "遗属补助", "2016-05-01", "", "2016Q4", ""];
+pub const ENROLMENT_EXAMPLE: [&str; 11] = ["420104199001010009", "遗属补助", "2016-05-01", "", "2016Q4", "", "王示例", "2016-04-12", "子女", "18", ""];
 
 fn id_number(act: &Act, row: &Row) -> Result<String, RowFault> {
     let number =
@@ -125,29 +132,72 @@ pub async fn beneficiaries(tx: &Tx, act: &Act, actor: &Actor, street: &Authorise
     Ok(count)
 }
 
-/// What a row says of an enrolment, without whose and of which scheme.
-fn terms(row: &Row) -> Result<NewEnrolment, RowFault> {
-    let paid_through: Period = row.text("paid_through").parse().map_err(|_form| row.fault("paid_through", "not_a_period", "须写作 2016-12、2016Q4 或 2016", "write it as 2016-12, 2016Q4 or 2016"))?;
-    let from_date = row.date("from_date")?.ok_or_else(|| row.fault("from_date", "required", "不能为空", "Must not be empty"))?;
-    let to_date = row.date("to_date")?;
-    if to_date.is_some_and(|to| to < from_date) {
+fn period_of(row: &Row) -> Result<Period, RowFault> {
+    row.text("paid_through").parse().map_err(|_form| row.fault("paid_through", "not_a_period", "须写作 2016-12、2016Q4 或 2016", "write it as 2016-12, 2016Q4 or 2016"))
+}
+
+/// From when to when.
+fn days_of(row: &Row) -> Result<(NaiveDate, Option<NaiveDate>), RowFault> {
+    let from = row.date("from_date")?.ok_or_else(|| row.fault("from_date", "required", "不能为空", "Must not be empty"))?;
+    let to = row.date("to_date")?;
+    if to.is_some_and(|to| to < from) {
         return Err(row.fault("to_date", "date_before_start", "不得早于开始日期", "must not lie before the start"));
     }
-    let own_rate = row.amount("own_rate")?;
-    if own_rate.is_some_and(|rate| rate.is_negative() || rate > super::model::RATE_MAX) {
+    Ok((from, to))
+}
+
+fn own_rate_of(row: &Row) -> Result<Option<Fen>, RowFault> {
+    let rate = row.amount("own_rate")?;
+    if rate.is_some_and(|rate| rate.is_negative() || rate > super::model::RATE_MAX) {
         return Err(row.fault("own_rate", "rate_out_of_bound", "超出标准上限", "is beyond the bound of a rate"));
     }
-    Ok(NewEnrolment {
+    Ok(rate)
+}
+
+/// Whose survivor 遗属 it is; none where the row names nobody who died.
+fn survivor_of(row: &Row) -> Result<Option<Survivor>, RowFault> {
+    let Some(deceased) = row.filled("deceased_name") else {
+        return match ["died_on", "relation"].into_iter().find(|key| row.filled(key).is_some()) {
+            Some(_) => Err(row.fault("deceased_name", "required", "填写了逝世日期或关系，逝者姓名不能为空", "a day of death or a relation is told, so the name must be")),
+            None => Ok(None),
+        };
+    };
+    if deceased.chars().count() > 60 {
+        return Err(row.fault("deceased_name", "too_long", "最多 60 个字", "at most 60 characters"));
+    }
+    let relation = match row.text("relation") {
+        "配偶" | "spouse" => Relation::Spouse,
+        "子女" | "child" => Relation::Child,
+        "父母" | "parent" => Relation::Parent,
+        "兄弟姐妹" | "sibling" => Relation::Sibling,
+        "其他" | "other" => Relation::Other,
+        _ => return Err(row.fault("relation", "invalid_value", "须为 配偶、子女、父母、兄弟姐妹 或 其他", "must be 配偶 (spouse), 子女 (child), 父母 (parent), 兄弟姐妹 (sibling) or 其他 (other)")),
+    };
+    Ok(Some(Survivor { deceased_name: deceased.to_owned(), died_on: row.date("died_on")?, relation }))
+}
+
+fn age_of(row: &Row) -> Result<Option<i32>, RowFault> {
+    let age =
+        row.filled("ends_at_age").map(|text| text.parse().ok().filter(|age| (1..=99).contains(age)).ok_or_else(|| row.fault("ends_at_age", "out_of_range", "须为 1 至 99 岁", "must be from 1 to 99")));
+    age.transpose()
+}
+
+/// What a row says of an enrolment, without whose and of which scheme; every fault of the row is added.
+fn terms(row: &Row, faults: &mut RowFaults) -> Option<NewEnrolment> {
+    let (paid_through, days, own_rate) = (faults.keep(period_of(row)), faults.keep(days_of(row)), faults.keep(own_rate_of(row)));
+    let (survivor, ends_at_age, study_until) = (faults.keep(survivor_of(row)), faults.keep(age_of(row)), faults.keep(row.date("study_until")));
+    let (from_date, to_date) = days?;
+    Some(NewEnrolment {
         scheme_id: Uuid::nil(),
         beneficiary_id: Uuid::nil(),
         from_date,
         to_date,
-        paid_through: Some(paid_through),
-        own_rate,
+        paid_through: Some(paid_through?),
+        own_rate: own_rate?,
         own_rate_from: None,
-        survivor: None,
-        ends_at_age: None,
-        study_until: None,
+        survivor: survivor?,
+        ends_at_age: ends_at_age?,
+        study_until: study_until?,
     })
 }
 
@@ -171,7 +221,7 @@ pub async fn enrolments(tx: &Tx, act: &Act, actor: &Actor, street: &Authorised<o
         let name = row.text("scheme");
         let scheme =
             schemes.iter().find(|scheme| scheme.name == name).ok_or_else(|| row.fault("scheme", "unknown_reference", format!("本街道没有方案“{name}”"), format!("the street has no scheme “{name}”")));
-        let (scheme, terms) = (faults.keep(scheme), faults.keep(terms(row)));
+        let (scheme, terms) = (faults.keep(scheme), terms(row, &mut faults));
         let (Some(person), Some(scheme), Some(terms)) = (person, scheme, terms) else {
             continue;
         };

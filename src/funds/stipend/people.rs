@@ -63,6 +63,14 @@ pub fn name_of(act_keys: &crate::kernel::crypto::KeyRing, row: &beneficiary::Mod
     act_keys.decrypt(&format!("beneficiary:name:{}", row.id), &row.name_sealed).map_err(Problem::internal)
 }
 
+/// The name of who died, in the clear; none where nobody's survivor is enrolled.
+///
+/// # Errors
+/// 500 where it cannot be read.
+pub fn deceased_of(act_keys: &crate::kernel::crypto::KeyRing, row: &enrolment::Model) -> Result<Option<String>, Problem> {
+    row.deceased_sealed.as_deref().map(|sealed| act_keys.decrypt(&format!("enrolment:deceased:{}", row.id), sealed).map_err(Problem::internal)).transpose()
+}
+
 /// The ID number of a beneficiary, in the clear.
 ///
 /// # Errors

@@ -11,13 +11,13 @@ use uuid::Uuid;
 use super::model::RATE_MAX;
 use super::{bank_account, beneficiary, enrolment, people, refusals, stipend_scheme};
 use crate::kernel::access::{Actor, Capability};
-use crate::kernel::act::Performer;
+use crate::kernel::act::{Act, Performer};
 use crate::kernel::money::Fen;
 use crate::kernel::period::{Month, Period};
 use crate::kernel::problem::{Faults, Problem};
 use crate::people::tenancy::{street_of, unit_of};
 use crate::platform::audit::{self, Event};
-use crate::platform::db::Scoped;
+use crate::platform::db::{Scoped, Tx};
 use crate::platform::http::{Body, Context, Done, ListPage, ListRequest, Nothing, Refusals, Routes, Rules, Write, ok, ok_versioned, request_id};
 use crate::platform::tasks::Submitted;
 
@@ -309,12 +309,37 @@ pub struct Unmasked {
     pub id_number: String,
 }
 
+/// An enrolment with the name of who died in the clear.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct UnmaskedEnrolment {
+    /// The enrolment.
+    #[serde(flatten)]
+    pub enrolment: enrolment::Model,
+    /// Who died; only where it was asked for unmasked, null where nobody's survivor is enrolled.
+    pub deceased_name: Option<String>,
+}
+
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct UnmaskQuery {
     #[serde(default)]
     unmasked: bool,
     reason: Option<String>,
+}
+
+impl UnmaskQuery {
+    fn of(request: &HttpRequest) -> Result<Self, Problem> {
+        let query = web::Query::<Self>::from_query(request.query_string())
+            .map_err(|error| Problem::new(400, "invalid_parameter", "查询参数有误", "A query parameter is wrong").detail(error.to_string(), error.to_string()))?;
+        Ok(query.into_inner())
+    }
+
+    /// Writes down who sees what and why, before it is shown.
+    async fn keep(self, tx: &Tx, act: &Act, mut event: Event) -> Result<(), Problem> {
+        event.reason = Some(self.reason.filter(|reason| !reason.trim().is_empty()).ok_or_else(refusals::reason_required)?);
+        audit::record(tx, act, event).await?;
+        Ok(())
+    }
 }
 
 /// Lists beneficiaries, masked. Filters: `street_id`, `community_id`.
@@ -335,8 +360,7 @@ async fn list_beneficiaries(actor: Actor, context: web::Data<Context>, request: 
 #[get("/beneficiaries/{id}")]
 async fn get_beneficiary(actor: Actor, context: web::Data<Context>, request: HttpRequest, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     actor.require_anywhere(Capability::StipendRead)?;
-    let query = web::Query::<UnmaskQuery>::from_query(request.query_string())
-        .map_err(|error| Problem::new(400, "invalid_parameter", "查询参数有误", "A query parameter is wrong").detail(error.to_string(), error.to_string()))?;
+    let query = UnmaskQuery::of(&request)?;
     if !query.unmasked {
         let tx = context.read(&actor, Capability::StipendRead).await?;
         let row = tx.load_text::<beneficiary::Entity>(&id).await?.into_read();
@@ -344,11 +368,8 @@ async fn get_beneficiary(actor: Actor, context: web::Data<Context>, request: Htt
     }
     let tx = context.write(actor.scope_for(Capability::PersonUnmask)).await?;
     let row = tx.load_text::<beneficiary::Entity>(&id).await?.authorise(&actor, Capability::PersonUnmask)?.into_inner();
-    let reason = query.reason.clone().filter(|reason| !reason.trim().is_empty()).ok_or_else(refusals::reason_required)?;
     let act = context.act(Performer::Person(actor.clone()), request_id(&request), request.peer_addr().map(|address| address.ip().to_string()));
-    let mut event = Event::new("beneficiary.unmask", "beneficiary", row.id, beneficiary::Entity::place(&row));
-    event.reason = Some(reason);
-    audit::record(&tx, &act, event).await?;
+    query.keep(&tx, &act, Event::new("beneficiary.unmask", "beneficiary", row.id, beneficiary::Entity::place(&row))).await?;
     let shown = Unmasked { name: people::name_of(&context.keys, &row)?, id_number: people::id_number_of(&context.keys, &row)?, beneficiary: row };
     tx.commit().await?;
     Ok(ok_versioned(shown.beneficiary.version, &shown))
@@ -451,14 +472,24 @@ async fn list_enrolments(actor: Actor, context: web::Data<Context>, request: Htt
     list.answer(&context, tx, select, &[("from_date", enrolment::Column::FromDate)], columns, async |_, rows| Ok(rows)).await
 }
 
-/// Reads one enrolment.
-#[utoipa::path(tag = "stipends", responses((status = 200, body = enrolment::Model), Refusals))]
+/// Reads one enrolment; with `unmasked=true` and a `reason`, which is audited, also the name of who died, of a survivor's.
+#[utoipa::path(tag = "stipends", params(("unmasked" = Option<bool>, Query), ("reason" = Option<String>, Query)), responses((status = 200, body = UnmaskedEnrolment), Refusals))]
 #[get("/enrolments/{id}")]
-async fn get_enrolment(actor: Actor, context: web::Data<Context>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
+async fn get_enrolment(actor: Actor, context: web::Data<Context>, request: HttpRequest, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     actor.require_anywhere(Capability::StipendRead)?;
-    let tx = context.read(&actor, Capability::StipendRead).await?;
-    let row = tx.load_text::<enrolment::Entity>(&id).await?.into_read();
-    Ok(ok_versioned(row.version, &row))
+    let query = UnmaskQuery::of(&request)?;
+    if !query.unmasked {
+        let tx = context.read(&actor, Capability::StipendRead).await?;
+        let row = tx.load_text::<enrolment::Entity>(&id).await?.into_read();
+        return Ok(ok_versioned(row.version, &row));
+    }
+    let tx = context.write(actor.scope_for(Capability::PersonUnmask)).await?;
+    let row = tx.load_text::<enrolment::Entity>(&id).await?.authorise(&actor, Capability::PersonUnmask)?.into_inner();
+    let act = context.act(Performer::Person(actor.clone()), request_id(&request), request.peer_addr().map(|address| address.ip().to_string()));
+    query.keep(&tx, &act, Event::new("enrolment.unmask", "enrolment", row.id, enrolment::Entity::place(&row))).await?;
+    let shown = UnmaskedEnrolment { deceased_name: people::deceased_of(&context.keys, &row)?, enrolment: row };
+    tx.commit().await?;
+    Ok(ok_versioned(shown.enrolment.version, &shown))
 }
 
 /// Enrols a beneficiary in a scheme.
