@@ -29,10 +29,7 @@ impl Job for LedgerVerify {
     }
 
     async fn due(&self, context: &Context) -> Result<Vec<DueSlot>, Problem> {
-        let today = context.clocks.business_today();
-        let at = today.and_hms_opt(2, 0, 0).and_then(|at| at.and_local_timezone(context.clocks.zone()).earliest()).ok_or_else(|| Problem::internal("no such hour"))?;
-        let slot = |street: org_unit::Model| DueSlot { scope: street.id.to_string(), period: today.to_string(), place: Some(street.place()), subject: Some(street.id), due_at: at.to_utc() };
-        Ok(streets(&context.db).await?.into_iter().map(slot).collect())
+        DueSlot::daily(context, streets(&context.db).await?.iter().map(org_unit::Model::place), (2, 0))
     }
 
     async fn run(&self, context: &Context, slot: &Slot, _progress: &Progress) -> Result<Outcome, Problem> {

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::refusals::store_unavailable;
 use super::{Units, store};
-use crate::kernel::access::{Capability, Place, Scope};
+use crate::kernel::access::{Capability, Scope};
 use crate::kernel::ids::new_id;
 use crate::kernel::problem::Problem;
 use crate::platform::audit::{self, Event};
@@ -54,10 +54,7 @@ impl Job for AttachmentsClean {
     }
 
     async fn due(&self, context: &Context) -> Result<Vec<DueSlot>, Problem> {
-        let today = context.clocks.business_today();
-        let at = today.and_hms_opt(3, 0, 0).and_then(|at| at.and_local_timezone(context.clocks.zone()).earliest()).ok_or_else(|| Problem::internal("no such hour"))?;
-        let slot = |place: Place| DueSlot { scope: place.street.unwrap_or(place.district).to_string(), period: today.to_string(), place: Some(place), subject: place.street, due_at: at.to_utc() };
-        Ok(self.units.streets(&context.db).await?.into_iter().map(slot).collect())
+        DueSlot::daily(context, self.units.streets(&context.db).await?, (3, 0))
     }
 
     async fn run(&self, context: &Context, slot: &Slot, _progress: &Progress) -> Result<Outcome, Problem> {

@@ -67,6 +67,19 @@ pub struct DueSlot {
     pub due_at: DateTime<Utc>,
 }
 
+impl DueSlot {
+    /// Today's slot of each street, due at this hour and minute of the deployment's time zone.
+    ///
+    /// # Errors
+    /// 500 where the time zone has no such hour today.
+    pub fn daily(context: &Context, streets: impl IntoIterator<Item = Place>, (hour, minute): (u32, u32)) -> Result<Vec<Self>, Problem> {
+        let today = context.clocks.business_today();
+        let at = today.and_hms_opt(hour, minute, 0).and_then(|at| at.and_local_timezone(context.clocks.zone()).earliest()).ok_or_else(|| Problem::internal("no such hour"))?;
+        let slot = |place: Place| Self { scope: place.street.unwrap_or(place.district).to_string(), period: today.to_string(), place: Some(place), subject: place.street, due_at: at.to_utc() };
+        Ok(streets.into_iter().map(slot).collect())
+    }
+}
+
 /// How a slot ended.
 #[derive(Clone, Debug)]
 pub enum Outcome {
