@@ -89,7 +89,7 @@ on_both_databases! {
 
     async fn trips_beyond_the_limit_are_flagged_by_the_districts_own_rule_or_the_shipped_one(app: TestApp) {
         let street = Street::open(app, "硚口区", "a-").await;
-        let shipped = ok(app.get(&street.staff, "/activity-limits/in-force").await, 200);
+        let shipped = ok(app.get(&street.staff, "/activity-limits/in-force").await, 200)["data"].clone();
         assert_eq!(shipped.as_array().unwrap().len(), 4);
         assert!(shipped.as_array().unwrap().iter().all(|limit| limit["effective_from"].is_null() && !limit["source"].as_str().unwrap().is_empty()));
         let first = trip(app, &street, "2017-03-10", false).await;

@@ -236,7 +236,11 @@ on_both_databases! {
         assert_eq!(refused.code(), (422, "collective_decision_missing"));
         let chain = json!({"street_id": claims.street.id, "effective_from": "2017-01-01", "expire_after_days": 30,
             "bands": [{"approvers": ["claim.approve_small", "claim.approve"], "collective_decision": false}]});
+        let shipped = ok(app.get(&claims.street.staff, "/approval-chains/in-force").await, 200);
+        assert_eq!((&shipped["chain_version"], &shipped["effective_from"], &shipped["bands"][0]["up_to"]), (&json!(0), &json!(null), &json!("2000.00")), "the shipped default can be read");
+        assert_eq!(app.get(&claims.street.first, "/approval-chains/in-force").await.code(), (422, "street_required"), "the district says whose");
         ok(app.post(&claims.street.first, "/approval-chains", chain).await, 201);
+        assert_eq!(ok(app.get(&claims.street.first, &format!("/approval-chains/in-force?street_id={}", claims.street.id)).await, 200)["chain_version"], json!(1));
         let short = app.post(&claims.street.party_office, "/claims", claims.body(false, "20000.00")).await;
         assert_eq!(short.code(), (422, "no_eligible_actor"), "one leader cannot give both approvals");
         let office = claims.street.person(app, "c-office-2", "party_office").await;

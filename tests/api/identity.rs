@@ -137,6 +137,10 @@ on_both_databases! {
     async fn a_dry_run_answers_with_the_effect_and_writes_nothing(app: TestApp) {
         let first = app.administrator("硚口区", "first").await;
         let district = app.get(&first, "/org-units").await.body["data"][0]["id"].clone();
+        for unclear in ["dry_run=1", "dry_run=True", "dry_run", "dry_run=true&dry_run=false", "dry_run=yes"] {
+            let refused = app.post(&first, &format!("/org-units?{unclear}"), json!({"parent_id": district, "name": "韩家墩街"})).await;
+            assert_eq!(refused.code(), (400, "invalid_parameter"), "{unclear} must not be taken for a real write");
+        }
         let dry = app.post(&first, "/org-units?dry_run=true", json!({"parent_id": district, "name": "韩家墩街"})).await;
         assert_eq!((dry.status.as_u16(), dry.body["name"].as_str()), (200, Some("韩家墩街")));
         assert_eq!(app.get(&first, "/org-units?level=street").await.body["data"], json!([]));

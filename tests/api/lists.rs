@@ -8,6 +8,7 @@ use serde_json::json;
 
 use crate::on_both_databases;
 use crate::support::TestApp;
+use crate::support::street::Street;
 
 /// More than two of the pieces in which a file is read from the database.
 const MANY: usize = 430;
@@ -56,5 +57,28 @@ on_both_databases! {
         assert_eq!(csv.text, "\u{feff}code,name\r\n");
         let refused = app.send(Method::GET, "/expense-items?columns=code,secret", &token, None, &[("Accept", "text/csv")]).await;
         assert_eq!(refused.code(), (400, "invalid_parameter"));
+    }
+
+    async fn a_list_that_lies_in_memory_goes_by_pages_and_files_like_any_other(app: TestApp) {
+        let street = Street::open(app, "硚口区", "").await;
+        for path in ["/ledger/accounts", "/ledger/balances", "/auth/sessions", "/activity-limits/in-force"] {
+            let whole = app.get(&street.accountant, &format!("{path}?limit=200")).await;
+            let whole = whole.body["data"].as_array().unwrap_or_else(|| panic!("{path}: {}", whole.text)).clone();
+            let (mut walked, mut cursor) = (Vec::new(), String::new());
+            loop {
+                let page = app.get(&street.accountant, &format!("{path}?limit=2{cursor}")).await;
+                walked.extend(page.body["data"].as_array().unwrap().clone());
+                match page.body["next_cursor"].as_str() {
+                    Some(next) => cursor = format!("&cursor={next}"),
+                    None => break,
+                }
+            }
+            assert_eq!(walked, whole, "{path}");
+            let csv = app.send(Method::GET, path, &street.accountant, None, &[("Accept", "text/csv")]).await;
+            assert_eq!((csv.header("content-type"), csv.text.lines().count()), ("text/csv; charset=utf-8", whole.len() + 1), "{path}");
+            for wrong in ["limit=0", "color=red", "sort=code", "columns=none"] {
+                assert_eq!(app.get(&street.accountant, &format!("{path}?{wrong}")).await.status, 400, "{path}?{wrong}");
+            }
+        }
     }
 }

@@ -54,6 +54,8 @@ on_both_databases! {
         assert!(number.len() > 8 && !number.contains('*'), "{shown}");
         let replayed = app.money(&claims.street.cashier, &path, why, "look").await;
         assert!(replayed.replayed && replayed.body["account_number"].is_null(), "{}", replayed.text);
+        let dry = ok(app.post(&claims.street.cashier, &format!("{path}?dry_run=true"), json!({"reason": "试算"})).await, 200);
+        assert!(dry["account_number"].is_null(), "what leaves no trace shows nothing: {dry}");
         let events = ok(app.get(&claims.street.first, "/audit-events?action=claim.unmask").await, 200);
         assert_eq!((events["data"].as_array().unwrap().len(), events["data"][0]["reason"].as_str()), (1, Some("网银单笔转账")));
         assert!(!events.to_string().contains(&number), "{events}");

@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::claims::Claims;
 use crate::on_both_databases;
 use crate::support::TestApp;
-use crate::support::street::ok;
+use crate::support::street::{Street, ok};
 
 on_both_databases! {
     async fn a_row_of_another_district_does_not_exist(app: TestApp) {
@@ -115,6 +115,16 @@ on_both_databases! {
             let refused = tx.try_execute(Sql::both(sql), Vec::new()).await.unwrap_err().to_string();
             assert!(refused.contains("append_only") || refused.contains("permission denied"), "{refused}");
         }
+    }
+
+    async fn a_read_without_the_capability_leaves_the_attempt_too(app: TestApp) {
+        let street = Street::open(app, "硚口区", "").await;
+        for _ in 0..3 {
+            assert_eq!(app.get(&street.cashier, "/audit-events").await.code(), (403, "forbidden"));
+        }
+        let kept = ok(app.get(&street.first, "/audit-events?action=access_refused").await, 200)["data"].clone();
+        let reads: Vec<_> = kept.as_array().unwrap().iter().filter(|event| event.to_string().contains("GET /api/v1/audit-events")).collect();
+        assert!((1..=2).contains(&reads.len()), "{kept}");
     }
 
     async fn a_refused_write_leaves_the_attempt_once_a_minute_and_nothing_else(app: TestApp) {

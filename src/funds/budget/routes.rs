@@ -230,15 +230,18 @@ async fn change_budget(actor: Actor, write: Write, id: web::Path<String>) -> Res
         .await
 }
 
+const LINE_COLUMNS: &[&str] = &["id", "street_id", "community_id", "fiscal_year", "category_id", "amount", "approved", "reserved", "spent", "available", "state", "remark", "version"];
+
 /// The lines of a budget.
 #[utoipa::path(tag = "budget", responses((status = 200, body = ListPage<BudgetLine>), Refusals))]
 #[get("/budgets/{id}/lines")]
-async fn list_lines_of_budget(actor: Actor, context: web::Data<Context>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
+async fn list_lines_of_budget(actor: Actor, context: web::Data<Context>, request: HttpRequest, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     actor.require_anywhere(Capability::BudgetRead)?;
+    let list = ListRequest::parse(&request, &[])?;
     let tx = context.read(&actor, Capability::BudgetRead).await?;
     let budget = tx.load_text::<budget::Entity>(&id).await?.into_read();
-    let data = view(&tx, budget).await?.lines;
-    Ok(crate::platform::http::ok(&ListPage { data, next_cursor: None }))
+    let lines = view(&tx, budget).await?.lines;
+    list.answer_whole(&context, LINE_COLUMNS, lines).await
 }
 
 /// Adds a line to a draft.
@@ -305,8 +308,7 @@ async fn list_budget_lines(actor: Actor, context: web::Data<Context>, request: H
     let condition = list.equals::<String>(condition, "state", budget_line::Column::State)?;
     let tx = context.read(&actor, Capability::BudgetRead).await?;
     let select = tx.select::<budget_line::Entity>().filter(condition);
-    let columns = &["id", "street_id", "community_id", "fiscal_year", "category_id", "amount", "approved", "reserved", "spent", "available", "state", "remark", "version"];
-    list.answer(&context, tx, select, &[], columns, line_views).await
+    list.answer(&context, tx, select, &[], LINE_COLUMNS, line_views).await
 }
 
 /// Reads one budget line.

@@ -155,13 +155,14 @@ async fn vouchers_with_lines(tx: &Tx, vouchers: Vec<voucher::Model>) -> Result<V
 /// The chart of accounts.
 #[utoipa::path(tag = "ledger", responses((status = 200, body = ListPage<AccountView>), Refusals))]
 #[get("/ledger/accounts")]
-async fn list_accounts(actor: Actor) -> Result<HttpResponse, Problem> {
+async fn list_accounts(actor: Actor, context: web::Data<Context>, request: HttpRequest) -> Result<HttpResponse, Problem> {
     actor.require_anywhere(Capability::LedgerRead)?;
+    let list = ListRequest::parse(&request, &[])?;
     let data = Account::ALL.into_iter().map(|account| {
         let (code, name, name_en, account_type) = account.facts();
         AccountView { code, name, name_en, account_type }
     });
-    Ok(ok(&ListPage { data: data.collect(), next_cursor: None }))
+    list.answer_whole(&context, &["code", "name", "name_en", "type"], data.collect()).await
 }
 
 /// Lists vouchers with their lines. Filters: `street_id`, `fiscal_year`, `month`, `kind`, `source_type`, `source_id`, `exported` (`true` or `false`), `export_id`. Sort: `seq`, `date`.
@@ -226,25 +227,19 @@ async fn print_voucher(actor: Actor, context: web::Data<Context>, id: web::Path<
     Ok(print_page(print::page(&shown.voucher, &shown.lines, &print::Names { street: &street, dimensions: &dimensions, people: &people })))
 }
 
-/// What balances are asked for.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct BalanceQuery {
-    street_id: Option<Uuid>,
-    as_of: Option<NaiveDate>,
-}
+const BALANCE_COLUMNS: &[&str] = &["account", "account_name", "category_id", "community_id", "debit", "credit", "balance"];
 
-/// The balances of a street at the end of a day (default: today), by account, category and community.
-#[utoipa::path(tag = "ledger", params(("street_id" = Option<Uuid>, Query), ("as_of" = Option<NaiveDate>, Query)), responses((status = 200, body = ListPage<Balance>), Refusals))]
+/// The balances of a street at the end of a day, by account, category and community. Filters: `street_id`, `as_of` (default: today).
+#[utoipa::path(tag = "ledger", responses((status = 200, body = ListPage<Balance>), Refusals))]
 #[get("/ledger/balances")]
 async fn list_balances(actor: Actor, context: web::Data<Context>, request: HttpRequest) -> Result<HttpResponse, Problem> {
     actor.require_anywhere(Capability::LedgerRead)?;
-    let query = web::Query::<BalanceQuery>::from_query(request.query_string())
-        .map_err(|error| Problem::new(400, "invalid_parameter", "查询参数有误", "A query parameter is wrong").detail(error.to_string(), error.to_string()))?;
+    let list = ListRequest::parse(&request, &["street_id", "as_of"])?;
+    let (street_id, as_of) = (list.filter::<Uuid>("street_id")?, list.filter::<NaiveDate>("as_of")?);
     let tx = context.read(&actor, Capability::LedgerRead).await?;
-    let street = street_of(&tx, &actor, query.street_id, Capability::LedgerRead).await?;
-    let data = read::balances(&tx, street.id, query.as_of.unwrap_or_else(|| context.clocks.business_today())).await?;
-    Ok(ok(&ListPage { data, next_cursor: None }))
+    let street = street_of(&tx, &actor, street_id, Capability::LedgerRead).await?;
+    let balances = read::balances(&tx, street.id, as_of.unwrap_or_else(|| context.clocks.business_today())).await?;
+    list.answer_whole(&context, BALANCE_COLUMNS, balances).await
 }
 
 /// Lists the months of the books. Filters: `street_id`, `fiscal_year`, `state`. Sort: `month`.

@@ -56,6 +56,21 @@ impl Chain {
     }
 }
 
+/// The chain that a street's documents go by on a day: its own, or the shipped one.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ChainInForce {
+    /// The street.
+    pub street_id: Uuid,
+    /// The version of the street's chain; 0 for the shipped default.
+    pub chain_version: i32,
+    /// The first day it is in force; null for the shipped default.
+    pub effective_from: Option<NaiveDate>,
+    /// After how many calendar days an undecided document expires.
+    pub expire_after_days: i32,
+    /// The bands, by rising bound.
+    pub bands: Vec<Band>,
+}
+
 #[derive(Deserialize)]
 struct Shipped {
     expire_after_days: i32,
@@ -138,22 +153,36 @@ pub async fn set(tx: &Tx, act: &Act, street: &Authorised<org_unit::Model>, new: 
     Ok(made)
 }
 
+/// The chain in force in a street on a day.
+///
+/// # Errors
+/// 500 where the data cannot be read.
+pub async fn in_force(tx: &Tx, street: Uuid, on: NaiveDate) -> Result<ChainInForce, Problem> {
+    let select = tx.select::<approval_chain::Entity>().filter(approval_chain::Column::StreetId.eq(street)).filter(approval_chain::Column::EffectiveFrom.lte(on));
+    let own = tx.one(select.order_by_desc(approval_chain::Column::ChainVersion)).await?;
+    Ok(match own {
+        Some(own) => ChainInForce {
+            street_id: street,
+            chain_version: own.chain_version,
+            effective_from: Some(own.effective_from),
+            expire_after_days: own.expire_after_days,
+            bands: serde_json::from_value(own.bands).map_err(Problem::internal)?,
+        },
+        None => {
+            let shipped: Shipped = serde_json::from_str(DEFAULT).map_err(Problem::internal)?;
+            ChainInForce { street_id: street, chain_version: 0, effective_from: None, expire_after_days: shipped.expire_after_days, bands: shipped.bands }
+        }
+    })
+}
+
 /// The chain that an amount goes by in a street on a day.
 ///
 /// # Errors
 /// 500 where the data cannot be read.
 pub async fn for_amount(tx: &Tx, street: Uuid, amount: Fen, on: NaiveDate) -> Result<Chain, Problem> {
-    let select = tx.select::<approval_chain::Entity>().filter(approval_chain::Column::StreetId.eq(street)).filter(approval_chain::Column::EffectiveFrom.lte(on));
-    let own = tx.one(select.order_by_desc(approval_chain::Column::ChainVersion)).await?;
-    let (version, bands, expire_after_days) = match own {
-        Some(own) => (own.chain_version, serde_json::from_value(own.bands).map_err(Problem::internal)?, own.expire_after_days),
-        None => {
-            let shipped: Shipped = serde_json::from_str(DEFAULT).map_err(Problem::internal)?;
-            (0, shipped.bands, shipped.expire_after_days)
-        }
-    };
-    let band = band_of(&bands, amount).cloned().ok_or_else(|| Problem::internal("a chain without its last band"))?;
-    Ok(Chain { version, band, expire_after_days })
+    let chain = in_force(tx, street, on).await?;
+    let band = band_of(&chain.bands, amount).cloned().ok_or_else(|| Problem::internal("a chain without its last band"))?;
+    Ok(Chain { version: chain.chain_version, band, expire_after_days: chain.expire_after_days })
 }
 
 #[cfg(test)]

@@ -7,13 +7,13 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::chains::{self, NewChain};
+use super::chains::{self, ChainInForce, NewChain};
 use super::{approval_chain, category, category_item, expense_item, write as work};
 use crate::kernel::access::{Actor, Capability};
 use crate::kernel::problem::{Faults, Problem};
 use crate::people::tenancy::org_unit;
 use crate::platform::db::{Authorised, Tx};
-use crate::platform::http::{Body, Context, Done, ListPage, ListRequest, Refusals, Routes, Rules, Write, ok_versioned};
+use crate::platform::http::{Body, Context, Done, ListPage, ListRequest, Refusals, Routes, Rules, Write, ok, ok_versioned};
 
 /// What happens to a category's money that is left at year-end.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
@@ -310,7 +310,7 @@ async fn change_expense_item(actor: Actor, write: Write, id: web::Path<String>) 
         .await
 }
 
-/// Lists approval chains, the newest last. Filters: `street_id`. Sort: `chain_version`. A street without one goes by the shipped default.
+/// Lists approval chains, the newest last. Filters: `street_id`. Sort: `chain_version`. A street without one goes by the shipped default: `approval-chains/in-force`.
 #[utoipa::path(tag = "spending", responses((status = 200, body = ListPage<approval_chain::Model>), Refusals))]
 #[get("/approval-chains")]
 async fn list_chains(actor: Actor, context: web::Data<Context>, request: HttpRequest) -> Result<HttpResponse, Problem> {
@@ -321,6 +321,29 @@ async fn list_chains(actor: Actor, context: web::Data<Context>, request: HttpReq
     let select = tx.select::<approval_chain::Entity>().filter(condition);
     let columns = &["id", "street_id", "chain_version", "effective_from", "bands", "expire_after_days"];
     list.answer(&context, tx, select, &[("chain_version", approval_chain::Column::ChainVersion)], columns, async |_, rows| Ok(rows)).await
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OfStreet {
+    street_id: Option<Uuid>,
+}
+
+/// The approval chain in force in a street today: its own, or the shipped default (`chain_version` 0). A community reads its street's.
+#[utoipa::path(tag = "spending", params(("street_id" = Option<Uuid>, Query)), responses((status = 200, body = ChainInForce), Refusals))]
+#[get("/approval-chains/in-force")]
+async fn chain_in_force(actor: Actor, context: web::Data<Context>, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    actor.require_anywhere(Capability::ReferenceRead)?;
+    let asked = web::Query::<OfStreet>::from_query(request.query_string())
+        .map_err(|error| Problem::new(400, "invalid_parameter", "查询参数有误", "A query parameter is wrong").detail(error.to_string(), error.to_string()))?
+        .street_id;
+    let tx = context.read(&actor, Capability::ReferenceRead).await?;
+    let own = actor.scope_for(Capability::ReferenceRead).place().and_then(|place| place.street);
+    let street = match own.filter(|own| asked.is_none_or(|asked| asked == *own)) {
+        Some(own) => own,
+        None => crate::people::tenancy::street_of(&tx, &actor, asked, Capability::ReferenceRead).await?.id,
+    };
+    Ok(ok(&chains::in_force(&tx, street, context.clocks.business_today()).await?))
 }
 
 /// Reads one version of a street's approval chain.
@@ -349,6 +372,6 @@ async fn set_chain(actor: Actor, write: Write) -> Result<HttpResponse, Problem> 
 /// Adds the routes of this folder.
 pub fn routes(config: &mut Routes<'_, '_>) {
     config.service(list_categories).service(get_category).service(add_category).service(change_category);
-    config.service(list_chains).service(get_chain).service(set_chain);
+    config.service(chain_in_force).service(list_chains).service(get_chain).service(set_chain);
     config.service(list_expense_items).service(get_expense_item).service(add_expense_item).service(change_expense_item);
 }

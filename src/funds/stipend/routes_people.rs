@@ -3,7 +3,7 @@
 use actix_web::{HttpRequest, HttpResponse, get, post, web};
 use chrono::NaiveDate;
 use sea_orm::sea_query::Condition;
-use sea_orm::{ColumnTrait, QueryFilter, QueryOrder};
+use sea_orm::{ColumnTrait, QueryFilter};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -18,7 +18,7 @@ use crate::kernel::problem::{Faults, Problem};
 use crate::people::tenancy::{street_of, unit_of};
 use crate::platform::audit::{self, Event};
 use crate::platform::db::{Scoped, Tx};
-use crate::platform::http::{Body, Context, Done, ListPage, ListRequest, Nothing, Refusals, Routes, Rules, Write, ok, ok_versioned, request_id};
+use crate::platform::http::{Body, Context, Done, ListPage, ListRequest, Nothing, Refusals, Routes, Rules, Write, ok_versioned, request_id};
 use crate::platform::tasks::Submitted;
 
 /// Whose account it is.
@@ -401,15 +401,19 @@ async fn search_beneficiaries(actor: Actor, write: Write) -> Result<HttpResponse
         .await
 }
 
+const ACCOUNT_COLUMNS: &[&str] =
+    &["id", "beneficiary_id", "number_masked", "bank_name", "holder_masked", "holder_relation", "state", "luhn_holds", "authored_by", "confirmed_by", "version", "created_at"];
+
 /// The accounts of a beneficiary, masked, the newest first.
 #[utoipa::path(tag = "stipends", responses((status = 200, body = ListPage<bank_account::Model>), Refusals))]
 #[get("/beneficiaries/{id}/bank-accounts")]
-async fn list_bank_accounts(actor: Actor, context: web::Data<Context>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
+async fn list_bank_accounts(actor: Actor, context: web::Data<Context>, request: HttpRequest, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     actor.require_anywhere(Capability::StipendRead)?;
+    let list = ListRequest::parse(&request, &[])?;
     let tx = context.read(&actor, Capability::StipendRead).await?;
     let row = tx.load_text::<beneficiary::Entity>(&id).await?.into_read();
-    let select = tx.select::<bank_account::Entity>().filter(bank_account::Column::BeneficiaryId.eq(row.id)).order_by_desc(bank_account::Column::Id);
-    Ok(ok(&ListPage { data: tx.all(select).await?, next_cursor: None }))
+    let select = tx.select::<bank_account::Entity>().filter(bank_account::Column::BeneficiaryId.eq(row.id));
+    list.answer(&context, tx, select, &[], ACCOUNT_COLUMNS, async |_, rows| Ok(rows)).await
 }
 
 /// Adds a version of a beneficiary's account.

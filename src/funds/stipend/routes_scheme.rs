@@ -15,7 +15,7 @@ use crate::kernel::money::Fen;
 use crate::kernel::period::{Frequency, Month, Period};
 use crate::kernel::problem::{Faults, Problem};
 use crate::people::tenancy::{org_unit, street_of};
-use crate::platform::http::{Body, Context, Done, ListPage, ListRequest, Nothing, Refusals, Routes, Rules, Write, ok, ok_versioned};
+use crate::platform::http::{Body, Context, Done, ListPage, ListRequest, Nothing, Refusals, Routes, Rules, Write, ok_versioned};
 
 macro_rules! choices {
     ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $code:literal,)* } default $default:ident) => {
@@ -358,15 +358,18 @@ async fn add_stipend_scheme(actor: Actor, write: Write) -> Result<HttpResponse, 
         .await
 }
 
+const RATE_COLUMNS: &[&str] = &["id", "scheme_id", "from_month", "amount", "authored_by", "created_at"];
+
 /// The rates of a scheme.
 #[utoipa::path(tag = "stipends", responses((status = 200, body = ListPage<scheme_rate::Model>), Refusals))]
 #[get("/stipend-schemes/{id}/rates")]
-async fn list_rates(actor: Actor, context: web::Data<Context>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
+async fn list_rates(actor: Actor, context: web::Data<Context>, request: HttpRequest, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     actor.require_anywhere(Capability::StipendRead)?;
+    let list = ListRequest::parse(&request, &[])?;
     let tx = context.read(&actor, Capability::StipendRead).await?;
     let row = tx.load_text::<stipend_scheme::Entity>(&id).await?.into_read();
-    let data = views(&tx, vec![row]).await?.pop().map(|scheme| scheme.rates).unwrap_or_default();
-    Ok(ok(&ListPage { data, next_cursor: None }))
+    let rates = views(&tx, vec![row]).await?.pop().map(|scheme| scheme.rates).unwrap_or_default();
+    list.answer_whole(&context, RATE_COLUMNS, rates).await
 }
 
 /// Adds a rate from a month on.
@@ -381,15 +384,19 @@ async fn add_rate(actor: Actor, write: Write, id: web::Path<String>) -> Result<H
         .await
 }
 
+const AUTHORISATION_COLUMNS: &[&str] =
+    &["id", "scheme_id", "fiscal_year", "max_per_run", "max_per_year", "max_heads", "max_increase_percent", "signed_by", "revoked_at", "revoked_by", "version", "created_at"];
+
 /// The standing authorisations of a scheme, the newest first.
 #[utoipa::path(tag = "stipends", responses((status = 200, body = ListPage<standing_authorisation::Model>), Refusals))]
 #[get("/stipend-schemes/{id}/authorisations")]
-async fn list_authorisations(actor: Actor, context: web::Data<Context>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
+async fn list_authorisations(actor: Actor, context: web::Data<Context>, request: HttpRequest, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     actor.require_anywhere(Capability::StipendRead)?;
+    let list = ListRequest::parse(&request, &[])?;
     let tx = context.read(&actor, Capability::StipendRead).await?;
     let row = tx.load_text::<stipend_scheme::Entity>(&id).await?.into_read();
-    let select = tx.select::<standing_authorisation::Entity>().filter(standing_authorisation::Column::SchemeId.eq(row.id)).order_by_desc(standing_authorisation::Column::Id);
-    Ok(ok(&ListPage { data: tx.all(select).await?, next_cursor: None }))
+    let select = tx.select::<standing_authorisation::Entity>().filter(standing_authorisation::Column::SchemeId.eq(row.id));
+    list.answer(&context, tx, select, &[], AUTHORISATION_COLUMNS, async |_, rows| Ok(rows)).await
 }
 
 /// Signs a standing authorisation for a fiscal year.

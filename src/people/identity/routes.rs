@@ -174,21 +174,15 @@ pub struct Session {
     pub last_used_at: DateTime<Utc>,
 }
 
-/// One's open logins.
-#[derive(Debug, Serialize, ToSchema)]
-pub struct Sessions {
-    /// The open logins, the newest first.
-    pub data: Vec<Session>,
-}
-
-/// Lists one's own open logins.
-#[utoipa::path(tag = "auth", responses((status = 200, body = Sessions), Refusals))]
+/// Lists one's own open logins, the newest first, at most 200.
+#[utoipa::path(tag = "auth", responses((status = 200, body = ListPage<Session>), Refusals))]
 #[get("/auth/sessions")]
-async fn list_sessions(actor: Actor, context: web::Data<Context>) -> Result<HttpResponse, Problem> {
+async fn list_sessions(actor: Actor, context: web::Data<Context>, request: HttpRequest) -> Result<HttpResponse, Problem> {
+    let list = ListRequest::parse(&request, &[])?;
     let tx = context.db.read_as_system(Reason::Login).await?;
     let find = Sql::both("SELECT id, address, user_agent, created_at, last_used_at FROM sessions WHERE user_id = $1 AND ended_at IS NULL AND expires_at > $2 ORDER BY id DESC LIMIT 200");
-    let data = tx.query::<Session>(find, vec![actor.user_id.into(), context.clocks.wall().into()]).await?;
-    Ok(ok(&Sessions { data }))
+    let open = tx.query::<Session>(find, vec![actor.user_id.into(), context.clocks.wall().into()]).await?;
+    list.answer_whole(&context, &["id", "address", "user_agent", "created_at", "last_used_at"], open).await
 }
 
 /// Ends one of one's own logins.

@@ -1,15 +1,16 @@
-//! What leaves the house as a file is kept in the audit trail, whichever operation gave it.
+//! What leaves the house as a file is kept in the audit trail, whichever operation gave it; so is a read that was refused for want of a capability.
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::Method;
 use actix_web::http::header::CONTENT_DISPOSITION;
+use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, HttpRequest, ResponseError, web};
 
 use super::Context;
 use super::write::request_id;
 use crate::kernel::access::Actor;
+use crate::kernel::problem::Problem;
 
 /// A file that was asked for.
 #[derive(Debug)]
@@ -30,12 +31,27 @@ pub struct Export {
 #[derive(Clone, Copy, Debug)]
 pub struct DownloadKept;
 
+/// Keeps who asked to read what their roles do not show. Refused writes keep their own attempt.
+async fn keep_refused_read(response: &ServiceResponse<BoxBody>) {
+    let request = response.request();
+    if request.method() != Method::GET || response.status() != StatusCode::FORBIDDEN {
+        return;
+    }
+    let actor = request.extensions().get::<Actor>().cloned();
+    let code = response.response().extensions().get::<Problem>().map(|problem| problem.code);
+    if let (Some(actor), Some(code), Some(context)) = (actor, code, request.app_data::<web::Data<Context>>()) {
+        let operation = format!("GET {}", request.match_pattern().unwrap_or_else(|| request.path().to_owned()));
+        context.attempts.access_refused(&actor, &operation, request.match_info().get("id").map(str::to_owned), code).await;
+    }
+}
+
 /// Writes an audit event for every answer that is a file to be saved; where that cannot be done the file is not given.
 ///
 /// # Errors
 /// Those of what it wraps.
 pub async fn keep_exports(request: ServiceRequest, next: Next<impl MessageBody + 'static>) -> Result<ServiceResponse<BoxBody>, Error> {
     let response = next.call(request).await?.map_into_boxed_body();
+    keep_refused_read(&response).await;
     let Some((actor, export)) = exported(&response) else {
         return Ok(response);
     };

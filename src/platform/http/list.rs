@@ -49,7 +49,7 @@ pub struct ListRequest {
     filters: BTreeMap<String, String>,
 }
 
-fn invalid_parameter(name: &str, zh: &str, en: &str) -> Problem {
+pub(super) fn invalid_parameter(name: &str, zh: &str, en: &str) -> Problem {
     Problem::new(400, "invalid_parameter", "查询参数有误", "A query parameter is wrong").detail(format!("参数 {name}：{zh}"), format!("Parameter {name}: {en}"))
 }
 
@@ -144,9 +144,7 @@ impl ListRequest {
         fetch: impl AsyncFn(Option<&[sea_orm::Value]>, u64) -> Result<Vec<V>, Problem>,
         key: impl Fn(&V) -> Vec<sea_orm::Value>,
     ) -> Result<HttpResponse, Problem> {
-        if self.sort.is_some() {
-            return Err(invalid_parameter("sort", "此列表只有一种顺序", "this list has one order only"));
-        }
+        self.refuse_sort()?;
         let chosen = export::columns(columns, self.columns.as_deref())?;
         if let Some(format) = export::Format::of_accept(&self.accept) {
             let mut pages = Vec::new();
@@ -169,6 +167,33 @@ impl ListRequest {
         data.truncate(limit);
         let next_cursor = data.last().filter(|_| more).map(|row| cursor::seal(&context.keys, &bound, key(row))).transpose()?;
         Ok(super::ok(&ListPage { data, next_cursor }))
+    }
+
+    /// Answers with rows that are few and in memory already, in the order they have.
+    ///
+    /// # Errors
+    /// As [`ListRequest::answer`]; 400 where a sort is asked for.
+    pub async fn answer_whole<V: Serialize>(&self, context: &Context, columns: &'static [&'static str], rows: Vec<V>) -> Result<HttpResponse, Problem> {
+        self.refuse_sort()?;
+        let chosen = export::columns(columns, self.columns.as_deref())?;
+        if let Some(format) = export::Format::of_accept(&self.accept) {
+            return export::answer(format, chosen, stream::iter([in_json(rows)]).boxed_local()).await;
+        }
+        let bound = self.bound();
+        let after = self.cursor.as_deref().map(|text| cursor::open(&context.keys, &bound, text)).transpose()?;
+        let first = match after.as_deref() {
+            Some([sea_orm::Value::BigInt(Some(first)), ..]) => *first,
+            _ => 0,
+        };
+        let end = first.saturating_add(i64::try_from(self.limit).unwrap_or(i64::MAX));
+        let more = i64::try_from(rows.len()).is_ok_and(|all| all > end);
+        let next_cursor = if more { Some(cursor::seal(&context.keys, &bound, vec![end.into()])?) } else { None };
+        let data: Vec<V> = rows.into_iter().skip(usize::try_from(first).unwrap_or(0)).take(usize::try_from(self.limit).unwrap_or(usize::MAX)).collect();
+        Ok(super::ok(&ListPage { data, next_cursor }))
+    }
+
+    fn refuse_sort(&self) -> Result<(), Problem> {
+        if self.sort.is_some() { Err(invalid_parameter("sort", "此列表只有一种顺序", "this list has one order only")) } else { Ok(()) }
     }
 
     /// Answers with a page, or with all rows as CSV or XLSX.

@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use super::body::{JSON_MOST_BYTES, RawBody};
 use super::idempotency::{self, Answer};
+use super::list::invalid_parameter;
 use super::{Body, Context, etag};
 use crate::kernel::access::{Actor, Capability};
 use crate::kernel::act::{Act, Performer};
@@ -138,6 +139,8 @@ pub struct Write {
     request: HttpRequest,
     body: RawBody,
     dry_run: bool,
+    /// `dry_run` was neither `true` nor `false`: nothing is done rather than the other of the two.
+    unclear: bool,
     key: Option<String>,
     if_match: Option<String>,
 }
@@ -174,8 +177,10 @@ impl Write {
             let body = RawBody::read(&request, payload, most).await?;
             let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
             let (key, if_match) = (header("idempotency-key"), header(IF_MATCH.as_str()));
-            let dry_run = request.query_string().split('&').any(|pair| pair == "dry_run=true");
-            Ok(Self { context, request, body, dry_run, key, if_match })
+            let pairs: Vec<(String, String)> = serde_urlencoded::from_str(request.query_string()).unwrap_or_default();
+            let asked: Vec<&str> = pairs.iter().filter(|(name, _)| name == "dry_run").map(|(_, value)| value.as_str()).collect();
+            let (dry_run, unclear) = (asked == ["true"], !matches!(asked.as_slice(), [] | ["true" | "false"]));
+            Ok(Self { context, request, body, dry_run, unclear, key, if_match })
         })
     }
 
@@ -356,6 +361,9 @@ impl Write {
     }
 
     fn require_headers(&self, money: bool, version: bool) -> Result<(), Problem> {
+        if self.unclear {
+            return Err(invalid_parameter("dry_run", "须为 true 或 false", "must be true or false"));
+        }
         match &self.key {
             None if money => {
                 return Err(Problem::new(400, "idempotency_key_required", "缺少 Idempotency-Key", "Idempotency-Key is missing").detail(
@@ -433,7 +441,11 @@ impl Write {
             },
             location: done.created_at,
             etag: done.version.map(etag),
-            body: serde_json::to_value(&done.body).map_err(Problem::internal)?,
+            // A dry run keeps no audit event, so it shows no more than a replay would.
+            body: match &done.stored {
+                Some(stored) if self.dry_run => stored.clone(),
+                _ => serde_json::to_value(&done.body).map_err(Problem::internal)?,
+            },
         };
         if let Some(key) = key {
             let kept = Answer { body: done.stored.unwrap_or_else(|| answer.body.clone()), location: answer.location.clone(), etag: answer.etag.clone(), status: answer.status };

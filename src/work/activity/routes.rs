@@ -15,7 +15,7 @@ use crate::kernel::access::{Actor, Capability};
 use crate::kernel::problem::{Faults, Problem};
 use crate::people::tenancy::{org_unit, unit_of};
 use crate::platform::db::Tx;
-use crate::platform::http::{Body, Context, Done, ListPage, ListRequest, Refusals, Routes, Rules, Write, ok, ok_versioned};
+use crate::platform::http::{Body, Context, Done, ListPage, ListRequest, Refusals, Routes, Rules, Write, ok_versioned};
 
 const MOST_PEOPLE: i32 = 100_000;
 
@@ -354,12 +354,14 @@ async fn list_activity_limits(actor: Actor, context: web::Data<Context>, request
 }
 
 /// The limits on trips in force today, the district's own and the shipped ones.
-#[utoipa::path(tag = "plan", responses((status = 200, body = Vec<LimitInForce>), Refusals))]
+#[utoipa::path(tag = "plan", responses((status = 200, body = ListPage<LimitInForce>), Refusals))]
 #[get("/activity-limits/in-force")]
-async fn activity_limits_in_force(actor: Actor, context: web::Data<Context>) -> Result<HttpResponse, Problem> {
+async fn activity_limits_in_force(actor: Actor, context: web::Data<Context>, request: HttpRequest) -> Result<HttpResponse, Problem> {
     actor.require_anywhere(Capability::ReferenceRead)?;
+    let list = ListRequest::parse(&request, &[])?;
     let tx = context.read(&actor, Capability::ReferenceRead).await?;
-    Ok(ok(&limits::in_force(&tx, actor.home.district, context.clocks.business_today()).await?))
+    let limits = limits::in_force(&tx, actor.home.district, context.clocks.business_today()).await?;
+    list.answer_whole(&context, &["unit_level", "trip", "most", "years", "effective_from", "source"], limits).await
 }
 
 /// Sets a limit on trips from a day on: at most so many in so many calendar years, for streets or for communities. Trips beyond it are flagged to who approves them.

@@ -13,7 +13,7 @@ use crate::kernel::access::{Actor, Capability};
 use crate::kernel::problem::{Faults, Problem};
 use crate::people::tenancy::unit_of;
 use crate::platform::db::Tx;
-use crate::platform::http::{Body, Context, Done, ListPage, ListRequest, Refusals, Routes, Rules, Write, ok, ok_versioned};
+use crate::platform::http::{Body, Context, Done, ListPage, ListRequest, Refusals, Routes, Rules, Write, ok_versioned};
 
 /// How a target's value is compared with what was reached.
 #[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
@@ -243,15 +243,18 @@ async fn change_plan_item(actor: Actor, write: Write, id: web::Path<String>) -> 
         .await
 }
 
+const TARGET_COLUMNS: &[&str] = &["id", "plan_item_id", "name", "comparison", "value", "unit", "version"];
+
 /// The targets of a plan item.
 #[utoipa::path(tag = "plan", responses((status = 200, body = ListPage<target::Model>), Refusals))]
 #[get("/plan-items/{id}/targets")]
-async fn list_targets(actor: Actor, context: web::Data<Context>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
+async fn list_targets(actor: Actor, context: web::Data<Context>, request: HttpRequest, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     actor.require_anywhere(Capability::PlanRead)?;
+    let list = ListRequest::parse(&request, &[])?;
     let tx = context.read(&actor, Capability::PlanRead).await?;
     let item = tx.load_text::<plan_item::Entity>(&id).await?.into_read();
-    let data = view(&tx, vec![item]).await?.pop().map(|item| item.targets).unwrap_or_default();
-    Ok(ok(&ListPage { data, next_cursor: None }))
+    let targets = view(&tx, vec![item]).await?.pop().map(|item| item.targets).unwrap_or_default();
+    list.answer_whole(&context, TARGET_COLUMNS, targets).await
 }
 
 /// Adds a target to a plan item.
