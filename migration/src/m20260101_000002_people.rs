@@ -44,6 +44,7 @@ CREATE TABLE users (
   version bigint NOT NULL DEFAULT 1,
   created_at {ts} NOT NULL,
   created_by {uuid} REFERENCES users (id),
+  reset_by {uuid} REFERENCES users (id),
   FOREIGN KEY (district_id, street_id) REFERENCES org_units (district_id, id),
   FOREIGN KEY (street_id, community_id) REFERENCES org_units (street_id, id),
   UNIQUE (district_id, person_key)

@@ -35,6 +35,8 @@ pub mod user {
         pub created_at: DateTimeUtc,
         /// Who made it; none for the first administrators.
         pub created_by: Option<Uuid>,
+        /// Who last gave it a first password anew; none where nobody did.
+        pub reset_by: Option<Uuid>,
     }
 
     /// None across folders.

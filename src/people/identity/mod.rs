@@ -7,6 +7,7 @@ pub mod entity;
 mod hands;
 mod login;
 mod passwords;
+mod reach;
 mod recipients;
 mod refusals;
 mod reset;

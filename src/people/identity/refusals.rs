@@ -60,6 +60,14 @@ pub fn own_role() -> Problem {
     Problem::separation_of_duties("授予角色 / grant", "被授予人 / grantee")
 }
 
+/// 403: who confirms must not be the making of who granted.
+pub fn administrator_of_the_granter() -> Problem {
+    Problem::new(403, "separation_of_duties", "不相容职务须分离", "Separation of duties").detail(
+        "您的管理员账号或角色出自授予此角色的同一人，不能由您确认。请由另一位管理员确认。",
+        "Your administrator's account or role comes from the same person who granted this role, so you cannot confirm it. Another administrator must do it.",
+    )
+}
+
 /// 401: the password is right, and the account has a second factor.
 pub fn totp_required() -> Problem {
     Problem::new(401, "totp_required", "需要动态验证码", "A one-time code is needed")

@@ -32,6 +32,7 @@ pub async fn reset(tx: &Tx, act: &Act, hasher: &Passwords, row: Authorised<user:
         id: Unchanged(row.id),
         password_hash: Set(hasher.hash(first_password).await?),
         must_change_password: Set(true),
+        reset_by: Set(act.user_id()),
         version: Set(row.version.saturating_add(1)),
         ..Default::default()
     };

@@ -2,16 +2,15 @@
 
 use chrono::NaiveDate;
 use sea_orm::ActiveValue::{Set, Unchanged};
-use sea_orm::{ColumnTrait, QueryFilter};
 use uuid::Uuid;
 
-use super::{refusals, role_assignment, user};
+use super::{reach, refusals, role_assignment, user};
 use crate::kernel::access::{Place, Role};
 use crate::kernel::act::Act;
 use crate::kernel::ids::new_id;
 use crate::kernel::problem::Problem;
 use crate::platform::audit::{self, Event};
-use crate::platform::db::{Authorised, Tx};
+use crate::platform::db::{Authorised, Db, Tx};
 
 /// The level that a role sits at.
 #[must_use]
@@ -27,6 +26,12 @@ pub const fn level(role: Role) -> &'static str {
 #[must_use]
 pub const fn is_money(role: Role) -> bool {
     matches!(role, Role::PartyOffice | Role::StreetLeader | Role::Accountant | Role::Cashier)
+}
+
+/// Roles that keep accounts and roles.
+#[must_use]
+pub const fn is_administrator(role: Role) -> bool {
+    matches!(role, Role::DistrictAdmin | Role::StreetAdmin)
 }
 
 /// Whether one person must not hold both in one street (会计法 art. 35; 财会〔2012〕21号): the cashier is neither accountant nor inspector nor auditor, the street's administrator has no money role.
@@ -68,11 +73,11 @@ fn level_of(place: &Place) -> &'static str {
     }
 }
 
-/// Grants a role to a user of the administrator's units.
+/// Grants a role to a user of the administrator's units; `held` are the roles that the user has, also outside them.
 ///
 /// # Errors
 /// 403 to oneself; 422 `wrong_level`; 409 `incompatible_roles`.
-pub async fn grant(tx: &Tx, act: &Act, user: &user::Model, grant: Grant) -> Result<role_assignment::Model, Problem> {
+pub async fn grant(tx: &Tx, act: &Act, user: &user::Model, grant: Grant, held: &[role_assignment::Model]) -> Result<role_assignment::Model, Problem> {
     if act.user_id() == Some(user.id) {
         return Err(refusals::own_role());
     }
@@ -82,7 +87,7 @@ pub async fn grant(tx: &Tx, act: &Act, user: &user::Model, grant: Grant) -> Resu
     if !user.place().covers(&grant.place) && !grant.place.covers(&user.place()) {
         return Err(Problem::unknown_reference("/user_id"));
     }
-    refuse_incompatible(tx, user.id, &grant).await?;
+    refuse_incompatible(held, &grant)?;
     let row = role_assignment::ActiveModel {
         id: Set(new_id()),
         district_id: Set(grant.place.district),
@@ -105,11 +110,11 @@ pub async fn grant(tx: &Tx, act: &Act, user: &user::Model, grant: Grant) -> Resu
     Ok(assignment)
 }
 
-async fn refuse_incompatible(tx: &Tx, user: Uuid, grant: &Grant) -> Result<(), Problem> {
-    let open = tx.select::<role_assignment::Entity>().filter(role_assignment::Column::UserId.eq(user)).filter(role_assignment::Column::EndedAt.is_null());
-    for held in tx.all(open).await? {
+fn refuse_incompatible(held: &[role_assignment::Model], grant: &Grant) -> Result<(), Problem> {
+    for held in held {
         let overlaps = held.to_date.is_none_or(|to| to >= grant.from) && grant.to.is_none_or(|to| held.from_date <= to);
-        let same_street = held.street_id.is_none() || held.street_id == grant.place.street;
+        // A role of the district is held in each of its streets.
+        let same_street = held.street_id.is_none() || grant.place.street.is_none() || held.street_id == grant.place.street;
         if let Some(role) = Role::of_code(&held.role)
             && overlaps
             && same_street
@@ -121,11 +126,11 @@ async fn refuse_incompatible(tx: &Tx, user: Uuid, grant: &Grant) -> Result<(), P
     Ok(())
 }
 
-/// Confirms a money role, as another administrator than the one who granted it and another person than the one who gets it.
+/// Confirms a money role, as another administrator than the one who granted it, who is not that one's making, and another person than the one who gets it.
 ///
 /// # Errors
 /// 409 where nothing is to be confirmed; 403 `separation_of_duties`.
-pub async fn confirm(tx: &Tx, act: &Act, assignment: Authorised<role_assignment::Model>) -> Result<role_assignment::Model, Problem> {
+pub async fn confirm(tx: &Tx, act: &Act, db: &Db, assignment: Authorised<role_assignment::Model>) -> Result<role_assignment::Model, Problem> {
     if assignment.ended_at.is_some() || !assignment.needs_confirmation || assignment.confirmed_by.is_some() {
         let state = if assignment.ended_at.is_some() { "ended" } else { "confirmed" };
         return Err(Problem::invalid_transition("confirm", state));
@@ -136,6 +141,11 @@ pub async fn confirm(tx: &Tx, act: &Act, assignment: Authorised<role_assignment:
     }
     if user == Some(assignment.user_id) {
         return Err(refusals::own_role());
+    }
+    if let (Some(user), Some(granter)) = (user, assignment.granted_by)
+        && reach::depends_on(db, user, granter).await?
+    {
+        return Err(refusals::administrator_of_the_granter());
     }
     change(tx, act, "role.confirm", assignment, |row| row.confirmed_by = Set(user)).await
 }

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::login::{self, Origin, Tokens};
 use super::passwords::{self, Passwords};
 use super::totp::{self, RecoveryCodes, TotpSecret};
-use super::{reset, role_assignment, roles, user, users};
+use super::{reach, reset, role_assignment, roles, user, users};
 use crate::kernel::access::{Actor, Capability, Role};
 use crate::kernel::identity_number::IdentityNumber;
 use crate::kernel::problem::{Faults, Problem};
@@ -380,9 +380,10 @@ async fn change_user(actor: Actor, write: Write, id: web::Path<String>) -> Resul
 /// Closes an account; its logins end at once.
 #[utoipa::path(tag = "users", responses((status = 200, body = User), Refusals))]
 #[post("/users/{id}/disable")]
-async fn disable_user(actor: Actor, write: Write, id: web::Path<String>) -> Result<HttpResponse, Problem> {
+async fn disable_user(actor: Actor, context: web::Data<Context>, write: Write, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     write
         .on::<user::Entity, Nothing, _>(&actor, Capability::UserManage, &id, Rules::moves(|row| row.version), async |tx, act, row, _| {
+            reach::require_whole(&context.db, &actor, row.id).await?;
             let user = users::disable(tx, act, row).await?;
             Ok(Done::changed(user.version, User::from(user)))
         })
@@ -407,9 +408,10 @@ impl Body for ResetPassword {
 /// Gives a user who has forgotten the password, or lost the phone, a first password anew: the second factor is taken off, every login ends, and money roles wait for a second administrator's confirmation once more.
 #[utoipa::path(tag = "users", request_body = ResetPassword, responses((status = 200, body = User), Refusals))]
 #[post("/users/{id}/reset")]
-async fn reset_user(actor: Actor, passwords: web::Data<Passwords>, write: Write, id: web::Path<String>) -> Result<HttpResponse, Problem> {
+async fn reset_user(actor: Actor, context: web::Data<Context>, passwords: web::Data<Passwords>, write: Write, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     write
         .on::<user::Entity, ResetPassword, _>(&actor, Capability::UserManage, &id, Rules::moves(|row| row.version), async |tx, act, row, body| {
+            reach::require_whole(&context.db, &actor, row.id).await?;
             let user = reset::reset(tx, act, &passwords, row, &body.first_password).await?;
             Ok(Done::changed(user.version, User::from(user)))
         })
@@ -419,9 +421,10 @@ async fn reset_user(actor: Actor, passwords: web::Data<Passwords>, write: Write,
 /// Opens a closed account again; its password and roles are what they were.
 #[utoipa::path(tag = "users", responses((status = 200, body = User), Refusals))]
 #[post("/users/{id}/enable")]
-async fn enable_user(actor: Actor, write: Write, id: web::Path<String>) -> Result<HttpResponse, Problem> {
+async fn enable_user(actor: Actor, context: web::Data<Context>, write: Write, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     write
         .on::<user::Entity, Nothing, _>(&actor, Capability::UserManage, &id, Rules::moves(|row| row.version), async |tx, act, row, _| {
+            reach::require_whole(&context.db, &actor, row.id).await?;
             let user = reset::enable(tx, act, row).await?;
             Ok(Done::changed(user.version, User::from(user)))
         })
@@ -513,7 +516,7 @@ async fn list_role_assignments(actor: Actor, context: web::Data<Context>, reques
 /// Grants a role. A money role takes effect once a second administrator has confirmed it.
 #[utoipa::path(tag = "role-assignments", request_body = NewRoleAssignment, responses((status = 201, body = RoleAssignment), Refusals))]
 #[post("/role-assignments")]
-async fn grant_role(actor: Actor, write: Write) -> Result<HttpResponse, Problem> {
+async fn grant_role(actor: Actor, context: web::Data<Context>, write: Write) -> Result<HttpResponse, Problem> {
     write
         .create(&actor, Capability::RoleGrant, Rules::plain(), async |tx, act, body: NewRoleAssignment| {
             let unit = tx.load_reference::<org_unit::Entity>(body.unit_id, "/unit_id").await?.authorise(&actor, Capability::RoleGrant)?;
@@ -522,7 +525,9 @@ async fn grant_role(actor: Actor, write: Write) -> Result<HttpResponse, Problem>
                 tx.reference::<user::Entity>(absent, "/acting_for").await?;
             }
             let grant = roles::Grant { role: body.role, place: unit.place(), from: body.from.unwrap_or(act.today), to: body.to, acting_for: body.acting_for };
-            let row = roles::grant(tx, act, &user, grant).await?;
+            // Two administrators who grant at the same moment see each other's grant.
+            let user = tx.load_locked::<user::Entity>(user.id).await?.into_read();
+            let row = roles::grant(tx, act, &user, grant, &reach::open_roles(&context.db, user.id).await?).await?;
             Ok(Done::created(format!("/api/v1/role-assignments/{}", row.id), Some(row.version), RoleAssignment::from(row)))
         })
         .await
@@ -531,10 +536,10 @@ async fn grant_role(actor: Actor, write: Write) -> Result<HttpResponse, Problem>
 /// Confirms a money role that another administrator granted.
 #[utoipa::path(tag = "role-assignments", responses((status = 200, body = RoleAssignment), Refusals))]
 #[post("/role-assignments/{id}/confirm")]
-async fn confirm_role(actor: Actor, write: Write, id: web::Path<String>) -> Result<HttpResponse, Problem> {
+async fn confirm_role(actor: Actor, context: web::Data<Context>, write: Write, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     write
         .on::<role_assignment::Entity, Nothing, _>(&actor, Capability::RoleConfirm, &id, Rules::moves(|row| row.version), async |tx, act, row, _| {
-            let row = roles::confirm(tx, act, row).await?;
+            let row = roles::confirm(tx, act, &context.db, row).await?;
             Ok(Done::changed(row.version, RoleAssignment::from(row)))
         })
         .await

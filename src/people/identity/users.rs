@@ -62,6 +62,7 @@ pub async fn create(tx: &Tx, act: &Act, passwords: &Passwords, home: Place, new:
         version: Set(1),
         created_at: Set(act.at),
         created_by: Set(act.user_id()),
+        reset_by: Set(None),
     };
     let user = tx.try_insert::<user::Entity, _>(row).await.map_err(|error| {
         let text = error.to_string();

@@ -55,6 +55,8 @@ pub enum Reason {
     SetUp,
     /// Who holds a capability at a unit, also above one's own.
     Recipients,
+    /// The roles of an account also outside an administrator's units, and who made an administrator.
+    RolesElsewhere,
     /// Listing streets, to work on each under its own scope.
     ListStreets,
     /// Checking the whole ledger from the command line.
