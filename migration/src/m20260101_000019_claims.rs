@@ -154,6 +154,7 @@ CREATE TABLE claim_events (
   state text NOT NULL,
   comment text,
   user_id {uuid} REFERENCES users (id),
+  acting_for {uuid} REFERENCES users (id),
   person text NOT NULL,
   job text,
   at {ts} NOT NULL,

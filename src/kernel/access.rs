@@ -344,6 +344,14 @@ impl Actor {
         self.assignments.iter().find(|a| a.capabilities.contains(&capability) && a.place.covers(place))
     }
 
+    /// Whose part this person takes at a place by a capability (none: by any role); none for who holds it by a role of their own.
+    #[must_use]
+    pub fn acting_for(&self, capability: Option<Capability>, place: &Place) -> Option<Uuid> {
+        let used = self.assignments.iter().filter(|a| a.place.covers(place) && capability.is_none_or(|capability| a.capabilities.contains(&capability)));
+        let absent: Vec<Option<Uuid>> = used.map(|a| a.acting_for).collect();
+        if absent.contains(&None) { None } else { absent.into_iter().flatten().next() }
+    }
+
     /// Ok where the capability is held somewhere.
     ///
     /// # Errors

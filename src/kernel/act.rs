@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use chrono::{DateTime, NaiveDate, Utc};
 use uuid::Uuid;
 
-use super::access::Actor;
+use super::access::{Actor, Capability, Place};
 use super::calendar::WorkingCalendar;
 use super::crypto::KeyRing;
 use super::problem::Problem;
@@ -46,6 +46,8 @@ pub struct Act {
     pub calendar: Arc<WorkingCalendar>,
     /// What it has left in the audit trail.
     pub trail: Trail,
+    /// The capability that is used; none where none is asked for.
+    pub capability: Option<Capability>,
 }
 
 /// How many audit events an act has left; its copies count together.
@@ -74,6 +76,21 @@ impl Act {
         match &self.by {
             Performer::Person(actor) => Ok(actor),
             Performer::Job { name, .. } => Err(Problem::forbidden(name)),
+        }
+    }
+
+    /// The same act by another capability: a step of a chain that is data is taken by the capability which that step names.
+    #[must_use]
+    pub fn using(&self, capability: Capability) -> Self {
+        Self { capability: Some(capability), ..self.clone() }
+    }
+
+    /// Whose part is taken at this place during leave or illness, so that documents show both names; none for a job and for who acts in their own right.
+    #[must_use]
+    pub fn acting_for(&self, place: &Place) -> Option<Uuid> {
+        match &self.by {
+            Performer::Person(actor) => actor.acting_for(self.capability, place),
+            Performer::Job { .. } => None,
         }
     }
 

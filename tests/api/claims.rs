@@ -350,6 +350,30 @@ on_both_databases! {
         assert_eq!((checks["line_available_after"].as_str(), checks["first_payee"].as_bool(), checks["round_sum"].as_bool(), checks["same_payee_recently"].as_i64()), (Some("26500.00"), Some(true), Some(true), Some(1)));
     }
 
+    async fn who_acts_for_another_stands_with_both_names_and_who_acts_in_their_own_right_with_one(app: TestApp) {
+        let claims = Claims::open(app).await;
+        let street = &claims.street;
+        let deputy = street.person(app, "deputy", "party_office").await;
+        let (user, leader) = (ok(app.get(&deputy, "/me").await, 200)["id"].clone(), ok(app.get(&street.leader, "/me").await, 200)["id"].clone());
+        let acting = json!({"user_id": user, "role": "street_leader", "unit_id": street.id, "acting_for": leader, "to": "2017-01-31"});
+        let granted = ok(app.post(&street.first, "/role-assignments", acting).await, 201);
+        ok(app.act(&street.second, &format!("/role-assignments/{}/confirm", granted["id"].as_str().unwrap()), "\"v1\"").await, 200);
+        let mut approvals = Vec::new();
+        for (amount, key) in [("2500.00", "large"), ("50.00", "small")] {
+            let id = claims.submitted(app, false, amount).await;
+            claims.step(app, &street.accountant, &id, "review").await;
+            claims.step(app, &deputy, &id, "approve").await;
+            let paid = ok(claims.money(app, &street.cashier, &id, "pay", json!({"bank_reference": key}), key).await, 200);
+            let timeline = ok(app.get(&street.accountant, &format!("/claims/{id}/timeline")).await, 200);
+            let approval = timeline["data"].as_array().unwrap().iter().find(|event| event["kind"] == json!("approve")).unwrap()["acting_for"].clone();
+            let trail = ok(app.get(&street.first, &format!("/audit-events?action=claim.approve&subject_id={id}")).await, 200)["data"][0]["acting_for"].clone();
+            let print = app.get(&street.accountant, &format!("/claims/{id}/print")).await.text;
+            let voucher = app.get(&street.accountant, &format!("/ledger/vouchers/{}/print", paid["voucher_id"].as_str().unwrap())).await.text;
+            approvals.push((approval, trail, print.contains("deputy（代leader）"), voucher.contains("deputy（代leader）")));
+        }
+        assert_eq!(approvals, [(leader.clone(), leader, true, true), (json!(null), json!(null), false, false)], "a small claim the party office approves itself");
+    }
+
     async fn a_null_takes_a_field_of_a_draft_off_and_the_whole_is_judged_again(app: TestApp) {
         let claims = Claims::open(app).await;
         let mut draft = claims.body(true, "50.00");

@@ -15,7 +15,7 @@ use sea_orm::{ColumnTrait, QueryFilter};
 /// 409 `invalid_transition`, `information_requested`; 403 `separation_of_duties`.
 pub async fn endorse(tx: &Tx, act: &Act, before: claim::Model) -> Result<claim::Model, Problem> {
     steps::require(Action::Endorse, &before)?;
-    steps::take_next(tx, act, &before).await?;
+    let act = &steps::take_next(tx, act, &before).await?;
     let after = claim::Model { state: "endorsed".to_owned(), endorsed_by: act.user_id(), ..before.clone() };
     steps::put(tx, act, "endorse", &before, after, None).await
 }
@@ -26,7 +26,7 @@ pub async fn endorse(tx: &Tx, act: &Act, before: claim::Model) -> Result<claim::
 /// As [`endorse`].
 pub async fn review(tx: &Tx, act: &Act, before: claim::Model) -> Result<claim::Model, Problem> {
     steps::require(Action::Review, &before)?;
-    steps::take_next(tx, act, &before).await?;
+    let act = &steps::take_next(tx, act, &before).await?;
     let after = claim::Model { state: "reviewed".to_owned(), reviewed_by: act.user_id(), ..before.clone() };
     steps::put(tx, act, "review", &before, after, None).await
 }
@@ -37,7 +37,7 @@ pub async fn review(tx: &Tx, act: &Act, before: claim::Model) -> Result<claim::M
 /// As [`endorse`]; 403 `separation_of_duties` also for the payee, and for who gave an earlier approval of the chain.
 pub async fn approve(tx: &Tx, act: &Act, before: claim::Model) -> Result<claim::Model, Problem> {
     steps::require(Action::Approve, &before)?;
-    steps::take_next(tx, act, &before).await?;
+    let act = &steps::take_next(tx, act, &before).await?;
     if before.steps_done > 0 && approved_before(tx, act, &before).await? {
         return Err(Problem::separation_of_duties("approve", "approve"));
     }

@@ -228,6 +228,8 @@ pub mod claim_event {
         pub comment: Option<String>,
         /// Who.
         pub user_id: Option<Uuid>,
+        /// Whose part they took during leave or illness.
+        pub acting_for: Option<Uuid>,
         /// The person, as separation of duties compares.
         #[serde(skip)]
         pub person: String,

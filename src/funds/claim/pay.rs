@@ -87,7 +87,7 @@ impl Ending for Booking {
 pub async fn pay(tx: &Tx, act: &Act, before: claim::Model, bank: BankFact) -> Result<(Draft, Booking), Problem> {
     steps::require(Action::Pay, &before)?;
     decide::require_no_batch(tx, &before).await?;
-    steps::take_next(tx, act, &before).await?;
+    let act = &steps::take_next(tx, act, &before).await?;
     let (lines, draws) = (draft::lines_of(tx, before.id).await?, invoice::draws_of(tx, [before.id]).await?);
     invoice::require_payable(tx, &draws).await?;
     let mut posting = posting_of(act, &before, act.today, &bank);

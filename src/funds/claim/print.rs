@@ -10,7 +10,7 @@ use super::{claim, claim_event, draft, invoice, papers};
 use crate::funds::ledger::print::{STYLE, escape};
 use crate::funds::spending::{category, expense_item};
 use crate::kernel::problem::Problem;
-use crate::people::identity::user;
+use crate::people::identity::duties;
 use crate::people::tenancy::street_names;
 use crate::platform::db::Tx;
 use crate::work::activity::activity;
@@ -46,8 +46,7 @@ pub async fn page(tx: &Tx, row: &claim::Model) -> Result<String, Problem> {
     let items = tx.all(tx.select::<expense_item::Entity>().filter(expense_item::Column::Id.is_in(lines.iter().map(|line| line.expense_item_id)))).await?;
     let items: BTreeMap<Uuid, String> = items.into_iter().map(|item| (item.id, item.name)).collect();
     let events = tx.all(tx.select::<claim_event::Entity>().filter(claim_event::Column::ClaimId.eq(row.id)).order_by_asc(claim_event::Column::Id)).await?;
-    let people = tx.all(tx.select::<user::Entity>().filter(user::Column::Id.is_in(events.iter().filter_map(|event| event.user_id)))).await?;
-    let people: BTreeMap<Uuid, String> = people.into_iter().map(|person| (person.id, person.display_name)).collect();
+    let people = duties::names_on(tx, row.district_id, &[row.id], events.iter().filter_map(|event| event.user_id)).await?;
     let category = tx.maybe_load::<category::Entity>(row.category_id).await?.map_or_else(String::new, |category| category.name);
     let unit = row.community_id.unwrap_or(row.street_id);
     let unit = street_names(tx, [unit]).await?.remove(&unit).unwrap_or_default();

@@ -130,7 +130,7 @@ async fn claim_timeline(actor: Actor, context: web::Data<Context>, request: Http
     let tx = context.read(&actor, Capability::ClaimRead).await?;
     let row = tx.load_text::<claim::Entity>(&id).await?.into_read();
     let select = tx.select::<claim_event::Entity>().filter(claim_event::Column::ClaimId.eq(row.id)).filter(condition);
-    list.answer(&context, tx, select, &[("at", claim_event::Column::At)], &["id", "kind", "state", "comment", "user_id", "job", "at"], async |_, rows| Ok(rows)).await
+    list.answer(&context, tx, select, &[("at", claim_event::Column::At)], &["id", "kind", "state", "comment", "user_id", "acting_for", "job", "at"], async |_, rows| Ok(rows)).await
 }
 
 /// Drafts a claim; with `submit` it is submitted at once.

@@ -29,17 +29,18 @@ pub fn require(action: Action, row: &claim::Model) -> Result<(), Problem> {
     if steps_on && row.information_requested { Err(refusals::information_requested()) } else { Ok(()) }
 }
 
-/// Takes the part of the claim's next step: the capability of that step is held at its unit, by somebody with no other part in it.
-pub async fn take_next(tx: &Tx, act: &Act, row: &claim::Model) -> Result<Part, Problem> {
+/// Takes the part of the claim's next step: the capability of that step is held at its unit, by somebody with no other part in it. Gives the act as it is done by that capability.
+pub async fn take_next(tx: &Tx, act: &Act, row: &claim::Model) -> Result<Act, Problem> {
     let chain = chain_of(row)?;
     let (capability, part) = model::next_step(&row.state, row.community_id.is_some(), chain.as_ref(), row.steps_done).ok_or_else(|| Problem::invalid_transition("step", &row.state))?;
     let place = claim::Entity::place(row);
     act.person()?.require_at(capability, &place)?;
-    duties::take(tx, act, place, "claim", row.id, part).await?;
+    let act = act.using(capability);
+    duties::take(tx, &act, place, "claim", row.id, part).await?;
     if matches!(part, Part::Approve | Part::Pay) && row.payee_person.as_ref() == Some(&act.person_key()) {
         return Err(Problem::separation_of_duties(part.code(), "payee"));
     }
-    Ok(part)
+    Ok(act)
 }
 
 /// What the next step takes, as it is kept on the claim.
@@ -113,6 +114,7 @@ fn event_of(act: &Act, kind: &str, row: &claim::Model, comment: Option<String>) 
         state: row.state.clone(),
         comment,
         user_id: act.user_id(),
+        acting_for: act.acting_for(&claim::Entity::place(row)),
         person: act.person_key(),
         job,
         at: act.at,

@@ -15,7 +15,7 @@ use crate::work::activity;
 /// 409 `invalid_transition`; 403 `separation_of_duties`.
 pub async fn review(tx: &Tx, act: &Act, before: commitment::Model) -> Result<commitment::Model, Problem> {
     steps::require(Action::Review, &before)?;
-    steps::take_next(tx, act, &before).await?;
+    let act = &steps::take_next(tx, act, &before).await?;
     let after = commitment::Model { steps_done: before.steps_done.saturating_add(1), reviewed_by: act.user_id(), ..before.clone() };
     steps::put(tx, act, Action::Review, &before, after).await
 }
@@ -26,7 +26,7 @@ pub async fn review(tx: &Tx, act: &Act, before: commitment::Model) -> Result<com
 /// 409 `invalid_transition`, `line_short`, `line_not_open`, `activity_cancelled`; 422 `valid_until_out_of_range`; 403 `separation_of_duties`, also for who gave an earlier approval.
 pub async fn approve(tx: &Tx, act: &Act, before: commitment::Model) -> Result<commitment::Model, Problem> {
     steps::require(Action::Approve, &before)?;
-    steps::take_next(tx, act, &before).await?;
+    let act = &steps::take_next(tx, act, &before).await?;
     let mut persons: Vec<String> = serde_json::from_value(before.approver_persons.clone()).map_err(Problem::internal)?;
     if persons.contains(&act.person_key()) {
         return Err(Problem::separation_of_duties("approve", "approve"));
@@ -60,7 +60,7 @@ pub async fn approve(tx: &Tx, act: &Act, before: commitment::Model) -> Result<co
 /// 409 `invalid_transition`; 403 where the next step is not one's own.
 pub async fn give_back(tx: &Tx, act: &Act, before: commitment::Model, reason: String) -> Result<commitment::Model, Problem> {
     steps::require(Action::Return, &before)?;
-    steps::take_next(tx, act, &before).await?;
+    let act = &steps::take_next(tx, act, &before).await?;
     let words = (format!("事前申请 {} 被退回：{reason}", before.number), format!("Application {} was returned: {reason}", before.number));
     let after = commitment::Model { state: "draft".to_owned(), chain: None, steps_done: 0, expires_on: None, reason: Some(reason), ..before.clone() };
     let after = steps::put(tx, act, Action::Return, &before, after).await?;
@@ -74,7 +74,7 @@ pub async fn give_back(tx: &Tx, act: &Act, before: commitment::Model, reason: St
 /// As [`give_back`].
 pub async fn reject(tx: &Tx, act: &Act, before: commitment::Model, reason: String) -> Result<commitment::Model, Problem> {
     steps::require(Action::Reject, &before)?;
-    steps::take_next(tx, act, &before).await?;
+    let act = &steps::take_next(tx, act, &before).await?;
     let words = (format!("事前申请 {} 被驳回：{reason}", before.number), format!("Application {} was rejected: {reason}", before.number));
     let after = commitment::Model { state: "rejected".to_owned(), ended_by: act.user_id(), ended_on: Some(act.today), expires_on: None, reason: Some(reason), ..before.clone() };
     let after = steps::put(tx, act, Action::Reject, &before, after).await?;

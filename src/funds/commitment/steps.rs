@@ -23,14 +23,15 @@ pub(super) fn require(action: Action, row: &commitment::Model) -> Result<(), Pro
     if action.allowed(&row.state, row.steps_done) { Ok(()) } else { Err(Problem::invalid_transition(action.code(), &row.state)) }
 }
 
-/// Takes the part of the next step: its capability is held at the unit, by somebody with no other part in the application.
-pub(super) async fn take_next(tx: &Tx, act: &Act, row: &commitment::Model) -> Result<Part, Problem> {
+/// Takes the part of the next step: its capability is held at the unit, by somebody with no other part in the application. Gives the act as it is done by that capability.
+pub(super) async fn take_next(tx: &Tx, act: &Act, row: &commitment::Model) -> Result<Act, Problem> {
     let chain = chain_of(row)?;
     let (capability, part) = model::next_step(&row.state, chain.as_ref(), row.steps_done).ok_or_else(|| Problem::invalid_transition("step", &row.state))?;
     let place = commitment::Entity::place(row);
     act.person()?.require_at(capability, &place)?;
-    duties::take(tx, act, place, "commitment", row.id, part).await?;
-    Ok(part)
+    let act = act.using(capability);
+    duties::take(tx, &act, place, "commitment", row.id, part).await?;
+    Ok(act)
 }
 
 /// Takes the preparer's part.

@@ -18,7 +18,7 @@ use crate::funds::spending::category;
 use crate::kernel::access::{Actor, Capability};
 use crate::kernel::money::Fen;
 use crate::kernel::problem::{Faults, Problem};
-use crate::people::identity::user;
+use crate::people::identity::duties;
 use crate::people::tenancy::{street_names, street_of};
 use crate::platform::db::{Scoped, Tx};
 use crate::platform::http::{Body, Context, Done, ListPage, ListRequest, Nothing, Refusals, Routes, Rules, Write, ok, ok_versioned, print_page};
@@ -222,7 +222,7 @@ async fn print_voucher(actor: Actor, context: web::Data<Context>, id: web::Path<
     let mut dimensions = street_names(&tx, shown.lines.iter().filter_map(|line| line.community_id).chain([shown.voucher.street_id])).await?;
     dimensions.extend(categories.into_iter().map(|category| (category.id, category.name)));
     let ids = [shown.voucher.prepared_by, shown.voucher.reviewed_by, shown.voucher.cashier].into_iter().flatten();
-    let people = tx.all(tx.select::<user::Entity>().filter(user::Column::Id.is_in(ids))).await?.into_iter().map(|person| (person.id, person.display_name)).collect();
+    let people = duties::names_on(&tx, shown.voucher.district_id, &[shown.voucher.source_id], ids).await?;
     let street = dimensions.get(&shown.voucher.street_id).cloned().unwrap_or_default();
     Ok(print_page(print::page(&shown.voucher, &shown.lines, &print::Names { street: &street, dimensions: &dimensions, people: &people })))
 }

@@ -95,10 +95,11 @@ pub const ROWS: u64 = 2;
 /// Adds an event and its entry in the queue to what is written together; gives its id.
 pub fn add(writes: &mut Together, act: &Act, event: Event) -> Uuid {
     let id = new_id();
-    let (user, session, acting_for, job, authorisation) = match &act.by {
-        Performer::Person(actor) => (Some(actor.user_id), Some(actor.session_id), acting_for(actor, event.place), None, None),
-        Performer::Job { name, authorisation } => (None, None, None, Some((*name).to_owned()), *authorisation),
+    let (user, session, job, authorisation) = match &act.by {
+        Performer::Person(actor) => (Some(actor.user_id), Some(actor.session_id), None, None),
+        Performer::Job { name, authorisation } => (None, None, Some((*name).to_owned()), *authorisation),
     };
+    let acting_for = event.place.and_then(|place| act.acting_for(&place));
     let values: Vec<Value> = vec![
         id.into(),
         event.place.map(|place| place.district).into(),
@@ -123,12 +124,6 @@ pub fn add(writes: &mut Together, act: &Act, event: Event) -> Uuid {
     put(writes, id, values);
     act.trail.add();
     id
-}
-
-/// Whose part the person takes at this place, so that documents show both names.
-fn acting_for(actor: &Actor, place: Option<Place>) -> Option<Uuid> {
-    let place = place?;
-    actor.assignments.iter().filter(|assignment| assignment.place.covers(&place)).find_map(|assignment| assignment.acting_for)
 }
 
 /// Keeps refused attempts in transactions of their own.

@@ -151,6 +151,7 @@ impl Context {
             keys: Arc::clone(&self.keys),
             calendar: self.calendar.now(),
             trail: Trail::default(),
+            capability: None,
         }
     }
 }

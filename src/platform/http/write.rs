@@ -141,6 +141,7 @@ pub struct Write {
     dry_run: bool,
     /// `dry_run` was neither `true` nor `false`: nothing is done rather than the other of the two.
     unclear: bool,
+    capability: Option<Capability>,
     key: Option<String>,
     if_match: Option<String>,
 }
@@ -180,7 +181,7 @@ impl Write {
             let pairs: Vec<(String, String)> = serde_urlencoded::from_str(request.query_string()).unwrap_or_default();
             let asked: Vec<&str> = pairs.iter().filter(|(name, _)| name == "dry_run").map(|(_, value)| value.as_str()).collect();
             let (dry_run, unclear) = (asked == ["true"], !matches!(asked.as_slice(), [] | ["true" | "false"]));
-            Ok(Self { context, request, body, dry_run, unclear, key, if_match })
+            Ok(Self { context, request, body, dry_run, unclear, capability: None, key, if_match })
         })
     }
 
@@ -194,7 +195,7 @@ impl Write {
     #[must_use]
     pub fn act(&self, actor: &Actor) -> Act {
         let address = self.request.peer_addr().map(|address| address.ip().to_string());
-        self.context.act(Performer::Person(actor.clone()), request_id(&self.request), address)
+        Act { capability: self.capability, ..self.context.act(Performer::Person(actor.clone()), request_id(&self.request), address) }
     }
 
     /// Makes a new row. The use case asks for the capability at the unit that the body names.
@@ -221,6 +222,7 @@ impl Write {
         work: impl AsyncFnOnce(&Tx, &Act, B) -> Result<Done<R>, Problem>,
     ) -> Result<HttpResponse, Problem> {
         let raw = std::mem::take(&mut self.body);
+        self.capability = Some(capability);
         let result = async {
             actor.require_anywhere(capability)?;
             self.require_headers(rules.money, false)?;
@@ -263,6 +265,7 @@ impl Write {
         E::Model: Sync,
     {
         let raw = std::mem::take(&mut self.body);
+        self.capability = Some(capability);
         let result = async {
             actor.require_anywhere(capability)?;
             let tx = self.context.write(actor.scope_for(capability)).await?;
@@ -290,6 +293,7 @@ impl Write {
     /// Every refusal, in the order of refusals.
     pub async fn long<B: Body, R: Serialize>(mut self, actor: &Actor, capability: Capability, work: impl AsyncFnOnce(&Act, B, bool) -> Result<R, Problem>) -> Result<HttpResponse, Problem> {
         let raw = std::mem::take(&mut self.body);
+        self.capability = Some(capability);
         let result = async {
             actor.require_anywhere(capability)?;
             self.require_headers(false, false)?;
@@ -342,6 +346,7 @@ impl Write {
         R: Serialize,
     {
         let raw = std::mem::take(&mut self.body);
+        self.capability = Some(capability);
         let result = async {
             actor.require_anywhere(capability)?;
             let tx = self.context.write(actor.scope_for(capability)).await?;
