@@ -369,7 +369,7 @@ on_both_databases! {
             let trail = ok(app.get(&street.first, &format!("/audit-events?action=claim.approve&subject_id={id}")).await, 200)["data"][0]["acting_for"].clone();
             let print = app.get(&street.accountant, &format!("/claims/{id}/print")).await.text;
             let voucher = app.get(&street.accountant, &format!("/ledger/vouchers/{}/print", paid["voucher_id"].as_str().unwrap())).await.text;
-            approvals.push((approval, trail, print.contains("deputy（代leader）"), voucher.contains("deputy（代leader）")));
+            approvals.push((approval, trail, print.contains("deputy（代c-leader）"), voucher.contains("deputy（代c-leader）")));
         }
         assert_eq!(approvals, [(leader.clone(), leader, true, true), (json!(null), json!(null), false, false)], "a small claim the party office approves itself");
     }
