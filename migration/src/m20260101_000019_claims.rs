@@ -55,6 +55,7 @@ CREATE TABLE claims (
   commitment_id {uuid},
   payee_kind text NOT NULL CHECK (payee_kind IN ('supplier', 'person')),
   payee_name text NOT NULL,
+  payee_name_sealed text,
   payee_user_id {uuid} REFERENCES users (id),
   payee_person text,
   payee_account_sealed text,

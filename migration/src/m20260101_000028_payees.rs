@@ -15,6 +15,7 @@ CREATE TABLE payees (
   unit_id {uuid} NOT NULL,
   kind text NOT NULL CHECK (kind IN ('supplier', 'person')),
   name text NOT NULL,
+  name_sealed text,
   account_sealed text,
   account_masked text,
   bank_name text,

@@ -40,6 +40,53 @@ on_both_databases! {
         assert_eq!(listed["data"].as_array().unwrap().len(), 1);
     }
 
+    async fn a_person_who_is_paid_is_masked_everywhere_and_whole_for_the_bank_and_for_who_says_why(app: TestApp) {
+        let claims = Claims::open(app).await;
+        let street = &claims.street;
+        let name = "欧阳示例";
+        let kept = json!({"kind": "person", "name": name, "account_number": "6299990000001234", "bank_name": "示例银行"});
+        let payee = ok(app.post(&street.party_office, "/payees", kept).await, 201);
+        let mut body = claims.body(false, "100.00");
+        body.as_object_mut().unwrap().remove("payee");
+        body["payee_id"] = payee["id"].clone();
+        let made = app.send(reqwest::Method::POST, "/claims", &street.party_office, Some(body.clone()), &[("Idempotency-Key", "person")]).await;
+        let replayed = app.send(reqwest::Method::POST, "/claims", &street.party_office, Some(body), &[("Idempotency-Key", "person")]).await;
+        assert!(replayed.replayed && !replayed.text.contains(name), "{}", replayed.text);
+        let id = made.id();
+        let copied = ok(app.post(&street.party_office, &format!("/claims/{id}/copy"), json!({})).await, 201)["id"].as_str().unwrap().to_owned();
+        let mut seen = vec![payee.to_string(), made.text.clone()];
+        for path in [format!("/claims/{id}"), format!("/claims/{copied}"), format!("/claims/{id}/print"), format!("/claims/{id}/checks"), "/claims".to_owned(), "/payees".to_owned(), format!("/payees/{}", payee["id"].as_str().unwrap())] {
+            seen.push(app.get(&street.accountant, &path).await.text);
+        }
+        seen.push(app.send(reqwest::Method::GET, "/claims", &street.accountant, None, &[("Accept", "text/csv")]).await.text);
+        seen.push(app.get(&street.first, "/audit-events?limit=200").await.text);
+        for text in &seen {
+            assert!(!text.contains(name), "{text}");
+        }
+        assert_eq!((&made.body["payee_name"], &payee["name"]), (&json!("欧*"), &json!("欧*")));
+
+        let why = "unmasked=true&reason=%E6%A0%B8%E5%AF%B9";
+        assert_eq!(app.get(&street.leader, &format!("/claims/{id}?{why}")).await.code(), (403, "forbidden"));
+        assert_eq!(app.get(&street.party_office, &format!("/claims/{id}?unmasked=true")).await.code(), (422, "reason_required"));
+        for claim in [&id, &copied] {
+            assert_eq!(ok(app.get(&street.party_office, &format!("/claims/{claim}?{why}")).await, 200)["payee_name"], json!(name));
+        }
+        assert!(app.get(&street.party_office, &format!("/claims/{id}/print?{why}")).await.text.contains(name));
+        assert_eq!(ok(app.get(&street.party_office, &format!("/payees/{}?{why}", payee["id"].as_str().unwrap())).await, 200)["name"], json!(name));
+        let looks = |action: &str| { let path = format!("/audit-events?action={action}"); async move { ok(app.get(&street.first, &path).await, 200)["data"].as_array().unwrap().len() } };
+        assert_eq!((looks("claim.unmask").await, looks("payee.unmask").await), (3, 1));
+
+        claims.step(app, &street.accountant, &id, "review").await;
+        claims.step(app, &street.leader, &id, "approve").await;
+        let shown = ok(app.post(&street.cashier, &format!("/claims/{id}/payee-account"), json!({"reason": "网银"})).await, 200);
+        assert_eq!(shown["payee_name"], json!(name));
+        let templates = ok(app.get(&street.cashier, "/bank-file-templates").await, 200);
+        let template = templates["data"].as_array().unwrap().iter().find(|row| row["definition"]["encoding"] == json!("utf8_bom")).unwrap()["id"].clone();
+        let batch = ok(app.money(&street.cashier, "/payment-batches", json!({"template_id": template, "claim_ids": [id]}), "batch").await, 201);
+        let file = app.get(&street.cashier, &format!("/payment-batches/{}/file", batch["id"].as_str().unwrap())).await;
+        assert!(file.text.contains(name), "the bank is told whom it pays: {}", file.text);
+    }
+
     async fn who_pays_sees_the_whole_account_with_a_reason_and_each_look_is_kept(app: TestApp) {
         let claims = Claims::open(app).await;
         let submitted = claims.submitted(app, true, "100.00").await;

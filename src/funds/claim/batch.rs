@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::model::Action;
 use super::pay::{self, BankFact};
-use super::{claim, decide, invoice, payment_batch, refusals, steps};
+use super::{claim, decide, invoice, payees, payment_batch, refusals, steps};
 use crate::funds::bank::{Batch, PaymentLine, bank_file_template, file_name, match_result, read_result, render};
 use crate::funds::ledger::ledger_period;
 use crate::kernel::access::Capability;
@@ -30,7 +30,7 @@ fn payment_line(keys: &KeyRing, row: &claim::Model, serial: u32) -> Result<Payme
         item_id: row.id,
         serial,
         account_number: keys.decrypt(&format!("claim:account:{}", row.id), sealed).map_err(Problem::internal)?,
-        holder_name: row.payee_name.clone(),
+        holder_name: payees::name_of(keys, row)?,
         bank_name: row.payee_bank.clone().unwrap_or_default(),
         bank_code: None,
         identity_number_masked: None,

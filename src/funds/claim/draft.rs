@@ -35,7 +35,6 @@ async fn line_of_unit(tx: &Tx, act: &Act, id: Uuid, (street, community): (Uuid, 
 /// Who is paid, with the account sealed.
 async fn put_payee(tx: &Tx, act: &Act, row: &mut claim::Model, payee: Payee) -> Result<(), Problem> {
     row.payee_kind = payee.kind.code().to_owned();
-    row.payee_name = payee.name.trim().to_owned();
     row.payee_user_id = payee.user_id;
     row.payee_person = match payee.user_id {
         Some(id) => {
@@ -51,7 +50,9 @@ async fn put_payee(tx: &Tx, act: &Act, row: &mut claim::Model, payee: Payee) -> 
     };
     row.payee_account_masked = number.as_deref().map(masking::account);
     row.payee_bank = payee.bank_name;
-    row.payee_key = payees::key_of(&act.keys, &row.payee_name, number.as_deref().unwrap_or_default());
+    let name = payee.name.trim().to_owned();
+    row.payee_key = payees::key_of(&act.keys, &name, number.as_deref().unwrap_or_default());
+    (row.payee_name, row.payee_name_sealed) = payees::kept_name(&act.keys, payee.kind, name, &format!("claim:payee:{}", row.id))?;
     Ok(())
 }
 
@@ -128,6 +129,7 @@ fn blank(act: &Act, unit: &org_unit::Model, line: &budget_line::Model) -> Result
         commitment_id: None,
         payee_kind: String::new(),
         payee_name: String::new(),
+        payee_name_sealed: None,
         payee_user_id: None,
         payee_person: None,
         payee_account_sealed: None,
@@ -304,10 +306,12 @@ pub async fn copy(tx: &Tx, act: &Act, row: Authorised<claim::Model>) -> Result<D
         None => None,
     };
     let sealed = account.map(|number| act.keys.encrypt(&format!("claim:account:{id}"), &number).map_err(Problem::internal)).transpose()?;
+    let name = from.payee_name_sealed.as_ref().map(|_person| payees::name_of(&act.keys, &from)).transpose()?;
+    let name_sealed = name.map(|name| act.keys.encrypt(&format!("claim:payee:{id}"), &name).map_err(Problem::internal)).transpose()?;
     let mut copy = steps::released(&from, "draft");
     copy.id = id;
     copy.number = number_of(act, id);
-    copy.payee_account_sealed = sealed;
+    (copy.payee_account_sealed, copy.payee_name_sealed) = (sealed, name_sealed);
     copy.prepared_by = act.person()?.user_id;
     copy.copied_from = Some(from.id);
     (copy.chain, copy.next_capability, copy.refunded, copy.version, copy.created_at) = (None, None, Fen::ZERO, 1, act.at);

@@ -45,8 +45,11 @@ pub mod claim {
         pub commitment_id: Option<Uuid>,
         /// `supplier` or `person`.
         pub payee_kind: String,
-        /// Who is paid.
+        /// Who is paid: a firm's name, a person's masked.
         pub payee_name: String,
+        /// A person's name, encrypted.
+        #[serde(skip)]
+        pub payee_name_sealed: Option<String>,
         /// The colleague who is paid, if it is one.
         pub payee_user_id: Option<Uuid>,
         /// The person who is paid, as separation of duties compares.

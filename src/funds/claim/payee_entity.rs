@@ -26,8 +26,11 @@ pub mod payee {
         pub unit_id: Uuid,
         /// `supplier` or `person`.
         pub kind: String,
-        /// The name.
+        /// The name: a firm's, a person's masked.
         pub name: String,
+        /// A person's name, encrypted.
+        #[serde(skip)]
+        pub name_sealed: Option<String>,
         /// The account, encrypted.
         #[serde(skip)]
         pub account_sealed: Option<String>,

@@ -30,6 +30,30 @@ fn bound_to(id: Uuid) -> String {
     format!("payee:account:{id}")
 }
 
+/// A name as it is kept: a firm's in the clear, a person's masked and beside it encrypted for this row.
+pub(super) fn kept_name(keys: &KeyRing, kind: PayeeKind, name: String, bound_to: &str) -> Result<(String, Option<String>), Problem> {
+    match kind {
+        PayeeKind::Supplier => Ok((name, None)),
+        PayeeKind::Person => Ok((masking::name(&name), Some(keys.encrypt(bound_to, &name).map_err(Problem::internal)?))),
+    }
+}
+
+/// The whole name of a kept payee: for its claims, and for who may see it.
+///
+/// # Errors
+/// 500 where it cannot be read.
+pub fn whole_name(keys: &KeyRing, row: &payee::Model) -> Result<String, Problem> {
+    row.name_sealed.as_ref().map_or_else(|| Ok(row.name.clone()), |sealed| keys.decrypt(&format!("payee:name:{}", row.id), sealed).map_err(Problem::internal))
+}
+
+/// The whole name of who a claim pays: for the bank, and for who may see it.
+///
+/// # Errors
+/// 500 where it cannot be read.
+pub fn name_of(keys: &KeyRing, row: &claim::Model) -> Result<String, Problem> {
+    row.payee_name_sealed.as_ref().map_or_else(|| Ok(row.payee_name.clone()), |sealed| keys.decrypt(&format!("claim:payee:{}", row.id), sealed).map_err(Problem::internal))
+}
+
 /// Keeps a payee for a unit.
 ///
 /// # Errors
@@ -42,6 +66,8 @@ pub async fn add(tx: &Tx, act: &Act, unit: &Authorised<org_unit::Model>, new: Pa
     let (id, name) = (new_id(), new.name.trim().to_owned());
     let number = new.account_number.as_deref().map(plain_number);
     let sealed = number.as_ref().map(|number| act.keys.encrypt(&bound_to(id), number).map_err(Problem::internal)).transpose()?;
+    let payee_key = key_of(&act.keys, &name, number.as_deref().unwrap_or_default());
+    let (name, name_sealed) = kept_name(&act.keys, new.kind, name, &format!("payee:name:{id}"))?;
     let row = payee::Model {
         id,
         district_id: unit.district_id,
@@ -49,8 +75,9 @@ pub async fn add(tx: &Tx, act: &Act, unit: &Authorised<org_unit::Model>, new: Pa
         community_id: unit.community_id,
         unit_id: unit.id,
         kind: new.kind.code().to_owned(),
-        payee_key: key_of(&act.keys, &name, number.as_deref().unwrap_or_default()),
+        payee_key,
         name,
+        name_sealed,
         account_sealed: sealed,
         account_masked: number.as_deref().map(masking::account),
         bank_name: new.bank_name,
@@ -98,7 +125,7 @@ pub async fn choose(tx: &Tx, keys: &KeyRing, unit: (Uuid, Option<Uuid>), given: 
     }
     let number = row.account_sealed.as_ref().map(|sealed| keys.decrypt(&bound_to(row.id), sealed).map_err(Problem::internal)).transpose()?;
     let kind = if row.kind == PayeeKind::Person.code() { PayeeKind::Person } else { PayeeKind::Supplier };
-    Ok(Payee { kind, name: row.name, account_number: number, bank_name: row.bank_name, user_id: row.user_id })
+    Ok(Payee { kind, name: whole_name(keys, &row)?, account_number: number, bank_name: row.bank_name, user_id: row.user_id })
 }
 
 /// The account that a claim is paid to.

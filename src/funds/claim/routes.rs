@@ -11,12 +11,13 @@ use super::bodies::{ApprovalOutcome, BulkApproval, BulkOutcome, ClaimChange, Cla
 use super::draft::Draft;
 use super::invoice::{draws_of, invoice_draw};
 use super::submit::Submitted;
-use super::{check, claim, claim_event, claim_line, decide, draft, refusals, steps, submit};
+use super::{check, claim, claim_event, claim_line, decide, draft, payees, refusals, steps, submit};
 use crate::funds::budget::routes::Reason;
 use crate::kernel::access::{Actor, Capability};
 use crate::kernel::problem::Problem;
 use crate::people::tenancy::unit_of;
-use crate::platform::db::Tx;
+use crate::platform::audit::{self, Event, Unmask};
+use crate::platform::db::{Scoped, Tx};
 use crate::platform::http::{Context, Done, ListPage, ListRequest, Nothing, Refusals, Routes, Rules, Write, ok_versioned, print_page};
 use crate::platform::tasks::NextActors;
 
@@ -90,23 +91,36 @@ async fn list_claims(actor: Actor, context: web::Data<Context>, request: HttpReq
     list.answer(&context, tx, select, &[("number", claim::Column::Number), ("amount", claim::Column::Amount)], columns, views).await
 }
 
-/// Reads one claim with its lines.
-#[utoipa::path(tag = "claims", responses((status = 200, body = Claim), Refusals))]
-#[get("/claims/{id}")]
-async fn get_claim(actor: Actor, context: web::Data<Context>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
+/// The claim as it is to be shown, and the transaction that it is read in: a person's name masked, or whole for who may see it and says why, which is written down.
+async fn to_show(context: &Context, actor: &Actor, request: &HttpRequest, id: &str) -> Result<(Tx, claim::Model), Problem> {
     actor.require_anywhere(Capability::ClaimRead)?;
-    let tx = context.read(&actor, Capability::ClaimRead).await?;
-    let row = tx.load_text::<claim::Entity>(&id).await?.into_read();
+    let query = Unmask::of(request)?;
+    if !query.unmasked {
+        let tx = context.read(actor, Capability::ClaimRead).await?;
+        let row = tx.load_text::<claim::Entity>(id).await?.into_read();
+        return Ok((tx, row));
+    }
+    let tx = context.write(actor.scope_for(Capability::PersonUnmask)).await?;
+    let row = tx.load_text::<claim::Entity>(id).await?.authorise(actor, Capability::PersonUnmask)?.into_inner();
+    query.keep(&tx, context, actor, request, Event::new("claim.unmask", "claim", row.id, claim::Entity::place(&row))).await?;
+    tx.commit().await?;
+    let row = claim::Model { payee_name: payees::name_of(&context.keys, &row)?, ..row };
+    Ok((context.read(actor, Capability::PersonUnmask).await?, row))
+}
+
+/// Reads one claim with its lines; with `unmasked=true` and a `reason`, which is audited, with the whole name of a person who is paid.
+#[utoipa::path(tag = "claims", params(("unmasked" = Option<bool>, Query), ("reason" = Option<String>, Query)), responses((status = 200, body = Claim), Refusals))]
+#[get("/claims/{id}")]
+async fn get_claim(actor: Actor, context: web::Data<Context>, request: HttpRequest, id: web::Path<String>) -> Result<HttpResponse, Problem> {
+    let (tx, row) = to_show(&context, &actor, &request, &id).await?;
     Ok(ok_versioned(row.version, &view(&tx, row, None).await?))
 }
 
-/// The claim 报销单 as a print view (A4).
-#[utoipa::path(tag = "claims", responses((status = 200, content_type = "text/html", body = String), Refusals))]
+/// The claim 报销单 as a print view (A4); a person who is paid masked, or with `unmasked=true` and a `reason`, which is audited, by the whole name.
+#[utoipa::path(tag = "claims", params(("unmasked" = Option<bool>, Query), ("reason" = Option<String>, Query)), responses((status = 200, content_type = "text/html", body = String), Refusals))]
 #[get("/claims/{id}/print")]
-async fn print_claim(actor: Actor, context: web::Data<Context>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
-    actor.require_anywhere(Capability::ClaimRead)?;
-    let tx = context.read(&actor, Capability::ClaimRead).await?;
-    let row = tx.load_text::<claim::Entity>(&id).await?.into_read();
+async fn print_claim(actor: Actor, context: web::Data<Context>, request: HttpRequest, id: web::Path<String>) -> Result<HttpResponse, Problem> {
+    let (tx, row) = to_show(&context, &actor, &request, &id).await?;
     Ok(print_page(super::print::page(&tx, &row).await?))
 }
 
@@ -270,8 +284,8 @@ reasoned_step!(
 async fn comment_claim(actor: Actor, write: Write, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     write
         .on::<claim::Entity, NewComment, _>(&actor, Capability::ClaimRead, &id, Rules::plain(), async |tx, act, row, body| {
-            let event = crate::platform::audit::Event::new("claim.comment", "claim", row.id, row.place());
-            crate::platform::audit::record(tx, act, event).await?;
+            let event = Event::new("claim.comment", "claim", row.id, row.place());
+            audit::record(tx, act, event).await?;
             let made = steps::remember(tx, act, "comment", &row, Some(body.text)).await?;
             Ok(Done::created(format!("/api/v1/claims/{}/timeline", row.id), None, made))
         })

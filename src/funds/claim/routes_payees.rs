@@ -13,7 +13,7 @@ use super::{claim, payees};
 use crate::kernel::access::{Actor, Capability};
 use crate::kernel::problem::{Faults, Problem};
 use crate::people::tenancy::unit_of;
-use crate::platform::audit::{self, Event};
+use crate::platform::audit::{self, Event, Unmask};
 use crate::platform::db::Scoped;
 use crate::platform::http::{Body, Context, Done, ListPage, ListRequest, Nothing, Refusals, Routes, Rules, Write, ok_versioned};
 
@@ -46,7 +46,7 @@ impl Body for NewPayee {
 
 const COLUMNS: &[&str] = &["id", "street_id", "community_id", "kind", "name", "account_masked", "bank_name", "active", "version"];
 
-/// Lists payees, accounts masked. Filters: `street_id`, `community_id`, `kind`, `name`, `active`.
+/// Lists payees, accounts and the names of persons masked. Filters: `street_id`, `community_id`, `kind`, `name`, `active`.
 #[utoipa::path(tag = "claims", responses((status = 200, body = ListPage<payee::Model>), Refusals))]
 #[get("/payees")]
 async fn list_payees(actor: Actor, context: web::Data<Context>, request: HttpRequest) -> Result<HttpResponse, Problem> {
@@ -62,14 +62,23 @@ async fn list_payees(actor: Actor, context: web::Data<Context>, request: HttpReq
     list.answer(&context, tx, select, &[("name", payee::Column::Name)], COLUMNS, async |_, rows| Ok(rows)).await
 }
 
-/// Reads one payee, its account masked.
-#[utoipa::path(tag = "claims", responses((status = 200, body = payee::Model), Refusals))]
+/// Reads one payee, its account and a person's name masked; with `unmasked=true` and a `reason`, which is audited, the whole name.
+#[utoipa::path(tag = "claims", params(("unmasked" = Option<bool>, Query), ("reason" = Option<String>, Query)), responses((status = 200, body = payee::Model), Refusals))]
 #[get("/payees/{id}")]
-async fn get_payee(actor: Actor, context: web::Data<Context>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
+async fn get_payee(actor: Actor, context: web::Data<Context>, request: HttpRequest, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     actor.require_anywhere(Capability::ClaimRead)?;
-    let tx = context.read(&actor, Capability::ClaimRead).await?;
-    let row = tx.load_text::<payee::Entity>(&id).await?.into_read();
-    Ok(ok_versioned(row.version, &row))
+    let query = Unmask::of(&request)?;
+    if !query.unmasked {
+        let tx = context.read(&actor, Capability::ClaimRead).await?;
+        let row = tx.load_text::<payee::Entity>(&id).await?.into_read();
+        return Ok(ok_versioned(row.version, &row));
+    }
+    let tx = context.write(actor.scope_for(Capability::PersonUnmask)).await?;
+    let row = tx.load_text::<payee::Entity>(&id).await?.authorise(&actor, Capability::PersonUnmask)?.into_inner();
+    query.keep(&tx, &context, &actor, &request, Event::new("payee.unmask", "payee", row.id, payee::Entity::place(&row))).await?;
+    let shown = payee::Model { name: payees::whole_name(&context.keys, &row)?, ..row };
+    tx.commit().await?;
+    Ok(ok_versioned(shown.version, &shown))
 }
 
 /// Keeps a payee for a unit, to be chosen in its claims by `payee_id`.
@@ -150,11 +159,11 @@ async fn show_account(actor: Actor, write: Write, id: web::Path<String>) -> Resu
             let mut event = Event::new("claim.unmask", "claim", row.id, claim::Entity::place(&row));
             event.reason = Some(body.reason);
             audit::record(tx, act, event).await?;
-            let account_number = payees::account_of(&act.keys, &row)?;
+            let (account_number, payee_name) = (payees::account_of(&act.keys, &row)?, payees::name_of(&act.keys, &row)?);
             let row = row.into_inner();
             // A replay shows nothing: the account was for that moment.
-            let shown = ShownAccount { payee_name: row.payee_name, account_number, bank_name: row.payee_bank, net: row.net };
-            let kept = serde_json::json!({"payee_name": shown.payee_name, "account_number": null, "bank_name": shown.bank_name, "net": shown.net});
+            let shown = ShownAccount { payee_name, account_number, bank_name: row.payee_bank, net: row.net };
+            let kept = serde_json::json!({"payee_name": row.payee_name, "account_number": null, "bank_name": shown.bank_name, "net": shown.net});
             Ok(Done::result(shown).replayed_as(kept))
         })
         .await

@@ -68,12 +68,6 @@ pub fn no_authorisation() -> Problem {
         .detail("该方案本年度没有有效的常设授权，须由人工审批。", "The scheme has none in force this year: people must approve.")
 }
 
-/// 422: unmasking needs a reason.
-#[must_use]
-pub fn reason_required() -> Problem {
-    Problem::new(422, "reason_required", "须说明理由", "A reason is required").detail("查看未脱敏的个人信息须在 reason 中说明理由。", "Say in reason why personal data are shown unmasked.")
-}
-
 /// 409: somebody stopped the run.
 #[must_use]
 pub fn run_stopped() -> Problem {

@@ -9,16 +9,15 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::model::RATE_MAX;
-use super::{bank_account, beneficiary, enrolment, people, refusals, stipend_scheme};
+use super::{bank_account, beneficiary, enrolment, people, stipend_scheme};
 use crate::kernel::access::{Actor, Capability};
-use crate::kernel::act::{Act, Performer};
 use crate::kernel::money::Fen;
 use crate::kernel::period::{Month, Period};
 use crate::kernel::problem::{Faults, Problem};
 use crate::people::tenancy::{street_of, unit_of};
-use crate::platform::audit::{self, Event};
-use crate::platform::db::{Scoped, Tx};
-use crate::platform::http::{Body, Context, Done, ListPage, ListRequest, Nothing, Refusals, Routes, Rules, Write, ok_versioned, request_id};
+use crate::platform::audit::{Event, Unmask};
+use crate::platform::db::Scoped;
+use crate::platform::http::{Body, Context, Done, ListPage, ListRequest, Nothing, Refusals, Routes, Rules, Write, ok_versioned};
 use crate::platform::tasks::Submitted;
 
 /// Whose account it is.
@@ -319,29 +318,6 @@ pub struct UnmaskedEnrolment {
     pub deceased_name: Option<String>,
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct UnmaskQuery {
-    #[serde(default)]
-    unmasked: bool,
-    reason: Option<String>,
-}
-
-impl UnmaskQuery {
-    fn of(request: &HttpRequest) -> Result<Self, Problem> {
-        let query = web::Query::<Self>::from_query(request.query_string())
-            .map_err(|error| Problem::new(400, "invalid_parameter", "查询参数有误", "A query parameter is wrong").detail(error.to_string(), error.to_string()))?;
-        Ok(query.into_inner())
-    }
-
-    /// Writes down who sees what and why, before it is shown.
-    async fn keep(self, tx: &Tx, act: &Act, mut event: Event) -> Result<(), Problem> {
-        event.reason = Some(self.reason.filter(|reason| !reason.trim().is_empty()).ok_or_else(refusals::reason_required)?);
-        audit::record(tx, act, event).await?;
-        Ok(())
-    }
-}
-
 /// Lists beneficiaries, masked. Filters: `street_id`, `community_id`.
 #[utoipa::path(tag = "stipends", responses((status = 200, body = ListPage<beneficiary::Model>), Refusals))]
 #[get("/beneficiaries")]
@@ -360,7 +336,7 @@ async fn list_beneficiaries(actor: Actor, context: web::Data<Context>, request: 
 #[get("/beneficiaries/{id}")]
 async fn get_beneficiary(actor: Actor, context: web::Data<Context>, request: HttpRequest, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     actor.require_anywhere(Capability::StipendRead)?;
-    let query = UnmaskQuery::of(&request)?;
+    let query = Unmask::of(&request)?;
     if !query.unmasked {
         let tx = context.read(&actor, Capability::StipendRead).await?;
         let row = tx.load_text::<beneficiary::Entity>(&id).await?.into_read();
@@ -368,8 +344,7 @@ async fn get_beneficiary(actor: Actor, context: web::Data<Context>, request: Htt
     }
     let tx = context.write(actor.scope_for(Capability::PersonUnmask)).await?;
     let row = tx.load_text::<beneficiary::Entity>(&id).await?.authorise(&actor, Capability::PersonUnmask)?.into_inner();
-    let act = context.act(Performer::Person(actor.clone()), request_id(&request), request.peer_addr().map(|address| address.ip().to_string()));
-    query.keep(&tx, &act, Event::new("beneficiary.unmask", "beneficiary", row.id, beneficiary::Entity::place(&row))).await?;
+    query.keep(&tx, &context, &actor, &request, Event::new("beneficiary.unmask", "beneficiary", row.id, beneficiary::Entity::place(&row))).await?;
     let shown = Unmasked { name: people::name_of(&context.keys, &row)?, id_number: people::id_number_of(&context.keys, &row)?, beneficiary: row };
     tx.commit().await?;
     Ok(ok_versioned(shown.beneficiary.version, &shown))
@@ -481,7 +456,7 @@ async fn list_enrolments(actor: Actor, context: web::Data<Context>, request: Htt
 #[get("/enrolments/{id}")]
 async fn get_enrolment(actor: Actor, context: web::Data<Context>, request: HttpRequest, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     actor.require_anywhere(Capability::StipendRead)?;
-    let query = UnmaskQuery::of(&request)?;
+    let query = Unmask::of(&request)?;
     if !query.unmasked {
         let tx = context.read(&actor, Capability::StipendRead).await?;
         let row = tx.load_text::<enrolment::Entity>(&id).await?.into_read();
@@ -489,8 +464,7 @@ async fn get_enrolment(actor: Actor, context: web::Data<Context>, request: HttpR
     }
     let tx = context.write(actor.scope_for(Capability::PersonUnmask)).await?;
     let row = tx.load_text::<enrolment::Entity>(&id).await?.authorise(&actor, Capability::PersonUnmask)?.into_inner();
-    let act = context.act(Performer::Person(actor.clone()), request_id(&request), request.peer_addr().map(|address| address.ip().to_string()));
-    query.keep(&tx, &act, Event::new("enrolment.unmask", "enrolment", row.id, enrolment::Entity::place(&row))).await?;
+    query.keep(&tx, &context, &actor, &request, Event::new("enrolment.unmask", "enrolment", row.id, enrolment::Entity::place(&row))).await?;
     let shown = UnmaskedEnrolment { deceased_name: people::deceased_of(&context.keys, &row)?, enrolment: row };
     tx.commit().await?;
     Ok(ok_versioned(shown.enrolment.version, &shown))

@@ -4,8 +4,10 @@
 pub mod entity;
 pub mod routes;
 mod seal;
+mod unmask;
 
 pub use seal::{Fault, Verification, seal, verification, verify};
+pub use unmask::Unmask;
 
 use async_trait::async_trait;
 use chrono::{DateTime, DurationRound, TimeDelta};
