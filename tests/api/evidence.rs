@@ -194,6 +194,8 @@ on_both_databases! {
             let refused = app.upload(staff, "/attachments", file(bytes), &[]).await;
             assert_eq!(refused.code(), (415, "unsupported_media_type"), "{}", refused.text);
         }
+        let hostile = b"<?xml version=\"1.0\"?><!DOCTYPE x [<!ENTITY e SYSTEM \"file:///etc/passwd\">]><x>&e;</x>";
+        assert_eq!(app.upload(staff, "/attachments", file(hostile), &[]).await.code(), (422, "xml_unsafe"));
         assert_eq!(app.upload(staff, "/attachments", file(b""), &[]).await.code(), (422, "missing_field"));
         assert_eq!(app.upload(staff, "/attachments", file(&vec![b'a'; 21 * 1024 * 1024]), &[]).await.code(), (413, "body_too_large"));
         let half = app.upload(staff, "/attachments", file(PDF), &[("paper_kind", "notice")]).await;

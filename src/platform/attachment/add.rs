@@ -4,6 +4,7 @@ use object_store::ObjectStore;
 use sea_orm::ActiveModelTrait;
 use serde_json::json;
 
+use super::refusals::xml_unsafe;
 use super::{attachment, store};
 use crate::kernel::access::Place;
 use crate::kernel::act::Act;
@@ -11,7 +12,7 @@ use crate::kernel::ids::new_id;
 use crate::kernel::problem::Problem;
 use crate::platform::audit::{self, Event};
 use crate::platform::db::{Scoped, Sql, Tx};
-use crate::platform::http::UploadedFile;
+use crate::platform::http::{Content, UploadedFile};
 
 /// Whoever has this row has the object: another upload of the same bytes, and the job, wait for it.
 const TOUCH: Sql = Sql::both(
@@ -22,9 +23,13 @@ const TOUCH: Sql = Sql::both(
 /// Keeps a file of a unit.
 ///
 /// # Errors
-/// 503 `store_unavailable`.
+/// 422 `xml_unsafe`; 503 `store_unavailable`.
 pub async fn add(tx: &Tx, act: &Act, objects: &dyn ObjectStore, place: Place, file: UploadedFile) -> Result<attachment::Model, Problem> {
     let street = place.street.ok_or_else(|| Problem::internal("a file of no street"))?;
+    // Whoever opens it later may have a reader that follows entities (XXE); an original never has any.
+    if file.content == Content::Xml && [&b"<!DOCTYPE"[..], b"<!ENTITY"].iter().any(|mark| file.bytes.windows(mark.len()).any(|part| part.eq_ignore_ascii_case(mark))) {
+        return Err(xml_unsafe());
+    }
     let (sha256, size) = (file.sha256(), i64::try_from(file.bytes.len()).map_err(Problem::internal)?);
     tx.execute(TOUCH, vec![new_id().into(), place.district.into(), street.into(), sha256.clone().into(), size.into(), act.at.into()]).await?;
     store::put(objects, &act.keys, &store::path_of(place.district, street, &sha256), &file.bytes).await?;

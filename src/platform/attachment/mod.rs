@@ -21,7 +21,7 @@ pub use clean::{AttachmentsClean, GRACE};
 pub use entity::{attachment, attachment_link};
 pub use link::{NewLink, link, links_of};
 pub use model::PaperKind;
-pub use refusals::paper_not_taken;
+pub use refusals::{paper_not_taken, xml_unsafe};
 pub use store::{ObjectSettings, in_memory, open_store};
 
 use crate::kernel::access::{Actor, Place};

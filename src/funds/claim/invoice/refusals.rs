@@ -73,11 +73,3 @@ pub(super) fn invoice_unreadable(zh: &str, en: &str) -> Problem {
         format!("{en}. Send the XML or OFD original as the invoice service gave it, or fill in the fields by hand."),
     )
 }
-
-/// 422: XML with a document type, from which entities are loaded or multiplied.
-pub(super) fn xml_unsafe() -> Problem {
-    Problem::new(422, "xml_unsafe", "XML 含不安全的内容", "The XML is not safe").detail(
-        "文件含有文档类型声明或自定义实体，未读取。发票原件不含这些内容，请重新下载原件。",
-        "The file has a document type or entities of its own and was not read. An original invoice has none: download it again.",
-    )
-}

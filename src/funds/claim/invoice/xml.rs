@@ -6,8 +6,9 @@ use quick_xml::escape::resolve_predefined_entity;
 use quick_xml::events::{BytesStart, Event};
 use quick_xml::{Reader, XmlVersion};
 
-use super::refusals::{invoice_unreadable, xml_unsafe};
+use super::refusals::invoice_unreadable;
 use crate::kernel::problem::Problem;
+use crate::platform::attachment::xml_unsafe;
 
 /// An invoice is some five levels deep.
 const MOST_DEPTH: usize = 40;
