@@ -61,9 +61,9 @@ pub struct PasswordChange {
 
 impl Body for PasswordChange {}
 
-fn origin(request: &HttpRequest) -> Origin {
+fn origin(context: &Context, request: &HttpRequest) -> Origin {
     Origin {
-        address: request.peer_addr().map(|address| address.ip().to_string()).unwrap_or_default(),
+        address: context.client_text(request).unwrap_or_default(),
         user_agent: request.headers().get(USER_AGENT).and_then(|value| value.to_str().ok()).map(|text| text.chars().take(200).collect()),
         request_id: request_id(request),
     }
@@ -74,7 +74,7 @@ fn origin(request: &HttpRequest) -> Origin {
 #[post("/auth/login")]
 async fn log_in(_public: Public, context: web::Data<Context>, passwords: web::Data<Passwords>, request: HttpRequest, payload: web::Payload) -> Result<HttpResponse, Problem> {
     let body: Login = read_json(&request, payload).await?;
-    Ok(ok(&login::log_in(&context, &passwords, &body.username, &body.password, body.totp.as_deref(), origin(&request)).await?))
+    Ok(ok(&login::log_in(&context, &passwords, &body.username, &body.password, body.totp.as_deref(), origin(&context, &request)).await?))
 }
 
 /// Gives new tokens for a refresh token, which is used up by it. Using one twice ends the login.
@@ -108,7 +108,7 @@ async fn end_login(context: &Context, actor: &Actor, session: Uuid, reason: &'st
 #[post("/auth/password")]
 async fn change_password(actor: Actor, context: web::Data<Context>, passwords: web::Data<Passwords>, request: HttpRequest, payload: web::Payload) -> Result<HttpResponse, Problem> {
     let body: PasswordChange = read_json(&request, payload).await?;
-    login::change_password(&context, &passwords, &actor, &body.old_password, &body.new_password, origin(&request)).await?;
+    login::change_password(&context, &passwords, &actor, &body.old_password, &body.new_password, origin(&context, &request)).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 

@@ -194,8 +194,7 @@ impl Write {
     /// The act of this request.
     #[must_use]
     pub fn act(&self, actor: &Actor) -> Act {
-        let address = self.request.peer_addr().map(|address| address.ip().to_string());
-        Act { capability: self.capability, ..self.context.act(Performer::Person(actor.clone()), request_id(&self.request), address) }
+        Act { capability: self.capability, ..self.context.act(Performer::Person(actor.clone()), request_id(&self.request), self.context.client_text(&self.request)) }
     }
 
     /// Makes a new row. The use case asks for the capability at the unit that the body names.
