@@ -89,16 +89,16 @@ async fn refresh(_public: Public, context: web::Data<Context>, request: HttpRequ
 #[utoipa::path(tag = "auth", responses((status = 204, description = "The login is ended"), Refusals))]
 #[post("/auth/logout")]
 async fn log_out(actor: Actor, context: web::Data<Context>, request: HttpRequest) -> Result<HttpResponse, Problem> {
-    end_login(&context, &actor, actor.session_id, "logout", request_id(&request)).await?;
+    end_login(&context, &actor, actor.session_id, "logout", origin(&context, &request)).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
-async fn end_login(context: &Context, actor: &Actor, session: Uuid, reason: &'static str, request_id: String) -> Result<(), Problem> {
+async fn end_login(context: &Context, actor: &Actor, session: Uuid, reason: &'static str, origin: Origin) -> Result<(), Problem> {
     let tx = context.db.write_as_system(Reason::Login).await?;
     if login::end_sessions(&tx, actor.user_id, Some(session), reason, context.clocks.wall()).await? == 0 {
         return Err(Problem::not_found());
     }
-    let act = context.act(crate::kernel::act::Performer::Person(actor.clone()), request_id, None);
+    let act = context.act(crate::kernel::act::Performer::Person(actor.clone()), origin.request_id, Some(origin.address));
     crate::platform::audit::record(&tx, &act, crate::platform::audit::Event::new("session.end", "session", session, actor.home)).await?;
     tx.commit().await
 }
@@ -139,7 +139,7 @@ impl Body for TotpCode {}
 #[post("/auth/totp")]
 async fn start_totp(actor: Actor, context: web::Data<Context>, passwords: web::Data<Passwords>, request: HttpRequest, payload: web::Payload) -> Result<HttpResponse, Problem> {
     let body: TotpStart = read_json(&request, payload).await?;
-    Ok(HttpResponse::Created().json(totp::start(&context, &passwords, &actor, &body.password).await?))
+    Ok(HttpResponse::Created().json(totp::start(&context, &passwords, &actor, &body.password, &origin(&context, &request).address).await?))
 }
 
 /// Confirms the second factor with its first code; gives ten recovery codes, shown once.
@@ -147,7 +147,7 @@ async fn start_totp(actor: Actor, context: web::Data<Context>, passwords: web::D
 #[post("/auth/totp/confirm")]
 async fn confirm_totp(actor: Actor, context: web::Data<Context>, request: HttpRequest, payload: web::Payload) -> Result<HttpResponse, Problem> {
     let body: TotpCode = read_json(&request, payload).await?;
-    Ok(ok(&totp::confirm(&context, &actor, &body.code, request_id(&request)).await?))
+    Ok(ok(&totp::confirm(&context, &actor, &body.code, origin(&context, &request)).await?))
 }
 
 /// Turns the second factor off.
@@ -155,7 +155,7 @@ async fn confirm_totp(actor: Actor, context: web::Data<Context>, request: HttpRe
 #[post("/auth/totp/disable")]
 async fn disable_totp(actor: Actor, context: web::Data<Context>, request: HttpRequest, payload: web::Payload) -> Result<HttpResponse, Problem> {
     let body: TotpCode = read_json(&request, payload).await?;
-    totp::disable(&context, &actor, &body.code, request_id(&request)).await?;
+    totp::disable(&context, &actor, &body.code, origin(&context, &request)).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -190,7 +190,7 @@ async fn list_sessions(actor: Actor, context: web::Data<Context>, request: HttpR
 #[post("/auth/sessions/{id}/end")]
 async fn end_session(actor: Actor, context: web::Data<Context>, request: HttpRequest, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     let id = Uuid::parse_str(&id).map_err(|_form| Problem::not_found())?;
-    end_login(&context, &actor, id, "ended", request_id(&request)).await?;
+    end_login(&context, &actor, id, "ended", origin(&context, &request)).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
