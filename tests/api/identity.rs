@@ -78,6 +78,23 @@ on_both_databases! {
         assert_eq!(app.get(&first, "/me").await.status, 200, "the login itself goes on");
     }
 
+    async fn what_has_no_dry_run_is_not_done_for_real_instead(app: TestApp) {
+        let token = app.administrator("硚口区", "first").await;
+        let own = app.send(Method::POST, "/auth/login", "", Some(json!({"username": "first", "password": PASSWORD})), &[]).await.body;
+        let change = json!({"old_password": PASSWORD, "new_password": "a wholly other phrase of words"});
+        let tries = [("logout", json!({})), ("password", change), ("totp", json!({"password": PASSWORD})), ("login", json!({"username": "first", "password": PASSWORD})), ("refresh", json!({"refresh_token": own["refresh_token"]}))];
+        for (operation, body) in tries {
+            for asked in ["true", "1"] {
+                let refused = app.post(&token, &format!("/auth/{operation}?dry_run={asked}"), body.clone()).await;
+                assert_eq!(refused.code(), (400, "invalid_parameter"), "{operation}: {}", refused.text);
+                assert!(refused.text.contains("dry_run"), "{}", refused.text);
+            }
+        }
+        assert_eq!(app.get(&token, "/me").await.status, 200);
+        app.log_in("first", PASSWORD).await;
+        assert_eq!(app.post("", "/auth/refresh?dry_run=false", json!({"refresh_token": own["refresh_token"]})).await.status, 200, "it was not used up");
+    }
+
     async fn a_code_that_is_still_to_be_sent_is_no_failure(app: TestApp) {
         let first = app.administrator("硚口区", "first").await;
         let begun = app.post(&first, "/auth/totp", json!({"password": PASSWORD})).await;

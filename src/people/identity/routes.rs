@@ -19,7 +19,7 @@ use crate::kernel::identity_number::IdentityNumber;
 use crate::kernel::problem::{Faults, Problem};
 use crate::people::tenancy::org_unit;
 use crate::platform::db::{Reason, Sql};
-use crate::platform::http::{Body, Context, Done, ListPage, ListRequest, Nothing, Public, Refusals, Routes, Rules, Write, ok, ok_versioned, read_json, request_id};
+use crate::platform::http::{Body, Context, Done, ListPage, ListRequest, Nothing, Public, Refusals, Routes, Rules, Write, ok, ok_versioned, read_json, refuse_dry_run, request_id};
 
 /// A login.
 #[derive(Deserialize, ToSchema)]
@@ -61,12 +61,17 @@ pub struct PasswordChange {
 
 impl Body for PasswordChange {}
 
-fn origin(context: &Context, request: &HttpRequest) -> Origin {
-    Origin {
+/// Where a request comes from.
+///
+/// # Errors
+/// 400 where it asks for a dry run.
+fn origin(context: &Context, request: &HttpRequest) -> Result<Origin, Problem> {
+    refuse_dry_run(request)?;
+    Ok(Origin {
         address: context.client_text(request).unwrap_or_default(),
         user_agent: request.headers().get(USER_AGENT).and_then(|value| value.to_str().ok()).map(|text| text.chars().take(200).collect()),
         request_id: request_id(request),
-    }
+    })
 }
 
 /// Logs in.
@@ -74,7 +79,7 @@ fn origin(context: &Context, request: &HttpRequest) -> Origin {
 #[post("/auth/login")]
 async fn log_in(_public: Public, context: web::Data<Context>, passwords: web::Data<Passwords>, request: HttpRequest, payload: web::Payload) -> Result<HttpResponse, Problem> {
     let body: Login = read_json(&request, payload).await?;
-    Ok(ok(&login::log_in(&context, &passwords, &body.username, &body.password, body.totp.as_deref(), origin(&context, &request)).await?))
+    Ok(ok(&login::log_in(&context, &passwords, &body.username, &body.password, body.totp.as_deref(), origin(&context, &request)?).await?))
 }
 
 /// Gives new tokens for a refresh token, which is used up by it. Using one twice ends the login.
@@ -82,6 +87,7 @@ async fn log_in(_public: Public, context: web::Data<Context>, passwords: web::Da
 #[post("/auth/refresh")]
 async fn refresh(_public: Public, context: web::Data<Context>, request: HttpRequest, payload: web::Payload) -> Result<HttpResponse, Problem> {
     let body: Refresh = read_json(&request, payload).await?;
+    refuse_dry_run(&request)?;
     Ok(ok(&login::refresh(&context, &body.refresh_token).await?))
 }
 
@@ -89,7 +95,7 @@ async fn refresh(_public: Public, context: web::Data<Context>, request: HttpRequ
 #[utoipa::path(tag = "auth", responses((status = 204, description = "The login is ended"), Refusals))]
 #[post("/auth/logout")]
 async fn log_out(actor: Actor, context: web::Data<Context>, request: HttpRequest) -> Result<HttpResponse, Problem> {
-    end_login(&context, &actor, actor.session_id, "logout", origin(&context, &request)).await?;
+    end_login(&context, &actor, actor.session_id, "logout", origin(&context, &request)?).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -108,7 +114,7 @@ async fn end_login(context: &Context, actor: &Actor, session: Uuid, reason: &'st
 #[post("/auth/password")]
 async fn change_password(actor: Actor, context: web::Data<Context>, passwords: web::Data<Passwords>, request: HttpRequest, payload: web::Payload) -> Result<HttpResponse, Problem> {
     let body: PasswordChange = read_json(&request, payload).await?;
-    login::change_password(&context, &passwords, &actor, &body.old_password, &body.new_password, origin(&context, &request)).await?;
+    login::change_password(&context, &passwords, &actor, &body.old_password, &body.new_password, origin(&context, &request)?).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -139,7 +145,7 @@ impl Body for TotpCode {}
 #[post("/auth/totp")]
 async fn start_totp(actor: Actor, context: web::Data<Context>, passwords: web::Data<Passwords>, request: HttpRequest, payload: web::Payload) -> Result<HttpResponse, Problem> {
     let body: TotpStart = read_json(&request, payload).await?;
-    Ok(HttpResponse::Created().json(totp::start(&context, &passwords, &actor, &body.password, &origin(&context, &request).address).await?))
+    Ok(HttpResponse::Created().json(totp::start(&context, &passwords, &actor, &body.password, &origin(&context, &request)?.address).await?))
 }
 
 /// Confirms the second factor with its first code; gives ten recovery codes, shown once.
@@ -147,7 +153,7 @@ async fn start_totp(actor: Actor, context: web::Data<Context>, passwords: web::D
 #[post("/auth/totp/confirm")]
 async fn confirm_totp(actor: Actor, context: web::Data<Context>, request: HttpRequest, payload: web::Payload) -> Result<HttpResponse, Problem> {
     let body: TotpCode = read_json(&request, payload).await?;
-    Ok(ok(&totp::confirm(&context, &actor, &body.code, origin(&context, &request)).await?))
+    Ok(ok(&totp::confirm(&context, &actor, &body.code, origin(&context, &request)?).await?))
 }
 
 /// Turns the second factor off.
@@ -155,7 +161,7 @@ async fn confirm_totp(actor: Actor, context: web::Data<Context>, request: HttpRe
 #[post("/auth/totp/disable")]
 async fn disable_totp(actor: Actor, context: web::Data<Context>, request: HttpRequest, payload: web::Payload) -> Result<HttpResponse, Problem> {
     let body: TotpCode = read_json(&request, payload).await?;
-    totp::disable(&context, &actor, &body.code, origin(&context, &request)).await?;
+    totp::disable(&context, &actor, &body.code, origin(&context, &request)?).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -190,7 +196,7 @@ async fn list_sessions(actor: Actor, context: web::Data<Context>, request: HttpR
 #[post("/auth/sessions/{id}/end")]
 async fn end_session(actor: Actor, context: web::Data<Context>, request: HttpRequest, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     let id = Uuid::parse_str(&id).map_err(|_form| Problem::not_found())?;
-    end_login(&context, &actor, id, "ended", origin(&context, &request)).await?;
+    end_login(&context, &actor, id, "ended", origin(&context, &request)?).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 

@@ -38,4 +38,4 @@ pub use refusals::Refusals;
 pub use respond::{etag, ok, ok_versioned, print_page};
 pub use routes::{Purpose, Routes};
 pub use upload::{Content, FILE_MOST_BYTES, FileForm, Upload, UploadedFile};
-pub use write::{Done, Ending, Rules, Write, request_id};
+pub use write::{Done, Ending, Rules, Write, refuse_dry_run, request_id};
