@@ -368,7 +368,7 @@ async fn create_user(actor: Actor, passwords: web::Data<Passwords>, write: Write
 /// Changes the name that colleagues see.
 #[utoipa::path(tag = "users", request_body(content = UserChange, content_type = "application/merge-patch+json"), responses((status = 200, body = User), Refusals))]
 #[patch("/users/{id}")]
-async fn change_user(actor: Actor, write: Write, id: web::Path<String>) -> Result<HttpResponse, Problem> {
+async fn change_user(actor: Actor, context: web::Data<Context>, write: Write, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     write
         .patch::<user::Entity, UserChange, _>(
             &actor,
@@ -376,6 +376,7 @@ async fn change_user(actor: Actor, write: Write, id: web::Path<String>) -> Resul
             &id,
             |row| row.version,
             async |tx, act, row, change| {
+                reach::require_whole(&context.db, &actor, row.id).await?;
                 let user = users::rename(tx, act, row, &change.display_name).await?;
                 Ok(Done::changed(user.version, User::from(user)))
             },
