@@ -33,7 +33,7 @@ use crate::platform::attachment::{self, AttachmentsClean, Subjects};
 use crate::platform::audit::{self, Attempts};
 use crate::platform::calendar;
 use crate::platform::db::{Db, Reason};
-use crate::platform::http::{Complete, Context, Origins, Public, Purpose, RateGate, RateLimits, Routes, errors_page, finish, keep_exports, limit, observe, ok};
+use crate::platform::http::{Complete, Context, Origins, Public, Purpose, RateGate, RateLimits, Routes, TrustedProxies, errors_page, finish, keep_exports, limit, observe, ok};
 use crate::platform::jobs::{self, Registry};
 use crate::platform::notification;
 use crate::platform::tasks::{self, TaskSources};
@@ -85,7 +85,19 @@ pub fn context(db: Db, clocks: Clocks, keys: Arc<KeyRing>, objects: Arc<dyn Obje
     let authenticator = Arc::new(Authenticator::new(db.clone(), clocks.clone(), Arc::clone(&keys)));
     let attempts = Arc::new(Attempts::new(db.clone(), clocks.clone()));
     let recipients = Arc::new(Directory::new(db.clone(), clocks.clone()));
-    Context { db, clocks, keys, calendar: SharedCalendar::default(), authenticator, attempts, recipients, objects, rates: Arc::new(RateGate::new(RateLimits::default())), origins: Origins::default() }
+    Context {
+        db,
+        clocks,
+        keys,
+        calendar: SharedCalendar::default(),
+        authenticator,
+        attempts,
+        recipients,
+        objects,
+        rates: Arc::new(RateGate::new(RateLimits::default())),
+        origins: Origins::default(),
+        proxies: TrustedProxies::default(),
+    }
 }
 
 /// The jobs of this deployment.

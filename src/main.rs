@@ -423,7 +423,7 @@ async fn serve_context(settings: &Settings, context: Context) -> Result<(), Fail
         LogFormat::Text => subscriber.init(),
     }
     let limits = RateLimits { account: settings.rate_limit_per_minute, address: settings.rate_limit_anonymous_per_minute };
-    let context = context.with_rate_limits(limits).with_origins(settings.cors_origins.clone());
+    let context = context.with_rate_limits(limits).with_origins(settings.cors_origins.clone()).with_trusted_proxies(settings.trusted_proxies.clone());
     let (stop, stopped) = jobs::stop_switch();
     let registry = app::registry().with_pay_hour(settings.pay_hour);
     let following = tokio::spawn(calendar::follow_forever(context.clone()));

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::kernel::problem::Problem;
 use crate::platform::attachment::ObjectSettings;
-use crate::platform::http::Origins;
+use crate::platform::http::{Origins, TrustedProxies};
 
 /// Every setting, with its default.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -35,6 +35,8 @@ pub struct Settings {
     pub rate_limit_anonymous_per_minute: u32,
     /// Which other sites' pages may ask from a browser, with blanks between them; without it none.
     pub cors_origins: Origins,
+    /// The proxies in front, whose `X-Forwarded-For` is believed, with blanks between them; without it none.
+    pub trusted_proxies: TrustedProxies,
     /// Where papers are kept: `s3://bucket/prefix`; without it the folder `objects` in the data folder.
     pub objects_url: Option<String>,
     /// The endpoint of another S3 than Amazon's.
@@ -70,6 +72,7 @@ impl Default for Settings {
             rate_limit_per_minute: 1200,
             rate_limit_anonymous_per_minute: 600,
             cors_origins: Origins::default(),
+            trusted_proxies: TrustedProxies::default(),
             objects_url: None,
             objects_endpoint: None,
             objects_region: None,
@@ -158,7 +161,7 @@ impl Settings {
 }
 
 /// Every setting with its meaning, for `mingzhang config`.
-pub const MEANINGS: [(&str, &str, &str); 16] = [
+pub const MEANINGS: [(&str, &str, &str); 17] = [
     ("DATABASE_URL", "PostgreSQL or SQLite", "SQLite at <data dir>/mingzhang.db"),
     ("MINGZHANG_MIGRATE_DATABASE_URL", "the owner's connection, PostgreSQL", "–"),
     ("MINGZHANG_DATA_DIR", "the folder of the embedded database and its keys", "data"),
@@ -167,8 +170,13 @@ pub const MEANINGS: [(&str, &str, &str); 16] = [
     ("MINGZHANG_TIME_ZONE", "the deployment's time zone", "Asia/Shanghai"),
     ("MINGZHANG_PAY_HOUR", "when held job slots are tried again each day, hh:mm", "09:00"),
     ("MINGZHANG_RATE_LIMIT_PER_MINUTE", "requests a minute of one account; 0: no limit", "1200"),
-    ("MINGZHANG_RATE_LIMIT_ANONYMOUS_PER_MINUTE", "requests a minute of one address that is not logged in (behind a proxy: of all such); 0: no limit", "600"),
+    ("MINGZHANG_RATE_LIMIT_ANONYMOUS_PER_MINUTE", "requests a minute of one address that is not logged in (behind a proxy that is not trusted: of all such); 0: no limit", "600"),
     ("MINGZHANG_CORS_ORIGINS", "other sites whose pages may ask from a browser, such as https://desk.example.org, with blanks between them", "none"),
+    (
+        "MINGZHANG_TRUSTED_PROXIES",
+        "addresses of the proxies in front, with blanks between them: from them alone X-Forwarded-For tells the client's address, for login delays, limits and the audit trail",
+        "none",
+    ),
     ("MINGZHANG_OBJECTS_URL", "where papers are kept: s3://bucket/prefix (several servers share it)", "the folder objects in the data folder"),
     ("MINGZHANG_OBJECTS_ENDPOINT", "the endpoint of another S3 than Amazon's", "Amazon's"),
     ("MINGZHANG_OBJECTS_REGION", "the region of the bucket", "AWS_REGION, else us-east-1"),

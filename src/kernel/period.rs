@@ -264,7 +264,8 @@ macro_rules! as_text {
 
         impl<'de> Deserialize<'de> for $type {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+                // What was sent is not repeated: refusals are kept in logs.
+                String::deserialize(deserializer)?.parse().map_err(|_not_one: NotAPeriod| serde::de::Error::custom(concat!("expected a period such as ", $example)))
             }
         }
 

@@ -88,6 +88,9 @@ on_both_databases! {
         for (action, body) in [("reset", json!({"first_password": RESET})), ("disable", json!({}))] {
             assert_eq!(on_user(app, &one, &auditor, action, body).await.code(), (403, "forbidden"), "{action}");
         }
+        let etag = app.get(&one, &format!("/users/{auditor}")).await.etag.unwrap();
+        let renamed = app.send(Method::PATCH, &format!("/users/{auditor}"), &one, Some(json!({"display_name": "somebody else"})), &[("If-Match", &etag)]).await;
+        assert_eq!(renamed.code(), (403, "forbidden"), "documents of the district show the name");
         assert_eq!(app.get(&token, "/me").await.status, 200);
         app.log_in("auditor", PASSWORD).await;
         assert_eq!(on_user(app, &district.first, &auditor, "disable", json!({})).await.status, 200);

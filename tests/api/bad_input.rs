@@ -116,6 +116,25 @@ on_both_databases! {
         assert!([415, 422].contains(&refused.status.as_u16()), "{}", refused.text);
     }
 
+    async fn a_refusal_does_not_repeat_what_was_sent(app: TestApp) {
+        const NUMBER: &str = "420104199001010009";
+        let street = Street::open(app, "硚口区", "").await;
+        for body in [format!(r#"{{"username": {NUMBER}}}"#), format!(r#"{{"unit_id": "{NUMBER}"}}"#), format!(r#"{{"id_number": [{NUMBER}]}}"#), format!(r#"{{"username": {{"{NUMBER}": 1}}}}"#)] {
+            let refused = app.send_text(Method::POST, "/users", &street.first, Some(body.clone()), &[]).await;
+            assert_eq!(refused.code(), (422, "wrong_type"), "{body}: {}", refused.text);
+            assert!(!refused.text.contains(NUMBER), "{}", refused.text);
+        }
+        let typed = app.send_text(Method::POST, "/users", &street.first, Some(format!(r#"{{"username": {NUMBER}}}"#)), &[]).await;
+        assert_eq!(typed.body["errors"][0]["message"].as_str().map(|message| message.starts_with("expected a string")), Some(true), "{}", typed.text);
+        let period = app.send_text(Method::POST, "/payout-runs", &street.party_office, Some(format!(r#"{{"scheme_id": "{}", "period": "{NUMBER}"}}"#, street.id)), &[]).await;
+        assert_eq!((period.code(), period.text.contains(NUMBER)), ((422, "wrong_type"), false), "{}", period.text);
+        for table in [format!("姓名,身份证号,社区,财政供养\n张示例,{NUMBER},{NUMBER},{NUMBER}\n"), format!("张示例,{NUMBER}\n李示例,{NUMBER}\n")] {
+            let refused = import(app, &street.party_office, table.clone().into_bytes(), "text/csv").await;
+            assert_eq!(refused.code(), (422, "import_refused"), "{table}");
+            assert!(!refused.text.contains(NUMBER) && !refused.text.contains("示例"), "{}", refused.text);
+        }
+    }
+
     async fn a_foreign_id_in_a_filter_a_body_or_a_cursor_shows_nothing(app: TestApp) {
         let own = Street::open(app, "硚口区", "a-").await;
         let sister = Street::beside(app, &own, "s-").await;

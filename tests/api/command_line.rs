@@ -50,7 +50,15 @@ fn an_unknown_job_is_refused_and_wrong_usage_is_told_apart() {
 
 #[test]
 fn a_wrong_setting_is_refused_by_its_name() {
-    for (setting, value) in [("TIME_ZONE", "Mars/Base"), ("CORS_ORIGINS", "*"), ("CORS_ORIGINS", "https://desk.example.org/app"), ("PAY_HOUR", "25:00"), ("LOG_FORMAT", "xml")] {
+    for (setting, value) in [
+        ("TIME_ZONE", "Mars/Base"),
+        ("CORS_ORIGINS", "*"),
+        ("CORS_ORIGINS", "https://desk.example.org/app"),
+        ("TRUSTED_PROXIES", "10.0.0.0/8"),
+        ("TRUSTED_PROXIES", "10.0.0.1 proxy"),
+        ("PAY_HOUR", "25:00"),
+        ("LOG_FORMAT", "xml"),
+    ] {
         let output = Command::new(env!("CARGO_BIN_EXE_mingzhang")).arg("config").env(format!("MINGZHANG_{setting}"), value).output().unwrap();
         let told = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(2), "{setting}");

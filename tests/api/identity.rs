@@ -6,7 +6,14 @@ use reqwest::Method;
 use serde_json::json;
 
 use crate::on_both_databases;
-use crate::support::{PASSWORD, TestApp};
+use crate::support::{Answer, PASSWORD, TestApp};
+
+/// The code that a phone shows now.
+fn code_of(secret: &serde_json::Value) -> String {
+    let secret = totp_rs::Secret::try_from_base32(secret.as_str().unwrap()).unwrap();
+    let totp = totp_rs::Builder::new().with_secret(secret).with_account_name("x").build().unwrap();
+    totp.generate(u64::try_from(chrono::Utc::now().timestamp()).unwrap()).to_string()
+}
 
 on_both_databases! {
     async fn a_wrong_password_and_an_unknown_user_get_the_same_answer(app: TestApp) {
@@ -27,6 +34,76 @@ on_both_databases! {
         }
         let answer = app.send(Method::POST, "/auth/login", "", Some(json!({"username": "first", "password": PASSWORD})), &[]).await;
         assert_eq!(answer.code(), (429, "login_delayed"));
+    }
+
+    async fn attempts_sent_at_once_wait_as_those_sent_one_after_another(app: TestApp) {
+        app.administrator("硚口区", "first").await;
+        for username in ["first", "nobody"] {
+            let attempts = (0..30).map(|_| app.send(Method::POST, "/auth/login", "", Some(json!({"username": username, "password": "wrong"})), &[]));
+            let answers = futures_util::future::join_all(attempts).await;
+            let looked_at = answers.iter().filter(|answer| answer.code() == (401, "invalid_credentials")).count();
+            assert!((3..=8).contains(&looked_at), "{looked_at} of 30 passwords were tried");
+            assert_eq!(answers.iter().filter(|answer| answer.code() == (429, "login_delayed")).count(), 30 - looked_at, "{username}");
+        }
+    }
+
+    async fn right_passwords_sent_at_once_do_not_count_against_each_other(app: TestApp) {
+        app.administrator("硚口区", "first").await;
+        let attempts = (0..8).map(|_| app.send(Method::POST, "/auth/login", "", Some(json!({"username": "first", "password": PASSWORD})), &[]));
+        let answers = futures_util::future::join_all(attempts).await;
+        assert!(answers.iter().all(|answer| answer.status == 200), "{:?}", answers.iter().map(Answer::code).collect::<Vec<_>>());
+    }
+
+    async fn who_has_a_login_has_no_more_attempts_at_its_password_or_second_factor(app: TestApp) {
+        let first = app.administrator("硚口区", "first").await;
+        let second = app.administrator("硚口区", "second").await;
+        let district = app.get(&first, "/org-units").await.body["data"][0]["id"].as_str().unwrap().to_owned();
+        let (_, third) = app.user(&first, "third", &district).await;
+        let change = |old: &str| json!({"old_password": old, "new_password": "a wholly other phrase of words"});
+        for _ in 0..3 {
+            assert_eq!(app.post(&first, "/auth/password", change("wrong")).await.code(), (401, "invalid_credentials"));
+            assert_eq!(app.post(&second, "/auth/totp", json!({"password": "wrong"})).await.code(), (401, "invalid_credentials"));
+        }
+        let begun = app.post(&third, "/auth/totp", json!({"password": PASSWORD})).await;
+        assert_eq!(begun.status, 201, "{}", begun.text);
+        assert_eq!(app.post(&third, "/auth/totp/confirm", json!({"code": code_of(&begun.body["secret"])})).await.status, 200);
+        for _ in 0..3 {
+            assert_eq!(app.post(&third, "/auth/totp/disable", json!({"code": "000000x"})).await.code(), (422, "wrong_totp_code"));
+        }
+        assert_eq!(app.post(&first, "/auth/password", change(PASSWORD)).await.code(), (429, "login_delayed"));
+        assert_eq!(app.post(&second, "/auth/totp", json!({"password": PASSWORD})).await.code(), (429, "login_delayed"));
+        assert_eq!(app.post(&third, "/auth/totp/disable", json!({"code": "000000x"})).await.code(), (429, "login_delayed"));
+        let log_in = app.send(Method::POST, "/auth/login", "", Some(json!({"username": "first", "password": PASSWORD})), &[]).await;
+        assert_eq!(log_in.code(), (429, "login_delayed"), "it is one count");
+        assert_eq!(app.get(&first, "/me").await.status, 200, "the login itself goes on");
+    }
+
+    async fn what_has_no_dry_run_is_not_done_for_real_instead(app: TestApp) {
+        let token = app.administrator("硚口区", "first").await;
+        let own = app.send(Method::POST, "/auth/login", "", Some(json!({"username": "first", "password": PASSWORD})), &[]).await.body;
+        let change = json!({"old_password": PASSWORD, "new_password": "a wholly other phrase of words"});
+        let tries = [("logout", json!({})), ("password", change), ("totp", json!({"password": PASSWORD})), ("login", json!({"username": "first", "password": PASSWORD})), ("refresh", json!({"refresh_token": own["refresh_token"]}))];
+        for (operation, body) in tries {
+            for asked in ["true", "1"] {
+                let refused = app.post(&token, &format!("/auth/{operation}?dry_run={asked}"), body.clone()).await;
+                assert_eq!(refused.code(), (400, "invalid_parameter"), "{operation}: {}", refused.text);
+                assert!(refused.text.contains("dry_run"), "{}", refused.text);
+            }
+        }
+        assert_eq!(app.get(&token, "/me").await.status, 200);
+        app.log_in("first", PASSWORD).await;
+        assert_eq!(app.post("", "/auth/refresh?dry_run=false", json!({"refresh_token": own["refresh_token"]})).await.status, 200, "it was not used up");
+    }
+
+    async fn a_code_that_is_still_to_be_sent_is_no_failure(app: TestApp) {
+        let first = app.administrator("硚口区", "first").await;
+        let begun = app.post(&first, "/auth/totp", json!({"password": PASSWORD})).await;
+        let recovery = app.post(&first, "/auth/totp/confirm", json!({"code": code_of(&begun.body["secret"])})).await.body["recovery_codes"][0].clone();
+        let log_in = |body: serde_json::Value| app.send(Method::POST, "/auth/login", "", Some(body), &[]);
+        for _ in 0..5 {
+            assert_eq!(log_in(json!({"username": "first", "password": PASSWORD})).await.code(), (401, "totp_required"));
+        }
+        assert_eq!(log_in(json!({"username": "first", "password": PASSWORD, "totp": recovery})).await.status, 200);
     }
 
     async fn using_a_refresh_token_twice_ends_the_whole_login(app: TestApp) {

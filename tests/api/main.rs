@@ -32,6 +32,7 @@ mod patch;
 mod payees;
 mod permissions;
 mod played;
+mod proxies;
 mod reconcile;
 mod recoveries;
 mod refused;

@@ -10,7 +10,7 @@ use super::layout::{LineOrder, StatementLayout, StatementSource as Source};
 use crate::kernel::masking;
 use crate::kernel::money::Fen;
 use crate::kernel::problem::Problem;
-use crate::platform::sheet::{FileFormat, Grid, GridRow, RowFault, RowFaults, amount, read_grid, read_grid_delimited};
+use crate::platform::sheet::{FileFormat, Grid, GridRow, RowFault, RowFaults, amount, not_an_amount, read_grid, read_grid_delimited};
 
 /// Characters that are kept of a reference or serial.
 const REFERENCE_MOST: usize = 80;
@@ -130,7 +130,7 @@ fn labelled(grid: &Grid, label: Option<&str>, key: &str) -> Result<Option<Fen>, 
         let own = row.cell(place).strip_prefix(label).unwrap_or_default().trim_start_matches([':', '：', ' ']);
         let next = row.cells.iter().skip(place.saturating_add(1)).map(String::as_str);
         let text = std::iter::once(own).chain(next).find(|text| !text.is_empty()).unwrap_or_default();
-        return yuan(text).map(Some).ok_or_else(|| not_an_amount(row, key, text));
+        return yuan(text).map(Some).ok_or_else(|| not_an_amount(row.number, key));
     }
     Ok(None)
 }
@@ -181,7 +181,7 @@ impl Reader<'_> {
         let (from, to) = self.days;
         let day = self.layout.day(text).ok_or_else(|| {
             let format = &self.layout.date_format;
-            RowFault::new(row.number, "date", "not_a_date", format!("“{text}”不是日期，该格式写作 {format}"), format!("“{text}” is no date; this layout writes {format}"))
+            RowFault::new(row.number, "date", "not_a_date", format!("不是日期，该格式写作 {format}"), format!("Not a date; this layout writes {format}"))
         })?;
         if (from..=to).contains(&day) {
             return Ok(day);
@@ -192,7 +192,7 @@ impl Reader<'_> {
     fn optional_amount(&self, row: &GridRow, source: Source) -> Result<Option<Fen>, RowFault> {
         match self.text(row, source) {
             "" | "-" | "--" => Ok(None),
-            text => yuan(text).filter(|amount| amount.0.saturating_abs() <= Fen::DOCUMENT_MAX.0).map(Some).ok_or_else(|| not_an_amount(row, source.key(), text)),
+            text => yuan(text).filter(|amount| amount.0.saturating_abs() <= Fen::DOCUMENT_MAX.0).map(Some).ok_or_else(|| not_an_amount(row.number, source.key())),
         }
     }
 
@@ -215,9 +215,9 @@ impl Reader<'_> {
     fn directed(&self, row: &GridRow, amount: Fen) -> Result<Fen, RowFault> {
         let text = self.text(row, Source::Direction);
         match text.to_ascii_uppercase().as_str() {
-            "借" | "借方" | "D" | "DR" | "支" | "支出" | "往" => amount.checked_neg().map_err(|_overflow| not_an_amount(row, "amount", text)),
+            "借" | "借方" | "D" | "DR" | "支" | "支出" | "往" => amount.checked_neg().map_err(|_overflow| not_an_amount(row.number, "amount")),
             "贷" | "贷方" | "C" | "CR" | "收" | "收入" | "来" => Ok(amount),
-            _ => Err(RowFault::new(row.number, "direction", "unknown_direction", format!("“{text}”不是借或贷"), format!("“{text}” is neither 借 (paid) nor 贷 (received)"))),
+            _ => Err(RowFault::new(row.number, "direction", "unknown_direction", "须为 借 或 贷", "Must be 借 (paid) or 贷 (received)")),
         }
     }
 
@@ -273,10 +273,6 @@ fn follow_balances(opening: Option<Fen>, lines: &[ReadLine]) -> Result<(), Probl
         running = line.balance.or(expected);
     }
     faults.into_result()
-}
-
-fn not_an_amount(row: &GridRow, key: &str, text: &str) -> RowFault {
-    RowFault::new(row.number, key, "not_an_amount", format!("“{text}”不是金额，请写作 1234.50"), format!("“{text}” is no amount; write it as 1234.50"))
 }
 
 fn wrong_encoding(encoding: Encoding) -> RowFault {

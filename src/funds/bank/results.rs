@@ -9,7 +9,7 @@ use super::model::{Batch, PaymentLine};
 use super::refusals::result_mismatch;
 use crate::kernel::money::Fen;
 use crate::kernel::problem::Problem;
-use crate::platform::sheet::{Grid, GridRow, RowFault, RowFaults, amount, date, read_grid};
+use crate::platform::sheet::{Grid, GridRow, RowFault, RowFaults, amount, date, not_a_date, not_an_amount, read_grid};
 
 /// The words of the first line, each before its value.
 const HEAD: [&str; 4] = ["批次号", "笔数", "金额", "日期"];
@@ -80,7 +80,7 @@ pub fn read_result(bytes: &[u8]) -> Result<ResultFile, Problem> {
     let mut faults = RowFaults::none();
     let count = faults.keep(number(head, 3, "count"));
     let sum = faults.keep(yuan(head, 5, "sum"));
-    let value_date = faults.keep(date(head.cell(7)).ok_or_else(|| not_a_date(head)));
+    let value_date = faults.keep(date(head.cell(7)).ok_or_else(|| not_a_date(head.number, "date")));
     // Where the date is wrong nothing is given back anyway.
     let day = value_date.unwrap_or_default();
     let lines: Vec<ResultLine> = rows.iter().filter_map(|row| read_line(row, day, &mut faults)).collect();
@@ -113,12 +113,12 @@ fn read_line(row: &GridRow, value_date: NaiveDate, faults: &mut RowFaults) -> Op
 fn number(row: &GridRow, column: usize, key: &str) -> Result<u32, RowFault> {
     let text = row.cell(column);
     let plain = text.bytes().all(|byte| byte.is_ascii_digit());
-    text.parse().ok().filter(|_| plain).ok_or_else(|| RowFault::new(row.number, key, "not_a_number", format!("“{text}”不是整数"), format!("“{text}” is no whole number")))
+    text.parse().ok().filter(|_| plain).ok_or_else(|| RowFault::new(row.number, key, "not_a_number", "须为整数", "Must be a whole number"))
 }
 
 fn yuan(row: &GridRow, column: usize, key: &str) -> Result<Fen, RowFault> {
     let text = row.cell(column);
-    amount(text).ok_or_else(|| RowFault::new(row.number, key, "not_an_amount", format!("“{text}”不是金额，请写作 1234.50"), format!("“{text}” is no amount; write it as 1234.50")))
+    amount(text).ok_or_else(|| not_an_amount(row.number, key))
 }
 
 fn tail(row: &GridRow) -> Result<String, RowFault> {
@@ -142,13 +142,8 @@ fn outcome(row: &GridRow) -> Result<(bool, Option<String>), RowFault> {
         ("成功", Some(_)) => Err(RowFault::new(row.number, KEYS[4], "reason_not_expected", "结果为成功，却写有原因，请向银行核实", "It says paid and gives a reason; ask the bank")),
         ("退票", Some(reason)) => Ok((false, Some(reason))),
         ("退票", None) => Err(RowFault::new(row.number, KEYS[4], "reason_required", "退票须写明原因", "A returned payment needs its reason")),
-        (other, _) => Err(RowFault::new(row.number, KEYS[3], "unknown_result", format!("“{other}”不是“成功”或“退票”"), format!("“{other}” is neither 成功 (paid) nor 退票 (returned)"))),
+        _ => Err(RowFault::new(row.number, KEYS[3], "unknown_result", "须为 成功 或 退票", "Must be 成功 (paid) or 退票 (returned)")),
     }
-}
-
-fn not_a_date(row: &GridRow) -> RowFault {
-    let text = row.cell(7);
-    RowFault::new(row.number, "date", "not_a_date", format!("“{text}”不是日期，请写作 2017-03-20"), format!("“{text}” is no date; write it as 2017-03-20"))
 }
 
 fn unknown_layout() -> RowFault {

@@ -106,7 +106,7 @@ async fn download_voucher_export(actor: Actor, context: web::Data<Context>, requ
     actor.require_anywhere(Capability::LedgerExport)?;
     let tx = context.write(actor.scope_for(Capability::LedgerExport)).await?;
     let row = tx.load_text::<voucher_export::Entity>(&id).await?.authorise(&actor, Capability::LedgerExport)?.into_inner();
-    let act = context.act(Performer::Person(actor.clone()), request_id(&request), request.peer_addr().map(|address| address.ip().to_string()));
+    let act = context.act(Performer::Person(actor.clone()), request_id(&request), context.client_text(&request));
     audit::record(&tx, &act, Event::new("voucher_export.read", "voucher_export", row.id, voucher_export::Entity::place(&row))).await?;
     tx.commit().await?;
     request.extensions_mut().insert(DownloadKept);

@@ -87,7 +87,7 @@ fn yes_or_no(row: &Row, key: &str) -> Result<bool, RowFault> {
     match row.text(key) {
         "" | "否" | "no" => Ok(false),
         "是" | "yes" => Ok(true),
-        other => Err(row.fault(key, "invalid_value", format!("“{other}”须为 是 或 否"), format!("“{other}” must be 是 (yes) or 否 (no)"))),
+        _ => Err(row.fault(key, "invalid_value", "须为 是 或 否", "Must be 是 (yes) or 否 (no)")),
     }
 }
 
@@ -113,9 +113,8 @@ pub async fn beneficiaries(tx: &Tx, act: &Act, actor: &Actor, street: &Authorise
         if row.text("name").chars().count() > 60 {
             faults.add(row.fault("name", "too_long", "最多 60 个字", "at most 60 characters"));
         }
-        let community = row
-            .filled("community")
-            .map(|name| communities.get(name).copied().ok_or_else(|| row.fault("community", "unknown_reference", format!("本街道没有“{name}”"), format!("the street has no “{name}”"))));
+        let community =
+            row.filled("community").map(|name| communities.get(name).copied().ok_or_else(|| row.fault("community", "unknown_reference", "本街道没有该社区", "the street has no such community")));
         let community_id = community.and_then(|found| faults.keep(found));
         let (account, on_payroll) = (faults.keep(account_of(row)), faults.keep(yes_or_no(row, "on_payroll")));
         if let (Some(account), Some(on_payroll)) = (account, on_payroll) {
@@ -219,8 +218,7 @@ pub async fn enrolments(tx: &Tx, act: &Act, actor: &Actor, street: &Authorised<o
             faults.keep(found)
         });
         let name = row.text("scheme");
-        let scheme =
-            schemes.iter().find(|scheme| scheme.name == name).ok_or_else(|| row.fault("scheme", "unknown_reference", format!("本街道没有方案“{name}”"), format!("the street has no scheme “{name}”")));
+        let scheme = schemes.iter().find(|scheme| scheme.name == name).ok_or_else(|| row.fault("scheme", "unknown_reference", "本街道没有该方案", "the street has no such scheme"));
         let (scheme, terms) = (faults.keep(scheme), terms(row, &mut faults));
         let (Some(person), Some(scheme), Some(terms)) = (person, scheme, terms) else {
             continue;

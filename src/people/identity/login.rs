@@ -9,9 +9,10 @@ use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::attempts;
 use super::authenticate::{ACCESS_SECONDS, access_token};
 use super::passwords::{self, Passwords};
-use super::refusals::{invalid_credentials, invalid_refresh_token, login_delayed, totp_required, weak_password};
+use super::refusals::{invalid_credentials, invalid_refresh_token, totp_required, weak_password};
 use super::totp::{self, SecondFactor};
 use crate::kernel::access::{Actor, Place};
 use crate::kernel::crypto::random_bytes;
@@ -23,10 +24,6 @@ use crate::platform::http::Context;
 
 /// A login ends 30 days after its last refresh.
 const LOGIN_LASTS: TimeDelta = TimeDelta::days(30);
-/// This many failures are free; then each doubles the wait.
-const FREE_FAILURES: u32 = 3;
-/// The longest wait, in seconds: nobody is locked out.
-const LONGEST_WAIT: i64 = 300;
 /// A new password must not be one of the last five.
 const REMEMBERED_PASSWORDS: i64 = 5;
 
@@ -54,12 +51,6 @@ struct Account {
     community_id: Option<Uuid>,
 }
 
-#[derive(FromQueryResult)]
-struct Failures {
-    failures: i32,
-    last_at: DateTime<Utc>,
-}
-
 /// Where a login comes from.
 #[derive(Clone, Debug)]
 pub struct Origin {
@@ -69,17 +60,6 @@ pub struct Origin {
     pub user_agent: Option<String>,
     /// The request.
     pub request_id: String,
-}
-
-/// Seconds to wait before the next attempt, after so many failures, the last of them so many seconds ago.
-#[must_use]
-pub fn wait_seconds(failures: u32, since_last: i64) -> u32 {
-    let doublings = failures.saturating_sub(FREE_FAILURES);
-    if failures < FREE_FAILURES {
-        return 0;
-    }
-    let wait = 2_i64.checked_pow(doublings).unwrap_or(LONGEST_WAIT).min(LONGEST_WAIT);
-    u32::try_from((wait - since_last).max(0)).unwrap_or(0)
 }
 
 fn token_hash(token: &str) -> String {
@@ -92,15 +72,9 @@ fn token_hash(token: &str) -> String {
 /// 401 `invalid_credentials`, 429 `login_delayed`; both the same whether the user exists or not.
 pub async fn log_in(context: &Context, passwords: &Passwords, username: &str, password: &str, code: Option<&str>, origin: Origin) -> Result<Tokens, Problem> {
     let now = context.clocks.wall();
-    let username_key = context.keys.lookup_hash("username", username);
+    let _turn = passwords.turn(username, &origin.address).await;
+    let attempt = attempts::begin(context, username, &origin.address).await?;
     let tx = context.db.read_as_system(Reason::Login).await?;
-    let find = Sql::both("SELECT failures, last_at FROM login_failures WHERE username_key = $1 AND address = $2");
-    if let Some(row) = tx.query_one::<Failures>(find, vec![username_key.clone().into(), origin.address.clone().into()]).await? {
-        let wait = wait_seconds(u32::try_from(row.failures).unwrap_or(0), (now - row.last_at).num_seconds());
-        if wait > 0 {
-            return Err(login_delayed(wait));
-        }
-    }
     let find = Sql::both("SELECT id, display_name, password_hash, disabled_at, district_id, street_id, community_id FROM users WHERE username = $1");
     let account = tx.query_one::<Account>(find, vec![username.into()]).await?;
     drop(tx);
@@ -112,18 +86,12 @@ pub async fn log_in(context: &Context, passwords: &Passwords, username: &str, pa
         None => SecondFactor::NotNeeded,
     };
     if matches!(second, SecondFactor::Missing) {
+        attempt.undecided(&tx).await?;
+        tx.commit().await?;
         return Err(totp_required());
     }
-    let Some(account) = account.filter(|_| matches!(second, SecondFactor::NotNeeded | SecondFactor::Fits)) else {
-        let count = Sql::both(
-            "INSERT INTO login_failures (username_key, address, failures, last_at) VALUES ($1, $2, 1, $3) \
-             ON CONFLICT (username_key, address) DO UPDATE SET failures = CASE WHEN login_failures.last_at < $4 THEN 1 ELSE login_failures.failures + 1 END, last_at = excluded.last_at",
-        );
-        tx.execute(count, vec![username_key.into(), origin.address.into(), now.into(), (now - TimeDelta::hours(1)).into()]).await?;
-        tx.commit().await?;
-        return Err(invalid_credentials());
-    };
-    tx.execute(Sql::both("DELETE FROM login_failures WHERE username_key = $1 AND address = $2"), vec![username_key.into(), origin.address.clone().into()]).await?;
+    let account = account.filter(|_| matches!(second, SecondFactor::NotNeeded | SecondFactor::Fits)).ok_or_else(invalid_credentials)?;
+    attempt.right(&tx).await?;
     let session = new_id();
     let insert = Sql::both("INSERT INTO sessions (id, user_id, address, user_agent, created_at, last_used_at, expires_at) VALUES ($1, $2, $3, $4, $5, $5, $6)");
     tx.execute(insert, vec![session.into(), account.id.into(), origin.address.clone().into(), origin.user_agent.into(), now.into(), (now + LOGIN_LASTS).into()]).await?;
@@ -201,23 +169,31 @@ pub(super) struct OldPassword {
     password_hash: String,
 }
 
-/// Ok where the password is the user's.
+/// Ok where the password is the actor's: who has got hold of a login has no more attempts at it than who has not.
 ///
 /// # Errors
-/// 401 `invalid_credentials`.
-pub(super) async fn require_password(context: &Context, passwords: &Passwords, user: Uuid, password: &str) -> Result<OldPassword, Problem> {
+/// 401 `invalid_credentials`; 429 `login_delayed`.
+pub(super) async fn require_password(context: &Context, passwords: &Passwords, actor: &Actor, password: &str, address: &str) -> Result<OldPassword, Problem> {
+    let _turn = passwords.turn(&actor.username, address).await;
+    let attempt = attempts::begin(context, &actor.username, address).await?;
     let tx = context.db.read_as_system(Reason::Login).await?;
-    let current = tx.query_one::<OldPassword>(Sql::both("SELECT password_hash FROM users WHERE id = $1"), vec![user.into()]).await?.ok_or_else(invalid_credentials)?;
+    let current = tx.query_one::<OldPassword>(Sql::both("SELECT password_hash FROM users WHERE id = $1"), vec![actor.user_id.into()]).await?.ok_or_else(invalid_credentials)?;
     drop(tx);
-    if passwords.verify(password, Some(&current.password_hash)).await? { Ok(current) } else { Err(invalid_credentials()) }
+    if !passwords.verify(password, Some(&current.password_hash)).await? {
+        return Err(invalid_credentials());
+    }
+    let tx = context.db.write_as_system(Reason::Login).await?;
+    attempt.right(&tx).await?;
+    tx.commit().await?;
+    Ok(current)
 }
 
 /// Changes the actor's own password and ends all other logins.
 ///
 /// # Errors
-/// 401 where the old one is wrong; 422 `weak_password`.
+/// 401 where the old one is wrong; 429 `login_delayed`; 422 `weak_password`.
 pub async fn change_password(context: &Context, passwords: &Passwords, actor: &Actor, old: &str, new: &str, origin: Origin) -> Result<(), Problem> {
-    let current = require_password(context, passwords, actor.user_id, old).await?;
+    let current = require_password(context, passwords, actor, old, &origin.address).await?;
     let tx = context.db.read_as_system(Reason::Login).await?;
     let recent = Sql::both("SELECT password_hash FROM password_history WHERE user_id = $1 ORDER BY id DESC LIMIT $2");
     let recent = tx.query::<OldPassword>(recent, vec![actor.user_id.into(), REMEMBERED_PASSWORDS.into()]).await?;
@@ -238,16 +214,4 @@ pub async fn change_password(context: &Context, passwords: &Passwords, actor: &A
     tx.execute(others, vec![actor.user_id.into(), actor.session_id.into(), act.at.into()]).await?;
     audit::record(&tx, &act, Event::new("user.password", "user", actor.user_id, actor.home)).await?;
     tx.commit().await
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_wait_grows_with_each_failure_and_never_locks_anybody_out() {
-        assert_eq!((0..7).map(|failures| wait_seconds(failures, 0)).collect::<Vec<_>>(), [0, 0, 0, 1, 2, 4, 8]);
-        assert_eq!(wait_seconds(1000, 0), 300);
-        assert_eq!(wait_seconds(1000, 301), 0);
-    }
 }

@@ -1,5 +1,6 @@
 //! Users, logins and roles: who a token belongs to and what they may do today.
 
+mod attempts;
 mod authenticate;
 mod capabilities;
 pub mod duties;

@@ -1,10 +1,11 @@
 //! Passwords: argon2id (RFC 9106) away from the request workers, at most as many at once as there are cores.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use argon2::password_hash::phc::PasswordHash;
 use argon2::{Argon2, PasswordHasher, PasswordVerifier};
-use tokio::sync::Semaphore;
+use tokio::sync::{Mutex, MutexGuard, Semaphore};
 
 use super::refusals::weak_password;
 use crate::kernel::problem::Problem;
@@ -12,12 +13,16 @@ use crate::kernel::problem::Problem;
 /// The least and the most characters (NIST SP 800-63B section 3.1.1.2 asks for at least 8 and to allow 64).
 const LENGTH: std::ops::RangeInclusive<usize> = 12..=128;
 
+/// In so many queues attempts stand.
+const QUEUES: u64 = 64;
+
 /// Hashes and verifies passwords.
 #[derive(Clone, Debug)]
 pub struct Passwords {
     permits: Arc<Semaphore>,
     /// What an unknown user's password is compared with, so that the answer takes the same time.
     dummy: Arc<str>,
+    queues: Arc<[Mutex<()>]>,
 }
 
 impl Passwords {
@@ -28,7 +33,15 @@ impl Passwords {
     pub fn try_new() -> Result<Self, Problem> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let dummy = hash_now("no user has this password")?;
-        Ok(Self { permits: Arc::new(Semaphore::new(cores)), dummy: dummy.into() })
+        Ok(Self { permits: Arc::new(Semaphore::new(cores)), dummy: dummy.into(), queues: (0..QUEUES).map(|_| Mutex::new(())).collect() })
+    }
+
+    /// Waits for the attempts on the same account from the same address that came before: several right ones at once do not count against each other.
+    pub(super) async fn turn(&self, username: &str, address: &str) -> Option<MutexGuard<'_, ()>> {
+        let mut hasher = DefaultHasher::new();
+        (username, address).hash(&mut hasher);
+        let queue = usize::try_from(hasher.finish() % QUEUES).unwrap_or(0);
+        Some(self.queues.get(queue)?.lock().await)
     }
 
     async fn off_thread<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {

@@ -19,7 +19,7 @@ use crate::kernel::identity_number::IdentityNumber;
 use crate::kernel::problem::{Faults, Problem};
 use crate::people::tenancy::org_unit;
 use crate::platform::db::{Reason, Sql};
-use crate::platform::http::{Body, Context, Done, ListPage, ListRequest, Nothing, Public, Refusals, Routes, Rules, Write, ok, ok_versioned, read_json, request_id};
+use crate::platform::http::{Body, Context, Done, ListPage, ListRequest, Nothing, Public, Refusals, Routes, Rules, Write, ok, ok_versioned, read_json, refuse_dry_run, request_id};
 
 /// A login.
 #[derive(Deserialize, ToSchema)]
@@ -61,12 +61,17 @@ pub struct PasswordChange {
 
 impl Body for PasswordChange {}
 
-fn origin(request: &HttpRequest) -> Origin {
-    Origin {
-        address: request.peer_addr().map(|address| address.ip().to_string()).unwrap_or_default(),
+/// Where a request comes from.
+///
+/// # Errors
+/// 400 where it asks for a dry run.
+fn origin(context: &Context, request: &HttpRequest) -> Result<Origin, Problem> {
+    refuse_dry_run(request)?;
+    Ok(Origin {
+        address: context.client_text(request).unwrap_or_default(),
         user_agent: request.headers().get(USER_AGENT).and_then(|value| value.to_str().ok()).map(|text| text.chars().take(200).collect()),
         request_id: request_id(request),
-    }
+    })
 }
 
 /// Logs in.
@@ -74,7 +79,7 @@ fn origin(request: &HttpRequest) -> Origin {
 #[post("/auth/login")]
 async fn log_in(_public: Public, context: web::Data<Context>, passwords: web::Data<Passwords>, request: HttpRequest, payload: web::Payload) -> Result<HttpResponse, Problem> {
     let body: Login = read_json(&request, payload).await?;
-    Ok(ok(&login::log_in(&context, &passwords, &body.username, &body.password, body.totp.as_deref(), origin(&request)).await?))
+    Ok(ok(&login::log_in(&context, &passwords, &body.username, &body.password, body.totp.as_deref(), origin(&context, &request)?).await?))
 }
 
 /// Gives new tokens for a refresh token, which is used up by it. Using one twice ends the login.
@@ -82,6 +87,7 @@ async fn log_in(_public: Public, context: web::Data<Context>, passwords: web::Da
 #[post("/auth/refresh")]
 async fn refresh(_public: Public, context: web::Data<Context>, request: HttpRequest, payload: web::Payload) -> Result<HttpResponse, Problem> {
     let body: Refresh = read_json(&request, payload).await?;
+    refuse_dry_run(&request)?;
     Ok(ok(&login::refresh(&context, &body.refresh_token).await?))
 }
 
@@ -89,16 +95,16 @@ async fn refresh(_public: Public, context: web::Data<Context>, request: HttpRequ
 #[utoipa::path(tag = "auth", responses((status = 204, description = "The login is ended"), Refusals))]
 #[post("/auth/logout")]
 async fn log_out(actor: Actor, context: web::Data<Context>, request: HttpRequest) -> Result<HttpResponse, Problem> {
-    end_login(&context, &actor, actor.session_id, "logout", request_id(&request)).await?;
+    end_login(&context, &actor, actor.session_id, "logout", origin(&context, &request)?).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
-async fn end_login(context: &Context, actor: &Actor, session: Uuid, reason: &'static str, request_id: String) -> Result<(), Problem> {
+async fn end_login(context: &Context, actor: &Actor, session: Uuid, reason: &'static str, origin: Origin) -> Result<(), Problem> {
     let tx = context.db.write_as_system(Reason::Login).await?;
     if login::end_sessions(&tx, actor.user_id, Some(session), reason, context.clocks.wall()).await? == 0 {
         return Err(Problem::not_found());
     }
-    let act = context.act(crate::kernel::act::Performer::Person(actor.clone()), request_id, None);
+    let act = context.act(crate::kernel::act::Performer::Person(actor.clone()), origin.request_id, Some(origin.address));
     crate::platform::audit::record(&tx, &act, crate::platform::audit::Event::new("session.end", "session", session, actor.home)).await?;
     tx.commit().await
 }
@@ -108,7 +114,7 @@ async fn end_login(context: &Context, actor: &Actor, session: Uuid, reason: &'st
 #[post("/auth/password")]
 async fn change_password(actor: Actor, context: web::Data<Context>, passwords: web::Data<Passwords>, request: HttpRequest, payload: web::Payload) -> Result<HttpResponse, Problem> {
     let body: PasswordChange = read_json(&request, payload).await?;
-    login::change_password(&context, &passwords, &actor, &body.old_password, &body.new_password, origin(&request)).await?;
+    login::change_password(&context, &passwords, &actor, &body.old_password, &body.new_password, origin(&context, &request)?).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -139,7 +145,7 @@ impl Body for TotpCode {}
 #[post("/auth/totp")]
 async fn start_totp(actor: Actor, context: web::Data<Context>, passwords: web::Data<Passwords>, request: HttpRequest, payload: web::Payload) -> Result<HttpResponse, Problem> {
     let body: TotpStart = read_json(&request, payload).await?;
-    Ok(HttpResponse::Created().json(totp::start(&context, &passwords, &actor, &body.password).await?))
+    Ok(HttpResponse::Created().json(totp::start(&context, &passwords, &actor, &body.password, &origin(&context, &request)?.address).await?))
 }
 
 /// Confirms the second factor with its first code; gives ten recovery codes, shown once.
@@ -147,7 +153,7 @@ async fn start_totp(actor: Actor, context: web::Data<Context>, passwords: web::D
 #[post("/auth/totp/confirm")]
 async fn confirm_totp(actor: Actor, context: web::Data<Context>, request: HttpRequest, payload: web::Payload) -> Result<HttpResponse, Problem> {
     let body: TotpCode = read_json(&request, payload).await?;
-    Ok(ok(&totp::confirm(&context, &actor, &body.code, request_id(&request)).await?))
+    Ok(ok(&totp::confirm(&context, &actor, &body.code, origin(&context, &request)?).await?))
 }
 
 /// Turns the second factor off.
@@ -155,7 +161,7 @@ async fn confirm_totp(actor: Actor, context: web::Data<Context>, request: HttpRe
 #[post("/auth/totp/disable")]
 async fn disable_totp(actor: Actor, context: web::Data<Context>, request: HttpRequest, payload: web::Payload) -> Result<HttpResponse, Problem> {
     let body: TotpCode = read_json(&request, payload).await?;
-    totp::disable(&context, &actor, &body.code, request_id(&request)).await?;
+    totp::disable(&context, &actor, &body.code, origin(&context, &request)?).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -190,7 +196,7 @@ async fn list_sessions(actor: Actor, context: web::Data<Context>, request: HttpR
 #[post("/auth/sessions/{id}/end")]
 async fn end_session(actor: Actor, context: web::Data<Context>, request: HttpRequest, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     let id = Uuid::parse_str(&id).map_err(|_form| Problem::not_found())?;
-    end_login(&context, &actor, id, "ended", request_id(&request)).await?;
+    end_login(&context, &actor, id, "ended", origin(&context, &request)?).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -362,7 +368,7 @@ async fn create_user(actor: Actor, passwords: web::Data<Passwords>, write: Write
 /// Changes the name that colleagues see.
 #[utoipa::path(tag = "users", request_body(content = UserChange, content_type = "application/merge-patch+json"), responses((status = 200, body = User), Refusals))]
 #[patch("/users/{id}")]
-async fn change_user(actor: Actor, write: Write, id: web::Path<String>) -> Result<HttpResponse, Problem> {
+async fn change_user(actor: Actor, context: web::Data<Context>, write: Write, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     write
         .patch::<user::Entity, UserChange, _>(
             &actor,
@@ -370,6 +376,7 @@ async fn change_user(actor: Actor, write: Write, id: web::Path<String>) -> Resul
             &id,
             |row| row.version,
             async |tx, act, row, change| {
+                reach::require_whole(&context.db, &actor, row.id).await?;
                 let user = users::rename(tx, act, row, &change.display_name).await?;
                 Ok(Done::changed(user.version, User::from(user)))
             },

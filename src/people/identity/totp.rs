@@ -9,6 +9,8 @@ use totp_rs::{Builder, Secret, Totp};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::attempts;
+use super::login::Origin;
 use super::passwords::Passwords;
 use super::refusals::{totp_already_on, wrong_totp_code};
 use crate::kernel::access::Actor;
@@ -106,12 +108,17 @@ pub(super) async fn second_factor(tx: &Tx, keys: &KeyRing, user: Uuid, code: Opt
     Ok(if fits { SecondFactor::Fits } else { SecondFactor::Wrong })
 }
 
+/// The second factor as it is before an attempt at it.
+async fn begun(context: &Context, actor: &Actor) -> Result<Option<Kept>, Problem> {
+    kept(&context.db.read_as_system(Reason::Login).await?, actor.user_id).await
+}
+
 /// Begins a second factor; one that was begun and not confirmed is replaced.
 ///
 /// # Errors
-/// 401 where the password is wrong; 409 `totp_already_on`.
-pub async fn start(context: &Context, passwords: &Passwords, actor: &Actor, password: &str) -> Result<TotpSecret, Problem> {
-    super::login::require_password(context, passwords, actor.user_id, password).await?;
+/// 401 where the password is wrong; 429 `login_delayed`; 409 `totp_already_on`.
+pub async fn start(context: &Context, passwords: &Passwords, actor: &Actor, password: &str, address: &str) -> Result<TotpSecret, Problem> {
+    super::login::require_password(context, passwords, actor, password, address).await?;
     let secret = Secret::from(random_bytes::<SECRET_BYTES>().to_vec());
     let base32 = secret.to_base32();
     let otpauth_url = totp(secret, &actor.username)?.to_url().map_err(Problem::internal)?;
@@ -130,17 +137,19 @@ pub async fn start(context: &Context, passwords: &Passwords, actor: &Actor, pass
 /// Turns the second factor on with its first code.
 ///
 /// # Errors
-/// 404 where none was begun; 409 `totp_already_on`; 422 `wrong_totp_code`.
-pub async fn confirm(context: &Context, actor: &Actor, code: &str, request_id: String) -> Result<RecoveryCodes, Problem> {
+/// 404 where none was begun; 409 `totp_already_on`; 429 `login_delayed`; 422 `wrong_totp_code`.
+pub async fn confirm(context: &Context, actor: &Actor, code: &str, origin: Origin) -> Result<RecoveryCodes, Problem> {
     let now = context.clocks.wall();
-    let tx = context.db.write_as_system(Reason::Login).await?;
-    let found = kept(&tx, actor.user_id).await?.ok_or_else(Problem::not_found)?;
+    let found = begun(context, actor).await?.ok_or_else(Problem::not_found)?;
     if found.confirmed_at.is_some() {
         return Err(totp_already_on());
     }
+    let attempt = attempts::begin(context, &actor.username, &origin.address).await?;
+    let tx = context.db.write_as_system(Reason::Login).await?;
     if !use_code(&tx, &context.keys, actor.user_id, &found, code, now).await? {
         return Err(wrong_totp_code());
     }
+    attempt.right(&tx).await?;
     tx.execute(Sql::both("UPDATE user_totps SET confirmed_at = $2 WHERE user_id = $1"), vec![actor.user_id.into(), now.into()]).await?;
     let mut recovery_codes = Vec::with_capacity(RECOVERY_CODES);
     for _ in 0..RECOVERY_CODES {
@@ -149,7 +158,7 @@ pub async fn confirm(context: &Context, actor: &Actor, code: &str, request_id: S
         tx.execute(insert, vec![code_hash(&context.keys, actor.user_id, &code).into(), actor.user_id.into()]).await?;
         recovery_codes.push(code);
     }
-    record(&tx, context, actor, "user.totp_on", request_id).await?;
+    record(&tx, context, actor, "user.totp_on", origin).await?;
     tx.commit().await?;
     Ok(RecoveryCodes { recovery_codes })
 }
@@ -157,16 +166,17 @@ pub async fn confirm(context: &Context, actor: &Actor, code: &str, request_id: S
 /// Turns the second factor off with a code or a recovery code.
 ///
 /// # Errors
-/// 404 where there is none; 422 `wrong_totp_code`.
-pub async fn disable(context: &Context, actor: &Actor, code: &str, request_id: String) -> Result<(), Problem> {
+/// 404 where there is none; 429 `login_delayed`; 422 `wrong_totp_code`.
+pub async fn disable(context: &Context, actor: &Actor, code: &str, origin: Origin) -> Result<(), Problem> {
+    begun(context, actor).await?.filter(|found| found.confirmed_at.is_some()).ok_or_else(Problem::not_found)?;
+    let attempt = attempts::begin(context, &actor.username, &origin.address).await?;
     let tx = context.db.write_as_system(Reason::Login).await?;
-    match second_factor(&tx, &context.keys, actor.user_id, Some(code), context.clocks.wall()).await? {
-        SecondFactor::Fits => {}
-        SecondFactor::NotNeeded => return Err(Problem::not_found()),
-        SecondFactor::Missing | SecondFactor::Wrong => return Err(wrong_totp_code()),
+    if !matches!(second_factor(&tx, &context.keys, actor.user_id, Some(code), context.clocks.wall()).await?, SecondFactor::Fits) {
+        return Err(wrong_totp_code());
     }
+    attempt.right(&tx).await?;
     forget(&tx, actor.user_id).await?;
-    record(&tx, context, actor, "user.totp_off", request_id).await?;
+    record(&tx, context, actor, "user.totp_off", origin).await?;
     tx.commit().await
 }
 
@@ -178,7 +188,7 @@ pub(super) async fn forget(tx: &Tx, user: Uuid) -> Result<(), Problem> {
     Ok(())
 }
 
-async fn record(tx: &Tx, context: &Context, actor: &Actor, action: &'static str, request_id: String) -> Result<Uuid, Problem> {
-    let act = context.act(Performer::Person(actor.clone()), request_id, None);
+async fn record(tx: &Tx, context: &Context, actor: &Actor, action: &'static str, origin: Origin) -> Result<Uuid, Problem> {
+    let act = context.act(Performer::Person(actor.clone()), origin.request_id, Some(origin.address));
     audit::record(tx, &act, Event::new(action, "user", actor.user_id, actor.home)).await
 }

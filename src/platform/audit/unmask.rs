@@ -42,8 +42,7 @@ impl Unmask {
     /// 422 `reason_required`.
     pub async fn keep(self, tx: &Tx, context: &Context, actor: &Actor, request: &HttpRequest, mut event: Event) -> Result<(), Problem> {
         event.reason = Some(self.reason.filter(|reason| !reason.trim().is_empty()).ok_or_else(reason_required)?);
-        let address = request.peer_addr().map(|address| address.ip().to_string());
-        let act = Act { capability: Some(Capability::PersonUnmask), ..context.act(Performer::Person(actor.clone()), request_id(request), address) };
+        let act = Act { capability: Some(Capability::PersonUnmask), ..context.act(Performer::Person(actor.clone()), request_id(request), context.client_text(request)) };
         record(tx, &act, event).await?;
         Ok(())
     }

@@ -180,17 +180,18 @@ fn malformed(what: &str) -> Problem {
     Problem::new(400, "malformed_json", "JSON 格式错误", "Malformed JSON").detail(format!("内容不是合法的 JSON：{what}"), format!("The body is not valid JSON: {what}"))
 }
 
+/// A refusal of a body whose form is wrong. What was sent stands in none: it may be somebody's number, and clients keep refusals in logs.
 fn data_fault(pointer: &str, what: &str) -> Problem {
     let field = what.split('`').nth(1).unwrap_or_default();
     let below = format!("{pointer}/{field}");
-    if what.contains("unknown field") {
+    if what.starts_with("unknown field") {
         // The path ends at the unknown field already where the parser got that far.
         let pointer = if pointer.ends_with(&format!("/{field}")) { pointer } else { &below };
         return Problem::new(422, "unknown_field", "内容有未知字段", "The content has an unknown field")
             .detail(format!("字段 {pointer} 未知：{what}"), format!("The field {pointer} is unknown: {what}"))
             .field(pointer, "unknown_field", format!("未知字段：{what}"), what);
     }
-    if what.contains("missing field") {
+    if what.starts_with("missing field") {
         return Problem::new(422, "missing_field", "内容缺少字段", "The content lacks a field").detail(format!("缺少字段 {below}"), format!("The field {below} is missing")).field(
             &below,
             "missing_field",
@@ -198,10 +199,25 @@ fn data_fault(pointer: &str, what: &str) -> Problem {
             what,
         );
     }
+    let (zh, en) = expected(what);
     Problem::new(422, "wrong_type", "内容不符合格式", "The content has the wrong form")
-        .detail(format!("字段 {pointer} 不符合格式：{what}"), format!("The field {pointer} has the wrong form: {what}"))
-        .field(pointer, "wrong_type", format!("格式不符：{what}"), what)
+        .detail(format!("字段 {pointer} 不符合格式：{zh}"), format!("The field {pointer} has the wrong form: {en}"))
+        .field(pointer, "wrong_type", format!("格式不符：{zh}"), en)
 }
+
+/// What would have been right, of a text such as “invalid type: integer `42`, expected a string at line 1 column 9”.
+fn expected(what: &str) -> (String, String) {
+    let repeats = ["invalid type", "invalid value", "invalid length", "unknown variant"].iter().any(|start| what.starts_with(start));
+    let Some((_, right)) = what.rsplit_once(", expected ").filter(|_| repeats) else {
+        return (what.to_owned(), what.to_owned());
+    };
+    let zh = WORDS.iter().find(|(english, _)| right == *english || right.starts_with(&format!("{english} "))).map_or(right, |(_, chinese)| *chinese);
+    (format!("须为 {zh}"), format!("expected {right}"))
+}
+
+/// Forms as the parser names them.
+const WORDS: [(&str, &str); 9] =
+    [("a string", "文本"), ("a boolean", "true 或 false"), ("i32", "整数"), ("i64", "整数"), ("u16", "非负整数"), ("u32", "非负整数"), ("u64", "非负整数"), ("a sequence", "数组"), ("struct", "对象")];
 
 /// The JSON pointer (RFC 6901) of a path.
 fn pointer(path: &Path) -> String {
@@ -272,6 +288,20 @@ mod tests {
     #[test]
     fn a_wrong_type_is_told_with_its_pointer() {
         assert_eq!(code_and_pointer(r#"{"lines":[{"amount":"x"}]}"#), (422, "wrong_type", "/lines/0/amount".to_owned()));
+    }
+
+    #[test]
+    fn what_was_sent_is_not_repeated_whatever_it_looks_like() {
+        let told = |text: &str| {
+            let problem = RawBody { content_type: Some("application/json".to_owned()), bytes: Some(text.as_bytes().to_vec()) }.parse::<Sample>().unwrap_err();
+            assert_eq!(problem.code, "wrong_type", "{text}");
+            format!("{:?}", (problem.detail, problem.errors))
+        };
+        for value in ["\"420104199001010009\"", "\"unknown field `420104199001010009`\"", "\"420104199001010009, expected x\"", "[420104199001010009]", "420104199001010009.5"] {
+            let told = told(&format!(r#"{{"lines":[{{"amount":{value}}}]}}"#));
+            assert!(!told.contains("420104199001010009") && told.contains("expected i64") && told.contains("整数"), "{told}");
+        }
+        assert!(!told(r#"{"lines":420104199001010009}"#).contains("420104199001010009"));
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! What every handler is given: the database, the clocks, the keys, and the two things that floors above must answer.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
+use actix_web::HttpRequest;
 use async_trait::async_trait;
 use object_store::ObjectStore;
 use uuid::Uuid;
@@ -9,6 +11,7 @@ use uuid::Uuid;
 use super::cors::Origins;
 use super::exported::Export;
 use super::limits::{RateGate, RateLimits};
+use super::proxies::TrustedProxies;
 use crate::kernel::access::{Actor, Capability, Place, Role, Scope};
 use crate::kernel::act::{Act, Performer, Trail};
 use crate::kernel::calendar::SharedCalendar;
@@ -97,6 +100,8 @@ pub struct Context {
     pub rates: Arc<RateGate>,
     /// Which other sites' pages may ask.
     pub origins: Origins,
+    /// Which proxies are believed about whom they pass on.
+    pub proxies: TrustedProxies,
 }
 
 impl Context {
@@ -112,6 +117,25 @@ impl Context {
     pub fn with_origins(mut self, origins: Origins) -> Self {
         self.origins = origins;
         self
+    }
+
+    /// The same behind these proxies; without it every peer is the client.
+    #[must_use]
+    pub fn with_trusted_proxies(mut self, proxies: TrustedProxies) -> Self {
+        self.proxies = proxies;
+        self
+    }
+
+    /// The network address that a request comes from: what delays of logins, limits and the audit trail go by.
+    #[must_use]
+    pub fn client(&self, request: &HttpRequest) -> Option<IpAddr> {
+        Some(self.proxies.client(request.peer_addr()?.ip(), request.headers()))
+    }
+
+    /// As [`Context::client`], as it is written down.
+    #[must_use]
+    pub fn client_text(&self, request: &HttpRequest) -> Option<String> {
+        self.client(request).map(|address| address.to_string())
     }
 
     /// A transaction that reads what the actor may see by a capability.

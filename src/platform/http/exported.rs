@@ -52,10 +52,10 @@ async fn keep_refused_read(response: &ServiceResponse<BoxBody>) {
 pub async fn keep_exports(request: ServiceRequest, next: Next<impl MessageBody + 'static>) -> Result<ServiceResponse<BoxBody>, Error> {
     let response = next.call(request).await?.map_into_boxed_body();
     keep_refused_read(&response).await;
-    let Some((actor, export)) = exported(&response) else {
+    let Some(context) = response.request().app_data::<web::Data<Context>>().cloned() else {
         return Ok(response);
     };
-    let Some(context) = response.request().app_data::<web::Data<Context>>().cloned() else {
+    let Some((actor, export)) = exported(&context, &response) else {
         return Ok(response);
     };
     match context.attempts.exported(&actor, export).await {
@@ -65,7 +65,7 @@ pub async fn keep_exports(request: ServiceRequest, next: Next<impl MessageBody +
 }
 
 /// Who got which file; none where the answer is no file of somebody's. A template to fill in holds nothing.
-fn exported(response: &ServiceResponse<BoxBody>) -> Option<(Actor, Export)> {
+fn exported(context: &Context, response: &ServiceResponse<BoxBody>) -> Option<(Actor, Export)> {
     let request: &HttpRequest = response.request();
     let header = |name| response.headers().get(name).and_then(|value: &actix_web::http::header::HeaderValue| value.to_str().ok());
     let is_file = header(CONTENT_DISPOSITION).is_some_and(|value| value.starts_with("attachment"));
@@ -81,7 +81,7 @@ fn exported(response: &ServiceResponse<BoxBody>) -> Option<(Actor, Export)> {
         query: request.query_string().to_owned(),
         format: header(actix_web::http::header::CONTENT_TYPE).unwrap_or_default().to_owned(),
         request_id: request_id(request),
-        address: request.peer_addr().map(|address| address.ip().to_string()),
+        address: context.client_text(request),
     };
     Some((actor, export))
 }

@@ -26,7 +26,7 @@ const FORGET_EVERY: u32 = 4096;
 pub struct RateLimits {
     /// Of one account.
     pub account: u32,
-    /// Of one address without a good token. Behind a proxy that is the proxy's.
+    /// Of one address without a good token. Behind a proxy that is not trusted that is the proxy's.
     pub address: u32,
 }
 
@@ -109,7 +109,7 @@ fn counted(address: IpAddr) -> IpAddr {
 fn caller(request: &ServiceRequest, context: &Context) -> Option<Caller> {
     let token = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(|value| value.strip_prefix("Bearer "));
     let account = token.and_then(|token| context.authenticator.account(token.trim())).map(Caller::Account);
-    account.or_else(|| Some(Caller::Address(counted(request.peer_addr()?.ip()))))
+    account.or_else(|| Some(Caller::Address(counted(context.client(request.request())?))))
 }
 
 fn rate_limited(standing: &Standing) -> Problem {

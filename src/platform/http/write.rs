@@ -161,6 +161,20 @@ async fn parse_json<B: Body>(raw: RawBody) -> Result<(String, B), Problem> {
     Ok((idempotency::fingerprint(&[raw.bytes()]), body))
 }
 
+/// What a request says of `dry_run`.
+fn dry_runs(request: &HttpRequest) -> Vec<String> {
+    let pairs: Vec<(String, String)> = serde_urlencoded::from_str(request.query_string()).unwrap_or_default();
+    pairs.into_iter().filter(|(name, _)| name == "dry_run").map(|(_, value)| value).collect()
+}
+
+/// Ok where no dry run is asked for: what has none must not be done for real instead.
+///
+/// # Errors
+/// 400 `invalid_parameter`.
+pub fn refuse_dry_run(request: &HttpRequest) -> Result<(), Problem> {
+    if dry_runs(request).iter().all(|asked| asked == "false") { Ok(()) } else { Err(invalid_parameter("dry_run", "登录类操作没有试运行", "operations of logins have no dry run")) }
+}
+
 /// The id of a request, made by the logging middleware.
 #[must_use]
 pub fn request_id(request: &HttpRequest) -> String {
@@ -178,8 +192,8 @@ impl Write {
             let body = RawBody::read(&request, payload, most).await?;
             let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
             let (key, if_match) = (header("idempotency-key"), header(IF_MATCH.as_str()));
-            let pairs: Vec<(String, String)> = serde_urlencoded::from_str(request.query_string()).unwrap_or_default();
-            let asked: Vec<&str> = pairs.iter().filter(|(name, _)| name == "dry_run").map(|(_, value)| value.as_str()).collect();
+            let asked = dry_runs(&request);
+            let asked: Vec<&str> = asked.iter().map(String::as_str).collect();
             let (dry_run, unclear) = (asked == ["true"], !matches!(asked.as_slice(), [] | ["true" | "false"]));
             Ok(Self { context, request, body, dry_run, unclear, capability: None, key, if_match })
         })
@@ -194,8 +208,7 @@ impl Write {
     /// The act of this request.
     #[must_use]
     pub fn act(&self, actor: &Actor) -> Act {
-        let address = self.request.peer_addr().map(|address| address.ip().to_string());
-        Act { capability: self.capability, ..self.context.act(Performer::Person(actor.clone()), request_id(&self.request), address) }
+        Act { capability: self.capability, ..self.context.act(Performer::Person(actor.clone()), request_id(&self.request), self.context.client_text(&self.request)) }
     }
 
     /// Makes a new row. The use case asks for the capability at the unit that the body names.

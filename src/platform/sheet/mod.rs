@@ -12,7 +12,7 @@ mod xlsx;
 
 pub use cell::{amount, date};
 pub use grid::{Grid, GridRow, read_grid, read_grid_delimited};
-pub use refusals::{RowFault, RowFaults};
+pub use refusals::{RowFault, RowFaults, not_a_date, not_an_amount};
 pub use table::{Column, Kind, Row, Table, read};
 pub use template::{FileFormat, template};
 pub use xlsx::measure as measure_archive;

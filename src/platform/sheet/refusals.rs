@@ -1,5 +1,6 @@
 //! What may be wrong with a table.
 
+use super::cell::letters;
 use super::{MOST_COLUMNS, MOST_ROWS};
 use crate::kernel::problem::{Problem, Words};
 
@@ -8,7 +9,7 @@ use crate::kernel::problem::{Problem, Words};
 pub struct RowFault {
     /// The row's number as a spreadsheet shows it, from 1.
     pub row: u32,
-    /// The column's key (or its title, or its letter where the table has no such column); empty for the whole row.
+    /// The column's key (or its letter where the table has no such column); empty for the whole row.
     pub column: String,
     /// A stable code.
     pub code: &'static str,
@@ -142,4 +143,22 @@ pub(super) fn number_lost_digits(row: u32, column: String) -> RowFault {
         "号码被存成了数字，第 15 位之后已丢失。请把该列设为文本格式后重新输入",
         "The number was kept as a number and lost its digits after the 15th; set the column to text and type it again",
     )
+}
+
+/// A cell that is to hold a day.
+#[must_use]
+pub fn not_a_date(row: u32, column: &str) -> RowFault {
+    RowFault::new(row, column, "not_a_date", "不是日期，请写作 2017-03-20", "Not a date; write it as 2017-03-20")
+}
+
+/// A cell that is to hold an amount.
+#[must_use]
+pub fn not_an_amount(row: u32, column: &str) -> RowFault {
+    RowFault::new(row, column, "not_an_amount", "不是金额，请写作 1234.50", "Not an amount; write it as 1234.50")
+}
+
+/// A title that no column has. It is told by its place: where the header is missing, what stands there is somebody's data.
+pub(super) fn unknown_column(row: u32, place: usize) -> RowFault {
+    let column = letters(place);
+    RowFault::new(row, column.clone(), "unknown_column", format!("{column} 列的列名不在模板中，请用模板"), format!("The template has no column with the title in {column}; use the template"))
 }

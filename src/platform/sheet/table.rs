@@ -6,7 +6,7 @@ use chrono::NaiveDate;
 
 use super::cell::{amount, date, letters};
 use super::grid::{Grid, GridFault, GridRow, read_with_faults};
-use super::refusals::empty_file;
+use super::refusals::{empty_file, not_a_date, not_an_amount, unknown_column};
 use super::{RowFault, RowFaults};
 use crate::kernel::money::Fen;
 use crate::kernel::problem::Problem;
@@ -72,8 +72,7 @@ impl Row {
     /// # Errors
     /// `not_a_date`.
     pub fn date(&self, key: &str) -> Result<Option<NaiveDate>, RowFault> {
-        let fault = |text: &str| self.fault(key, "not_a_date", format!("“{text}”不是日期，请写作 2017-03-20"), format!("“{text}” is no date; write it as 2017-03-20"));
-        self.filled(key).map(|text| date(text).ok_or_else(|| fault(text))).transpose()
+        self.filled(key).map(|text| date(text).ok_or_else(|| not_a_date(self.number, key))).transpose()
     }
 
     /// The amount of a column; none where it is empty.
@@ -81,8 +80,7 @@ impl Row {
     /// # Errors
     /// `not_an_amount`.
     pub fn amount(&self, key: &str) -> Result<Option<Fen>, RowFault> {
-        let fault = |text: &str| self.fault(key, "not_an_amount", format!("“{text}”不是金额，请写作 1234.50"), format!("“{text}” is no amount; write it as 1234.50"));
-        self.filled(key).map(|text| amount(text).ok_or_else(|| fault(text))).transpose()
+        self.filled(key).map(|text| amount(text).ok_or_else(|| not_an_amount(self.number, key))).transpose()
     }
 
     /// A fault of a cell in this row.
@@ -125,7 +123,7 @@ fn read_header(grid: &Grid, columns: &[Column], found: &mut RowFaults) -> BTreeM
         // Templates mark what must be filled with an asterisk.
         let plain = title.trim_end_matches(['*', '＊']).trim();
         match columns.iter().find(|column| column.title == plain || column.key.eq_ignore_ascii_case(plain)) {
-            None => found.add(RowFault::new(header.number, title.clone(), "unknown_column", format!("没有“{title}”这一列，请用模板"), format!("There is no column “{title}”; use the template"))),
+            None => found.add(unknown_column(header.number, place)),
             Some(column) if names.values().any(|key| *key == column.key) => {
                 found.add(RowFault::new(header.number, column.key, "duplicate_column", format!("“{title}”出现了两次"), format!("“{title}” stands there twice")));
             }

@@ -130,6 +130,11 @@ impl TestApp {
         Self::serve(self.context.clone().with_origins(origins.parse().unwrap()), None)
     }
 
+    /// The same database behind these proxies.
+    pub async fn behind(&self, proxies: &str) -> Self {
+        Self::serve(self.context.clone().with_trusted_proxies(proxies.parse().unwrap()), None)
+    }
+
     async fn start(url: &str, folder: Option<Folder>) -> Self {
         Self::start_with(url, folder, KeyRing::random()).await
     }
