@@ -280,6 +280,11 @@ CREATE TABLE stipend_tax_months (
 );
 ";
 
+/// What a voucher records: its cause, and the run behind a file of the bank or a payment.
+const VOUCHER_DOCUMENTS: &str = "SELECT v.id AS voucher_id, v.source_id AS document_id FROM vouchers v \
+  UNION ALL SELECT v.id, f.run_id FROM vouchers v JOIN bank_files f ON f.district_id = v.district_id AND f.street_id = v.street_id AND f.id = v.source_id \
+  UNION ALL SELECT v.id, i.run_id FROM vouchers v JOIN payout_items i ON i.district_id = v.district_id AND i.street_id = v.street_id AND i.id = v.source_id";
+
 #[async_trait::async_trait]
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
@@ -303,6 +308,6 @@ impl MigrationTrait for Migration {
         ] {
             ddl.guard(table, Class::Street).await?;
         }
-        Ok(())
+        ddl.view("v_voucher_documents", VOUCHER_DOCUMENTS).await
     }
 }

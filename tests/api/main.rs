@@ -14,6 +14,7 @@ mod command_line;
 mod commitments;
 mod cors;
 mod demo;
+mod deputies;
 mod detail;
 mod donations;
 mod draws;

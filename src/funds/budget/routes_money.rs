@@ -274,8 +274,9 @@ async fn approve_adjustment(actor: Actor, write: Write, id: web::Path<String>) -
     let rules = Rules::moves(|row: &budget_adjustment::Model| row.version);
     write
         .on::<budget_adjustment::Entity, Nothing, _>(&actor, any_decider(&actor), &id, rules, async |tx, act, row, _| {
-            actor.require_at(adjust::decider(&row.kind), &row.place())?;
-            let row = adjust::approve(tx, act, row).await?;
+            let decider = adjust::decider(&row.kind);
+            actor.require_at(decider, &row.place())?;
+            let row = adjust::approve(tx, &act.using(decider), row).await?;
             Ok(Done::changed(row.version, row))
         })
         .await
@@ -288,8 +289,9 @@ async fn reject_adjustment(actor: Actor, write: Write, id: web::Path<String>) ->
     let rules = Rules::moves(|row: &budget_adjustment::Model| row.version);
     write
         .on::<budget_adjustment::Entity, Reason, _>(&actor, any_decider(&actor), &id, rules, async |tx, act, row, body| {
-            actor.require_at(adjust::decider(&row.kind), &row.place())?;
-            let row = adjust::reject(tx, act, row, body.reason).await?;
+            let decider = adjust::decider(&row.kind);
+            actor.require_at(decider, &row.place())?;
+            let row = adjust::reject(tx, &act.using(decider), row, body.reason).await?;
             Ok(Done::changed(row.version, row))
         })
         .await

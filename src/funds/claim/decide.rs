@@ -68,7 +68,7 @@ async fn approved_before(tx: &Tx, act: &Act, row: &claim::Model) -> Result<bool,
 pub async fn give_back(tx: &Tx, act: &Act, before: claim::Model, reason: String) -> Result<claim::Model, Problem> {
     steps::require(Action::Return, &before)?;
     require_no_batch(tx, &before).await?;
-    take_exit(tx, act, &before).await?;
+    let act = &take_exit(tx, act, &before).await?;
     let after = claim::Model { chain: None, ..steps::released(&before, "draft") };
     let after = steps::put(tx, act, "return", &before, after, Some(reason)).await?;
     under_commitment::release(tx, act, &before).await?;
@@ -82,21 +82,22 @@ pub async fn give_back(tx: &Tx, act: &Act, before: claim::Model, reason: String)
 pub async fn reject(tx: &Tx, act: &Act, before: claim::Model, reason: String) -> Result<claim::Model, Problem> {
     steps::require(Action::Reject, &before)?;
     require_no_batch(tx, &before).await?;
-    take_exit(tx, act, &before).await?;
+    let act = &take_exit(tx, act, &before).await?;
     let after = steps::put(tx, act, "reject", &before, steps::released(&before, "rejected"), Some(reason)).await?;
     under_commitment::release(tx, act, &before).await?;
     Ok(after)
 }
 
-/// An approved claim is returned or rejected by who approved it (or could have), any other by whose step is next.
-async fn take_exit(tx: &Tx, act: &Act, row: &claim::Model) -> Result<(), Problem> {
+/// An approved claim is returned or rejected by who approved it (or could have), any other by whose step is next. Gives the act as it is done by that capability.
+async fn take_exit(tx: &Tx, act: &Act, row: &claim::Model) -> Result<Act, Problem> {
     if row.state != "approved" {
-        steps::take_next(tx, act, row).await?;
-        return Ok(());
+        return steps::take_next(tx, act, row).await;
     }
     let place = claim::Entity::place(row);
     act.person()?.require_at(Capability::ClaimApproveSmall, &place)?;
-    duties::take(tx, act, place, "claim", row.id, Part::Approve).await
+    let act = act.using(Capability::ClaimApproveSmall);
+    duties::take(tx, &act, place, "claim", row.id, Part::Approve).await?;
+    Ok(act)
 }
 
 /// A claim that lies in a payment batch is the bank's until the result.
@@ -118,7 +119,7 @@ pub async fn request_info(tx: &Tx, act: &Act, before: claim::Model, what: String
     if before.information_requested {
         return Err(refusals::information_requested());
     }
-    take_exit(tx, act, &before).await?;
+    let act = &take_exit(tx, act, &before).await?;
     let words = (format!("报销单 {} 须补正：{what}", before.number), format!("Claim {} needs papers: {what}", before.number));
     let after = claim::Model { information_requested: true, ..before.clone() };
     let after = steps::put(tx, act, "request_info", &before, after, Some(what)).await?;

@@ -109,3 +109,17 @@ pub async fn balances(tx: &Tx, street: Uuid, as_of: NaiveDate) -> Result<Vec<Bal
         })
         .collect()
 }
+
+#[derive(FromQueryResult)]
+struct Document {
+    document_id: Uuid,
+}
+
+/// The documents that a voucher records: what caused it, and where that is one of the bank's files or payments, the run too.
+///
+/// # Errors
+/// 500 where the database fails.
+pub async fn documents(tx: &Tx, voucher: Uuid) -> Result<Vec<Uuid>, Problem> {
+    let found = tx.query::<Document>(Sql::both("SELECT document_id FROM v_voucher_documents WHERE voucher_id = $1"), vec![voucher.into()]).await?;
+    Ok(found.into_iter().map(|found| found.document_id).collect())
+}

@@ -222,7 +222,7 @@ async fn print_voucher(actor: Actor, context: web::Data<Context>, id: web::Path<
     let mut dimensions = street_names(&tx, shown.lines.iter().filter_map(|line| line.community_id).chain([shown.voucher.street_id])).await?;
     dimensions.extend(categories.into_iter().map(|category| (category.id, category.name)));
     let ids = [shown.voucher.prepared_by, shown.voucher.reviewed_by, shown.voucher.cashier].into_iter().flatten();
-    let people = duties::names_on(&tx, shown.voucher.district_id, &[shown.voucher.source_id], ids).await?;
+    let people = duties::names_on(&tx, shown.voucher.district_id, &read::documents(&tx, shown.voucher.id).await?, ids).await?;
     let street = dimensions.get(&shown.voucher.street_id).cloned().unwrap_or_default();
     Ok(print_page(print::page(&shown.voucher, &shown.lines, &print::Names { street: &street, dimensions: &dimensions, people: &people })))
 }

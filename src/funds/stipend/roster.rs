@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::{bank_account, beneficiary, payout_item, payout_run, stipend_scheme};
 use crate::funds::ledger::print::{STYLE, escape};
 use crate::kernel::problem::Problem;
+use crate::people::identity::duties;
 use crate::people::tenancy::street_names;
 use crate::platform::db::Tx;
 
@@ -25,6 +26,8 @@ pub async fn page(tx: &Tx, run: &payout_run::Model) -> Result<String, Problem> {
     let accounts: BTreeMap<Uuid, String> = accounts.into_iter().map(|account| (account.id, account.number_masked)).collect();
     let units = street_names(tx, items.iter().filter_map(|item| item.community_id).chain([run.street_id])).await?;
     let name = |id: Option<Uuid>| id.and_then(|id| units.get(&id)).map_or_else(String::new, |name| escape(name));
+    let staff = duties::names_on(tx, run.district_id, &[run.id], [run.approved_by, run.posted_by].into_iter().flatten()).await?;
+    let signed = |id: Option<Uuid>| id.and_then(|id| staff.get(&id)).map_or_else(String::new, |name| escape(name));
     let mut rows = String::new();
     for (index, item) in items.iter().enumerate() {
         let person = people.get(&item.beneficiary_id);
@@ -48,13 +51,15 @@ pub async fn page(tx: &Tx, run: &payout_run::Model) -> Result<String, Problem> {
          <div class=\"head\"><span>{title}</span><span>期间：{} 第 {} 批</span><span>过账日期：{}</span></div>\
          <table><thead><tr><th>序号</th><th>姓名</th><th>身份证号码</th><th>社区</th><th>账号</th><th>应发</th><th>代扣税</th><th>实发</th><th>签字</th></tr></thead><tbody>{rows}</tbody>\
          <tfoot><tr><th colspan=\"5\">合计 {} 人</th><td class=\"amount\">{}</td><td class=\"amount\">{}</td><td class=\"amount\">{}</td><td></td></tr></tfoot></table>\
-         <div class=\"foot\"><span>审批：</span><span>会计：</span><span>出纳：</span></div></body></html>",
+         <div class=\"foot\"><span>审批：{}</span><span>会计：{}</span><span>出纳：</span></div></body></html>",
         run.period,
         run.seq,
         run.posted_on.map_or_else(|| "未过账".to_owned(), |day| day.to_string()),
         run.heads,
         run.gross,
         run.tax,
-        run.net
+        run.net,
+        signed(run.approved_by),
+        signed(run.posted_by)
     ))
 }

@@ -104,16 +104,20 @@ struct Deputy {
     acting_for: Uuid,
 }
 
-/// The names of who took part in documents, as they are printed: who took another's part stands with both names, “李示例（代张示例）”.
+/// In whose part people acted on a document `$2` of a district `$1`: by the parts they took, and by the audit trail where it has no parts (a receipt).
+const DEPUTIES: Sql = Sql::both(
+    "SELECT user_id, acting_for FROM duties WHERE district_id = $1 AND subject_id = $2 AND acting_for IS NOT NULL AND user_id IS NOT NULL \
+     UNION SELECT user_id, acting_for FROM audit_events WHERE district_id = $1 AND subject_id = $2 AND acting_for IS NOT NULL AND user_id IS NOT NULL",
+);
+
+/// The names of who took part in documents, as they are printed: who took another's part stands with both names, “李示例（代张示例）”, or as a deputy where the other's name is out of reach.
 ///
 /// # Errors
 /// 500 where the database fails.
 pub async fn names_on(tx: &Tx, district: Uuid, documents: &[Uuid], users: impl IntoIterator<Item = Uuid>) -> Result<BTreeMap<Uuid, String>, Problem> {
     let mut deputies: BTreeMap<Uuid, Uuid> = BTreeMap::new();
     for document in documents {
-        let found = tx
-            .query::<Deputy>(Sql::both("SELECT user_id, acting_for FROM duties WHERE district_id = $1 AND subject_id = $2 AND acting_for IS NOT NULL"), vec![district.into(), (*document).into()])
-            .await?;
+        let found = tx.query::<Deputy>(DEPUTIES, vec![district.into(), (*document).into()]).await?;
         deputies.extend(found.into_iter().map(|deputy| (deputy.user_id, deputy.acting_for)));
     }
     let users: BTreeSet<Uuid> = users.into_iter().collect();
@@ -121,7 +125,7 @@ pub async fn names_on(tx: &Tx, district: Uuid, documents: &[Uuid], users: impl I
     let names: BTreeMap<Uuid, String> = people.into_iter().map(|person| (person.id, person.display_name)).collect();
     let shown = |id: Uuid| {
         let own = names.get(&id)?.clone();
-        let absent = deputies.get(&id).and_then(|absent| names.get(absent));
+        let absent = deputies.get(&id).map(|absent| names.get(absent).map_or("理", String::as_str));
         Some((id, absent.map_or_else(|| own.clone(), |absent| format!("{own}（代{absent}）"))))
     };
     Ok(users.into_iter().filter_map(shown).collect())

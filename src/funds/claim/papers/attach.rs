@@ -67,7 +67,7 @@ impl Subject for ClaimPapers {
             return Err(refusals::papers_fixed(&row.state));
         }
         let place = claim::Entity::place(&row);
-        duties::take(tx, act, place, "claim", row.id, Part::Prepare).await?;
+        duties::take(tx, &act.using(Capability::ClaimPrepare), place, "claim", row.id, Part::Prepare).await?;
         Ok(place)
     }
 
@@ -76,6 +76,6 @@ impl Subject for ClaimPapers {
         if row.state != "draft" {
             return Err(refusals::papers_fixed(&row.state));
         }
-        duties::take(tx, act, claim::Entity::place(&row), "claim", row.id, Part::Prepare).await
+        duties::take(tx, &act.using(Capability::ClaimPrepare), claim::Entity::place(&row), "claim", row.id, Part::Prepare).await
     }
 }
