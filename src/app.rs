@@ -337,7 +337,8 @@ pub fn serve_jobs(listener: std::net::TcpListener, context: Context, passwords: 
         tracing::debug!("metrics are recorded already");
     }
     let (context, passwords) = (web::Data::new(context), web::Data::new(passwords));
-    let server = HttpServer::new(move || {
+    let origins = context.origins.clone();
+    let app = move || {
         let (app, _) = App::new()
             .app_data(context.clone())
             .app_data(passwords.clone())
@@ -359,10 +360,12 @@ pub fn serve_jobs(listener: std::net::TcpListener, context: Context, passwords: 
             .wrap(from_fn(keep_exports))
             .wrap(from_fn(limit))
             .wrap(from_fn(observe))
-            // Outside the limits, so that a page of another site can also read that it asked too often.
-            .wrap(context.origins.middleware())
             .wrap(from_fn(finish))
             .wrap(TracingLogger::<RequestSpan>::new())
-    });
-    Ok(server.workers(workers).shutdown_timeout(30).listen(listener)?.run())
+    };
+    // Nobody pays for what is off. It stands outside all else, so that a page of another site can also read why it was refused.
+    if origins.is_empty() {
+        return Ok(HttpServer::new(app).workers(workers).shutdown_timeout(30).listen(listener)?.run());
+    }
+    Ok(HttpServer::new(move || app().wrap(origins.cors())).workers(workers).shutdown_timeout(30).listen(listener)?.run())
 }

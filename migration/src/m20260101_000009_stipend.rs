@@ -82,6 +82,7 @@ CREATE TABLE bank_accounts (
   bank_name text NOT NULL,
   holder_sealed text NOT NULL,
   holder_masked text NOT NULL,
+  holder_key text NOT NULL DEFAULT '',
   holder_relation text NOT NULL CHECK (holder_relation IN ('self', 'guardian', 'head_of_household')),
   state text NOT NULL CHECK (state IN ('unconfirmed', 'confirmed', 'replaced')),
   luhn_holds boolean NOT NULL,

@@ -168,8 +168,10 @@ capabilities! {
     RunStop = "run.stop",
     /// Sign and revoke standing authorisations.
     AuthorisationSign = "authorisation.sign",
-    /// Make and void bank files, import results.
+    /// Make bank files, import results.
     BankFile = "bank_file.make",
+    /// Void, as a second person, a bank file that another made.
+    BankFileVoid = "bank_file.void",
     /// Record money that came back from a beneficiary.
     RecoveryRecord = "recovery.record",
     /// Read claims, applications beforehand, their batches and the cashier's list.

@@ -133,4 +133,64 @@ on_both_databases! {
         ok(app.send(Method::POST, &format!("{path}/cancel"), &stipends.street.party_office, Some(cancelled), &[("If-Match", "\"v1\"")]).await, 200);
         ok(close_year("c2").await, 200);
     }
+
+    async fn one_account_of_two_people_is_held_unless_one_holder_is_recorded_for_both(app: TestApp) {
+        let stipends = Stipends::open(app).await;
+        let street = &stipends.street;
+        let held_codes = async |holders: [&str; 2], number: &str, days: [u32; 2]| {
+            for (holder, day) in holders.into_iter().zip(days) {
+                let account = json!({"number": number, "bank_name": "示例银行", "holder_name": holder, "holder_relation": "guardian"});
+                let person = ok(app.post(&street.party_office, "/beneficiaries", json!({"name": format!("示例{day}"), "id_number": crate::stipends::id_number(day), "account": account})).await, 201);
+                let id = person["id"].as_str().unwrap();
+                let accounts = ok(app.get(&street.accountant, &format!("/beneficiaries/{id}/bank-accounts")).await, 200);
+                ok(app.act(&street.accountant, &format!("/beneficiaries/{id}/bank-accounts/{}/confirm", accounts["data"][0]["id"].as_str().unwrap()), "\"v1\"").await, 200);
+                let enrolment = ok(app.post(&street.party_office, "/enrolments", json!({"scheme_id": stipends.scheme, "beneficiary_id": id, "from_date": "2017-01-01"})).await, 201);
+                ok(app.act(&street.leader, &format!("/enrolments/{}/confirm", enrolment["id"].as_str().unwrap()), "\"v1\"").await, 200);
+            }
+            let run = calculate(app, &stipends, "2017Q1").await;
+            let items = ok(app.get(&street.accountant, &format!("/payout-runs/{}/items", run["id"].as_str().unwrap())).await, 200)["data"].clone();
+            let cancel = format!("/payout-runs/{}/cancel", run["id"].as_str().unwrap());
+            ok(app.send(Method::POST, &cancel, &street.party_office, Some(json!({"reason": "试算"})), &[("If-Match", &format!("\"v{}\"", run["version"]))]).await, 200);
+            items.as_array().unwrap().iter().filter(|item| item["held_code"] == json!("shared_account")).count()
+        };
+        assert_eq!(held_codes(["监护人示例", "监护人示例"], "6222020000000099", [1, 2]).await, 0, "one guardian of both");
+        assert_eq!(held_codes(["李示例", "王示例"], "6222020000000077", [3, 4]).await, 2, "an account has one holder");
+    }
+
+    async fn a_notice_waits_while_an_earlier_run_is_open_and_is_told_once_it_is_gone(app: TestApp) {
+        let stipends = Stipends::open(app).await;
+        stipends.enrol(app, 1, "2017-01-01").await;
+        clock(app, "2017-06-15T01:00:00Z");
+        let open = calculate(app, &stipends, "2017Q1").await;
+        let reports = mingzhang::platform::jobs::sweep(&app.context, &mingzhang::app::registry()).await.unwrap();
+        assert!(reports.iter().any(|report| report.outcome.as_deref() == Some("earlier_period_open")), "{reports:?}");
+        let cancel = format!("/payout-runs/{}/cancel", open["id"].as_str().unwrap());
+        ok(app.send(Method::POST, &cancel, &stipends.street.party_office, Some(json!({"reason": "重算"})), &[("If-Match", &format!("\"v{}\"", open["version"]))]).await, 200);
+        let waiting = ok(app.get(&stipends.street.first, "/job-slots?job=stipends.notice&period=2017Q2").await, 200)["data"][0].clone();
+        assert_eq!((&waiting["state"], &waiting["outcome"]), (&json!("held"), &json!("earlier_period_open")), "nobody was told, so it is not done");
+    }
+
+    async fn years_are_opened_one_after_the_other(app: TestApp) {
+        let stipends = Stipends::open(app).await;
+        let open = async |year: i32| app.post(&stipends.street.accountant, "/fiscal-years", json!({"year": year})).await;
+        assert_eq!(open(2016).await.code(), (409, "not_the_next_year"), "an earlier one could never be closed");
+        assert_eq!(open(2019).await.code(), (409, "not_the_next_year"));
+        assert_eq!(open(2017).await.code(), (409, "fiscal_year_exists"));
+        assert_eq!(open(2018).await.status, 201);
+    }
+
+    async fn a_file_of_the_only_cashier_is_voided_by_who_does_not_pay(app: TestApp) {
+        let stipends = Stipends::open(app).await;
+        let street = &stipends.street;
+        stipends.enrol(app, 1, "2017-01-01").await;
+        stipends.authorise(app, "600.00").await;
+        clock(app, "2017-03-20T01:00:00Z");
+        sweep(&app.context, None).await;
+        let run = stipends.runs(app, "2017Q1").await[0].clone();
+        let file = ok(app.money(&street.cashier, "/bank-files", json!({"run_id": run["id"], "template_id": stipends.template}), "file").await, 201);
+        let void = async |who: &str| app.send(Method::POST, &format!("/bank-files/{}/void", file["id"].as_str().unwrap()), who, Some(json!({"reason": "户名有误"})), &[("If-Match", &format!("\"v{}\"", file["version"]))]).await;
+        assert_eq!(void(&street.cashier).await.code(), (403, "separation_of_duties"));
+        assert_eq!(void(&street.party_office).await.code(), (403, "forbidden"));
+        assert_eq!(ok(void(&street.accountant).await, 200)["state"], json!("void"));
+    }
 }

@@ -39,6 +39,13 @@ pub fn fiscal_year_not_open(year: i32) -> Problem {
         .detail(format!("{year} 年度尚未开启或已结账。请由会计先开启年度。"), format!("The year {year} has not been opened or is closed. The accountant must open it first."))
 }
 
+/// 409: a street's years are opened one after the other: months close in order, so that an earlier one or a gap could never be closed.
+#[must_use]
+pub fn not_the_next_year(asked: i32, next: i32) -> Problem {
+    Problem::new(409, "not_the_next_year", "年度须依次开启", "Years are opened one after the other")
+        .detail(format!("不能开启 {asked} 年度：该街道下一个可开启的年度是 {next}。"), format!("{asked} cannot be opened: the street's next year is {next}."))
+}
+
 /// 409: the year exists.
 #[must_use]
 pub fn fiscal_year_exists(year: i32) -> Problem {

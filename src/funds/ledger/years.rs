@@ -1,7 +1,7 @@
 //! Fiscal years: opened by people only. Their sums are changed by conditional statements, so that no fen more is spent than was received.
 
 use sea_orm::ActiveValue::Set;
-use sea_orm::{ColumnTrait, QueryFilter};
+use sea_orm::{ColumnTrait, QueryFilter, QueryOrder};
 use uuid::Uuid;
 
 use super::{fiscal_year, ledger_period, model, refusals};
@@ -14,11 +14,18 @@ use crate::people::tenancy::org_unit;
 use crate::platform::audit::{self, Event};
 use crate::platform::db::{Authorised, Scoped, Sql, Tx, is_unique_violation};
 
-/// Opens a year of a street with its twelve months; the first one also begins the street's chain.
+/// Opens a year of a street with its twelve months; the first one also begins the street's chain. A street's years have no gaps: the next one is opened after the last.
 ///
 /// # Errors
-/// 409 `fiscal_year_exists`.
+/// 409 `fiscal_year_exists`, `not_the_next_year`.
 pub async fn open(tx: &Tx, act: &Act, street: &Authorised<org_unit::Model>, year: i32) -> Result<fiscal_year::Model, Problem> {
+    let last = tx.one(tx.select::<fiscal_year::Entity>().filter(fiscal_year::Column::StreetId.eq(street.id)).order_by_desc(fiscal_year::Column::Year)).await?;
+    if let Some(last) = last {
+        let next = last.year.saturating_add(1);
+        if year != next && find(tx, street.id, year).await?.is_none() {
+            return Err(refusals::not_the_next_year(year, next));
+        }
+    }
     let row = fiscal_year::ActiveModel {
         id: Set(new_id()),
         district_id: Set(street.district_id),

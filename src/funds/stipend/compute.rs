@@ -54,6 +54,7 @@ struct Card {
     id: Uuid,
     beneficiary_id: Uuid,
     number_key: String,
+    holder_key: String,
     holder_relation: String,
     state: String,
 }
@@ -130,7 +131,14 @@ impl Known {
         let people = people.columns([beneficiary::Column::Id, beneficiary::Column::CommunityId, beneficiary::Column::PersonKey, beneficiary::Column::OnPayroll]);
         let beneficiaries: Vec<Person> = tx.all_as(people).await?;
         let cards = tx.select::<bank_account::Entity>().filter(bank_account::Column::StreetId.eq(street)).filter(bank_account::Column::State.ne("replaced")).select_only();
-        let columns = [bank_account::Column::Id, bank_account::Column::BeneficiaryId, bank_account::Column::NumberKey, bank_account::Column::HolderRelation, bank_account::Column::State];
+        let columns = [
+            bank_account::Column::Id,
+            bank_account::Column::BeneficiaryId,
+            bank_account::Column::NumberKey,
+            bank_account::Column::HolderKey,
+            bank_account::Column::HolderRelation,
+            bank_account::Column::State,
+        ];
         let accounts: Vec<Card> = tx.all_as(cards.columns(columns)).await?;
         let suspensions = tx.all(tx.select::<suspension::Entity>().filter(suspension::Column::StreetId.eq(street))).await?;
         let mut by_enrolment: BTreeMap<Uuid, Vec<suspension::Model>> = BTreeMap::new();
@@ -178,13 +186,19 @@ impl Known {
     }
 }
 
-/// Numbers that two people share, unless the holder is recorded as guardian or head of household of all but one (财办〔2020〕37号).
+/// Numbers that two people share, unless one holder is recorded for all of them, who is their guardian or head of household, and one of them at most (财办〔2020〕37号).
 fn shared_numbers(accounts: &[Card]) -> BTreeSet<String> {
-    let mut people: BTreeMap<&str, BTreeSet<Uuid>> = BTreeMap::new();
-    for account in accounts.iter().filter(|account| account.state == "confirmed" && account.holder_relation == "self") {
-        people.entry(&account.number_key).or_default().insert(account.beneficiary_id);
+    let mut cards: BTreeMap<&str, Vec<&Card>> = BTreeMap::new();
+    for account in accounts.iter().filter(|account| account.state == "confirmed") {
+        cards.entry(&account.number_key).or_default().push(account);
     }
-    people.into_iter().filter(|(_, people)| people.len() > 1).map(|(number, _)| number.to_owned()).collect()
+    let shared = cards.into_iter().filter(|(_, cards)| {
+        let people: BTreeSet<Uuid> = cards.iter().map(|card| card.beneficiary_id).collect();
+        let holders: BTreeSet<&str> = cards.iter().map(|card| card.holder_key.as_str()).collect();
+        let own: BTreeSet<Uuid> = cards.iter().filter(|card| card.holder_relation == "self").map(|card| card.beneficiary_id).collect();
+        people.len() > 1 && (holders.len() > 1 || own.len() > 1)
+    });
+    shared.map(|(number, _)| number.to_owned()).collect()
 }
 
 /// Holds items whose period is held for the person already. Another street's parts cannot be read: the keys themselves are tried in a savepoint, which is rolled back.

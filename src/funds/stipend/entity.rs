@@ -221,6 +221,9 @@ pub mod bank_account {
         pub holder_sealed: String,
         /// The holder's name, masked.
         pub holder_masked: String,
+        /// Keyed hash of the holder's name: who holds one account of several people is one person.
+        #[serde(skip)]
+        pub holder_key: String,
         /// `self`, `guardian` or `head_of_household`.
         pub holder_relation: String,
         /// `unconfirmed`, `confirmed` or `replaced`.

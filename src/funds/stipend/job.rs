@@ -39,7 +39,11 @@ async fn due(context: &Context, days_before: u32) -> Result<Vec<DueSlot>, Proble
     for street in streets(&context.db).await? {
         let tx = context.db.read(Scope::of_place(street.place())).await?;
         for row in tx.all(tx.select::<stipend_scheme::Entity>().filter(stipend_scheme::Column::StreetId.eq(street.id)).order_by_asc(stipend_scheme::Column::Id)).await? {
-            slots.extend(due_of(context, &tx, &now, &street, &row, days_before).await?);
+            match due_of(context, &tx, &now, &street, &row, days_before).await {
+                Ok(due) => slots.extend(due),
+                // Another scheme's pay day does not depend on it.
+                Err(problem) => tracing::error!(%problem, scheme = %row.id, "the pay days of a scheme could not be found; tried again with the next sweep"),
+            }
         }
     }
     Ok(slots)
@@ -50,9 +54,14 @@ async fn due_of(context: &Context, tx: &Tx, now: &Act, street: &org_unit::Model,
     let pay_day = u32::try_from(row.pay_day).map_err(Problem::internal)?;
     let mut period = row.first_period;
     while period.first_day() <= now.today {
+        // First whether people opened its year: of a year that nobody runs no working days need be known.
+        if years::find(tx, street.id, period.year()).await?.is_none() {
+            period = period.next();
+            continue;
+        }
         let pays_on = model::pay_date(period, pay_day, &now.calendar).map_err(Problem::internal)?;
         let day = if days_before == 0 { pays_on } else { now.calendar.minus_working_days(pays_on, days_before).map_err(Problem::internal)? };
-        if pays_on > row.active_from && day <= now.today && years::find(tx, street.id, period.year()).await?.is_some() {
+        if pays_on > row.active_from && day <= now.today {
             let at = day.and_hms_opt(HOUR, 0, 0).and_then(|at| at.and_local_timezone(context.clocks.zone()).earliest()).ok_or_else(|| Problem::internal("no such hour"))?;
             slots.push(DueSlot { scope: format!("{}·{}·{}", street.name, row.name, row.id), period: period.to_string(), place: Some(street.place()), subject: Some(row.id), due_at: at.to_utc() });
         }
@@ -106,7 +115,8 @@ impl Job for StipendsNotice {
             Outcome::done("already_posted", serde_json::Value::Null)
         } else {
             match run::open_run(&tx, row.id).await? {
-                Some(open) if open.period != period => Outcome::done("earlier_run_open", serde_json::Value::Null),
+                // Nobody would be told of this one: it waits, and is tried again each day.
+                Some(open) if open.period != period => Outcome::held_for(&refusals::earlier_period_open()),
                 open => {
                     let calculated = match open {
                         Some(open) => open,

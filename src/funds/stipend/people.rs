@@ -108,6 +108,7 @@ async fn put_account(tx: &Tx, act: &Act, owner: &beneficiary::Model, new: NewAcc
         bank_name: Set(new.bank_name),
         holder_sealed: Set(seal("holder", &holder)?),
         holder_masked: Set(masking::name(&holder)),
+        holder_key: Set(act.keys.lookup_hash("holder", &holder)),
         holder_relation: Set(new.holder_relation.code().to_owned()),
         state: Set("unconfirmed".to_owned()),
         luhn_holds: Set(bank_card::luhn(&number)),

@@ -248,7 +248,7 @@ fn file_rules() -> Rules<bank_file::Model> {
 #[post("/bank-files/{id}/void")]
 async fn void_bank_file(actor: Actor, write: Write, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     write
-        .on::<bank_file::Entity, Reason, _>(&actor, Capability::BankFile, &id, file_rules(), async |tx, act, row, body| {
+        .on::<bank_file::Entity, Reason, _>(&actor, Capability::BankFileVoid, &id, file_rules(), async |tx, act, row, body| {
             let file = pay::void(tx, act, row, body.reason).await?;
             Ok(Done::changed(file.version, file))
         })

@@ -27,7 +27,9 @@ fn granted(role: Role) -> BTreeSet<Capability> {
         Role::PartyOffice => {
             &[READ, READ_MONEY, &[PlanWrite, ActivityWrite, BudgetDraft, StipendPrepare, EnrolmentConfirm, RunStop, PersonUnmask, ClaimPrepare, ClaimApproveSmall, ClaimReturn, AttachmentAdd]]
         }
-        Role::StreetLeader => &[READ, READ_MONEY, &[TransferApprove, OpeningApprove, EnrolmentConfirm, RunApprove, RunStop, AuthorisationSign, ClaimApproveSmall, ClaimApprove, ClaimReturn]],
+        Role::StreetLeader => {
+            &[READ, READ_MONEY, &[TransferApprove, OpeningApprove, EnrolmentConfirm, RunApprove, RunStop, AuthorisationSign, BankFileVoid, ClaimApproveSmall, ClaimApprove, ClaimReturn]]
+        }
         Role::Accountant => &[
             READ,
             READ_MONEY,
@@ -40,6 +42,7 @@ fn granted(role: Role) -> BTreeSet<Capability> {
                 LedgerExport,
                 BankAccountConfirm,
                 RunPost,
+                BankFileVoid,
                 RunStop,
                 RecoveryRecord,
                 PersonUnmask,
@@ -49,7 +52,7 @@ fn granted(role: Role) -> BTreeSet<Capability> {
                 ClaimRecord,
             ],
         ],
-        Role::Cashier => &[READ, READ_MONEY, &[BankFile, ClaimPay]],
+        Role::Cashier => &[READ, READ_MONEY, &[BankFile, BankFileVoid, ClaimPay]],
         Role::Inspector => &[READ, READ_MONEY, &[AuditRead]],
         Role::CommunitySecretary => &[READ, &[ClaimRead, ClaimEndorse, ClaimReturn, AttachmentRead]],
         Role::CommunityStaff => &[READ, &[ActivityWrite, ClaimRead, ClaimPrepare, AttachmentRead, AttachmentAdd]],

@@ -5,7 +5,6 @@ use std::str::FromStr;
 use actix_cors::Cors;
 use actix_web::http::header::{ACCEPT, ACCEPT_LANGUAGE, AUTHORIZATION, CONTENT_DISPOSITION, CONTENT_TYPE, ETAG, HeaderName, IF_MATCH, LOCATION, RETRY_AFTER};
 use actix_web::http::{Method, Uri};
-use actix_web::middleware::Condition;
 use serde::{Deserialize, Serialize};
 
 /// How long a browser may keep that a site may ask, in seconds.
@@ -52,9 +51,15 @@ impl From<Origins> for String {
 }
 
 impl Origins {
-    /// The middleware, which does nothing where nobody else may ask.
+    /// Whether nobody else may ask.
     #[must_use]
-    pub fn middleware(&self) -> Condition<Cors> {
+    pub const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The middleware.
+    #[must_use]
+    pub fn cors(&self) -> Cors {
         let headers = [AUTHORIZATION, CONTENT_TYPE, ACCEPT, ACCEPT_LANGUAGE, IF_MATCH, HeaderName::from_static("idempotency-key")];
         let shown = [
             ETAG,
@@ -68,7 +73,7 @@ impl Origins {
             HeaderName::from_static("ratelimit-reset"),
         ];
         let cors = Cors::default().allowed_methods([Method::GET, Method::POST, Method::PATCH, Method::DELETE]).allowed_headers(headers).expose_headers(shown).max_age(REMEMBERED);
-        Condition::new(!self.0.is_empty(), self.0.iter().fold(cors, |cors, origin| cors.allowed_origin(origin)))
+        self.0.iter().fold(cors, |cors, origin| cors.allowed_origin(origin))
     }
 }
 
