@@ -32,7 +32,7 @@ on_both_databases! {
 
     async fn unless_it_is_configured_no_page_of_another_site_may_ask(app: TestApp) {
         let token = app.administrator("硚口区", "first").await;
-        assert_eq!(preflight(&app, DESK).await.header(ALLOWED), "");
+        assert_eq!(preflight(app, DESK).await.header(ALLOWED), "");
         let answer = app.send(Method::GET, "/me", &token, None, &[("Origin", DESK)]).await;
         assert_eq!((answer.status.as_u16(), answer.header(ALLOWED)), (200, ""));
     }

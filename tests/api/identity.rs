@@ -9,10 +9,10 @@ use crate::on_both_databases;
 use crate::support::{Answer, PASSWORD, TestApp};
 
 /// The code that a phone shows now.
-fn code_of(secret: &serde_json::Value) -> String {
+fn code_of(app: &TestApp, secret: &serde_json::Value) -> String {
     let secret = totp_rs::Secret::try_from_base32(secret.as_str().unwrap()).unwrap();
     let totp = totp_rs::Builder::new().with_secret(secret).with_account_name("x").build().unwrap();
-    totp.generate(u64::try_from(chrono::Utc::now().timestamp()).unwrap()).to_string()
+    totp.generate(u64::try_from(app.context.clocks.wall().timestamp()).unwrap()).to_string()
 }
 
 on_both_databases! {
@@ -66,7 +66,7 @@ on_both_databases! {
         }
         let begun = app.post(&third, "/auth/totp", json!({"password": PASSWORD})).await;
         assert_eq!(begun.status, 201, "{}", begun.text);
-        assert_eq!(app.post(&third, "/auth/totp/confirm", json!({"code": code_of(&begun.body["secret"])})).await.status, 200);
+        assert_eq!(app.post(&third, "/auth/totp/confirm", json!({"code": code_of(app, &begun.body["secret"])})).await.status, 200);
         for _ in 0..3 {
             assert_eq!(app.post(&third, "/auth/totp/disable", json!({"code": "000000x"})).await.code(), (422, "wrong_totp_code"));
         }
@@ -98,7 +98,7 @@ on_both_databases! {
     async fn a_code_that_is_still_to_be_sent_is_no_failure(app: TestApp) {
         let first = app.administrator("硚口区", "first").await;
         let begun = app.post(&first, "/auth/totp", json!({"password": PASSWORD})).await;
-        let recovery = app.post(&first, "/auth/totp/confirm", json!({"code": code_of(&begun.body["secret"])})).await.body["recovery_codes"][0].clone();
+        let recovery = app.post(&first, "/auth/totp/confirm", json!({"code": code_of(app, &begun.body["secret"])})).await.body["recovery_codes"][0].clone();
         let log_in = |body: serde_json::Value| app.send(Method::POST, "/auth/login", "", Some(body), &[]);
         for _ in 0..5 {
             assert_eq!(log_in(json!({"username": "first", "password": PASSWORD})).await.code(), (401, "totp_required"));

@@ -35,7 +35,7 @@ on_both_databases! {
             let made = app.post(&token, "/expense-items", json!({"code": format!("item_{number:03}"), "name": name})).await;
             assert_eq!(made.status, 201, "{}", made.text);
         }
-        let codes = codes_by_page(&app, &token).await;
+        let codes = codes_by_page(app, &token).await;
         assert_eq!(codes.len(), MANY);
 
         let csv = app.send(Method::GET, LIST, &token, None, &[("Accept", "text/csv")]).await;
