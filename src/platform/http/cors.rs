@@ -58,7 +58,6 @@ impl Origins {
     }
 
     /// The middleware.
-    #[must_use]
     pub fn cors(&self) -> Cors {
         let headers = [AUTHORIZATION, CONTENT_TYPE, ACCEPT, ACCEPT_LANGUAGE, IF_MATCH, HeaderName::from_static("idempotency-key")];
         let shown = [
