@@ -61,6 +61,8 @@ on_both_databases! {
         for puppet in [&two, &three] {
             assert_eq!(app.act(puppet, &granted, "\"v1\"").await.code(), (403, "separation_of_duties"), "an administrator of the granter's own making");
         }
+        let by_puppet = district.money_role(app, &two, "spectre").await;
+        assert_eq!(app.act(&one, &by_puppet, "\"v1\"").await.code(), (403, "separation_of_duties"), "who made the granter confirms it only from above");
         assert_eq!(ok(app.act(&district.first, &granted, "\"v1\"").await, 200)["state"], json!("active"), "who made the granter is nobody's puppet");
         let above = district.money_role(app, &district.first, "colleague").await;
         assert_eq!(app.act(&one, &above, "\"v1\"").await.code(), (403, "separation_of_duties"));

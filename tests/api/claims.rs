@@ -239,6 +239,10 @@ on_both_databases! {
         let shipped = ok(app.get(&claims.street.staff, "/approval-chains/in-force").await, 200);
         assert_eq!((&shipped["chain_version"], &shipped["effective_from"], &shipped["bands"][0]["up_to"]), (&json!(0), &json!(null), &json!("2000.00")), "the shipped default can be read");
         assert_eq!(app.get(&claims.street.first, "/approval-chains/in-force").await.code(), (422, "street_required"), "the district says whose");
+        let sister = Street::beside(app, &claims.street, "s-").await;
+        let foreign = async |id: &str| app.get(&claims.street.leader, &format!("/approval-chains/in-force?street_id={id}")).await;
+        let (theirs, random) = (foreign(&sister.id).await, foreign(&uuid::Uuid::now_v7().to_string()).await);
+        assert_eq!((theirs.code(), &theirs.body["detail"]), ((422, "unknown_reference"), &random.body["detail"]), "another street's is as none");
         ok(app.post(&claims.street.first, "/approval-chains", chain).await, 201);
         assert_eq!(ok(app.get(&claims.street.first, &format!("/approval-chains/in-force?street_id={}", claims.street.id)).await, 200)["chain_version"], json!(1));
         let short = app.post(&claims.street.party_office, "/claims", claims.body(false, "20000.00")).await;

@@ -16,8 +16,8 @@ use crate::funds::budget::routes::Reason;
 use crate::kernel::access::{Actor, Capability};
 use crate::kernel::problem::Problem;
 use crate::people::tenancy::unit_of;
-use crate::platform::audit::{self, Event, Unmask};
-use crate::platform::db::{Scoped, Tx};
+use crate::platform::audit::{self, Event, Shown, to_show};
+use crate::platform::db::Tx;
 use crate::platform::http::{Context, Done, ListPage, ListRequest, Nothing, Refusals, Routes, Rules, Write, ok_versioned, print_page};
 use crate::platform::tasks::NextActors;
 
@@ -91,28 +91,18 @@ async fn list_claims(actor: Actor, context: web::Data<Context>, request: HttpReq
     list.answer(&context, tx, select, &[("number", claim::Column::Number), ("amount", claim::Column::Amount)], columns, views).await
 }
 
-/// The claim as it is to be shown, and the transaction that it is read in: a person's name masked, or whole for who may see it and says why, which is written down.
-async fn to_show(context: &Context, actor: &Actor, request: &HttpRequest, id: &str) -> Result<(Tx, claim::Model), Problem> {
-    actor.require_anywhere(Capability::ClaimRead)?;
-    let query = Unmask::of(request)?;
-    if !query.unmasked {
-        let tx = context.read(actor, Capability::ClaimRead).await?;
-        let row = tx.load_text::<claim::Entity>(id).await?.into_read();
-        return Ok((tx, row));
-    }
-    let tx = context.write(actor.scope_for(Capability::PersonUnmask)).await?;
-    let row = tx.load_text::<claim::Entity>(id).await?.authorise(actor, Capability::PersonUnmask)?.into_inner();
-    query.keep(&tx, context, actor, request, Event::new("claim.unmask", "claim", row.id, claim::Entity::place(&row))).await?;
-    tx.commit().await?;
-    let row = claim::Model { payee_name: payees::name_of(&context.keys, &row)?, ..row };
-    Ok((context.read(actor, Capability::PersonUnmask).await?, row))
+/// The claim as it is to be shown, and the transaction that it is read in: a person who is paid masked, or by the whole name.
+async fn shown(context: &Context, actor: &Actor, request: &HttpRequest, id: &str) -> Result<(Tx, claim::Model), Problem> {
+    let Shown { tx, row, unmasked } = to_show::<claim::Entity>(context, actor, request, id, (Capability::ClaimRead, "claim.unmask", "claim")).await?;
+    let row = if unmasked { claim::Model { payee_name: payees::name_of(&context.keys, &row)?, ..row } } else { row };
+    Ok((tx, row))
 }
 
 /// Reads one claim with its lines; with `unmasked=true` and a `reason`, which is audited, with the whole name of a person who is paid.
 #[utoipa::path(tag = "claims", params(("unmasked" = Option<bool>, Query), ("reason" = Option<String>, Query)), responses((status = 200, body = Claim), Refusals))]
 #[get("/claims/{id}")]
 async fn get_claim(actor: Actor, context: web::Data<Context>, request: HttpRequest, id: web::Path<String>) -> Result<HttpResponse, Problem> {
-    let (tx, row) = to_show(&context, &actor, &request, &id).await?;
+    let (tx, row) = shown(&context, &actor, &request, &id).await?;
     Ok(ok_versioned(row.version, &view(&tx, row, None).await?))
 }
 
@@ -120,7 +110,7 @@ async fn get_claim(actor: Actor, context: web::Data<Context>, request: HttpReque
 #[utoipa::path(tag = "claims", params(("unmasked" = Option<bool>, Query), ("reason" = Option<String>, Query)), responses((status = 200, content_type = "text/html", body = String), Refusals))]
 #[get("/claims/{id}/print")]
 async fn print_claim(actor: Actor, context: web::Data<Context>, request: HttpRequest, id: web::Path<String>) -> Result<HttpResponse, Problem> {
-    let (tx, row) = to_show(&context, &actor, &request, &id).await?;
+    let (tx, row) = shown(&context, &actor, &request, &id).await?;
     Ok(print_page(super::print::page(&tx, &row).await?))
 }
 

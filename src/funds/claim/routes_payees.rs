@@ -13,7 +13,7 @@ use super::{claim, payees};
 use crate::kernel::access::{Actor, Capability};
 use crate::kernel::problem::{Faults, Problem};
 use crate::people::tenancy::unit_of;
-use crate::platform::audit::{self, Event, Unmask};
+use crate::platform::audit::{self, Event, Shown, to_show};
 use crate::platform::db::Scoped;
 use crate::platform::http::{Body, Context, Done, ListPage, ListRequest, Nothing, Refusals, Routes, Rules, Write, ok_versioned};
 
@@ -66,18 +66,8 @@ async fn list_payees(actor: Actor, context: web::Data<Context>, request: HttpReq
 #[utoipa::path(tag = "claims", params(("unmasked" = Option<bool>, Query), ("reason" = Option<String>, Query)), responses((status = 200, body = payee::Model), Refusals))]
 #[get("/payees/{id}")]
 async fn get_payee(actor: Actor, context: web::Data<Context>, request: HttpRequest, id: web::Path<String>) -> Result<HttpResponse, Problem> {
-    actor.require_anywhere(Capability::ClaimRead)?;
-    let query = Unmask::of(&request)?;
-    if !query.unmasked {
-        let tx = context.read(&actor, Capability::ClaimRead).await?;
-        let row = tx.load_text::<payee::Entity>(&id).await?.into_read();
-        return Ok(ok_versioned(row.version, &row));
-    }
-    let tx = context.write(actor.scope_for(Capability::PersonUnmask)).await?;
-    let row = tx.load_text::<payee::Entity>(&id).await?.authorise(&actor, Capability::PersonUnmask)?.into_inner();
-    query.keep(&tx, &context, &actor, &request, Event::new("payee.unmask", "payee", row.id, payee::Entity::place(&row))).await?;
-    let shown = payee::Model { name: payees::whole_name(&context.keys, &row)?, ..row };
-    tx.commit().await?;
+    let Shown { row, unmasked, .. } = to_show::<payee::Entity>(&context, &actor, &request, &id, (Capability::ClaimRead, "payee.unmask", "payee")).await?;
+    let shown = if unmasked { payee::Model { name: payees::whole_name(&context.keys, &row)?, ..row } } else { row };
     Ok(ok_versioned(shown.version, &shown))
 }
 

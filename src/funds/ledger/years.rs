@@ -19,6 +19,8 @@ use crate::platform::db::{Authorised, Scoped, Sql, Tx, is_unique_violation};
 /// # Errors
 /// 409 `fiscal_year_exists`, `not_the_next_year`.
 pub async fn open(tx: &Tx, act: &Act, street: &Authorised<org_unit::Model>, year: i32) -> Result<fiscal_year::Model, Problem> {
+    // Two who open years of one street at the same moment come one after the other.
+    tx.load_locked::<org_unit::Entity>(street.id).await?;
     let last = tx.one(tx.select::<fiscal_year::Entity>().filter(fiscal_year::Column::StreetId.eq(street.id)).order_by_desc(fiscal_year::Column::Year)).await?;
     if let Some(last) = last {
         let next = last.year.saturating_add(1);

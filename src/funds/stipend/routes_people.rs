@@ -15,7 +15,7 @@ use crate::kernel::money::Fen;
 use crate::kernel::period::{Month, Period};
 use crate::kernel::problem::{Faults, Problem};
 use crate::people::tenancy::{street_of, unit_of};
-use crate::platform::audit::{Event, Unmask};
+use crate::platform::audit::{Shown, to_show};
 use crate::platform::db::Scoped;
 use crate::platform::http::{Body, Context, Done, ListPage, ListRequest, Nothing, Refusals, Routes, Rules, Write, ok_versioned};
 use crate::platform::tasks::Submitted;
@@ -335,18 +335,12 @@ async fn list_beneficiaries(actor: Actor, context: web::Data<Context>, request: 
 #[utoipa::path(tag = "stipends", params(("unmasked" = Option<bool>, Query), ("reason" = Option<String>, Query)), responses((status = 200, body = beneficiary::Model), Refusals))]
 #[get("/beneficiaries/{id}")]
 async fn get_beneficiary(actor: Actor, context: web::Data<Context>, request: HttpRequest, id: web::Path<String>) -> Result<HttpResponse, Problem> {
-    actor.require_anywhere(Capability::StipendRead)?;
-    let query = Unmask::of(&request)?;
-    if !query.unmasked {
-        let tx = context.read(&actor, Capability::StipendRead).await?;
-        let row = tx.load_text::<beneficiary::Entity>(&id).await?.into_read();
+    let kept_as = (Capability::StipendRead, "beneficiary.unmask", "beneficiary");
+    let Shown { row, unmasked, .. } = to_show::<beneficiary::Entity>(&context, &actor, &request, &id, kept_as).await?;
+    if !unmasked {
         return Ok(ok_versioned(row.version, &row));
     }
-    let tx = context.write(actor.scope_for(Capability::PersonUnmask)).await?;
-    let row = tx.load_text::<beneficiary::Entity>(&id).await?.authorise(&actor, Capability::PersonUnmask)?.into_inner();
-    query.keep(&tx, &context, &actor, &request, Event::new("beneficiary.unmask", "beneficiary", row.id, beneficiary::Entity::place(&row))).await?;
     let shown = Unmasked { name: people::name_of(&context.keys, &row)?, id_number: people::id_number_of(&context.keys, &row)?, beneficiary: row };
-    tx.commit().await?;
     Ok(ok_versioned(shown.beneficiary.version, &shown))
 }
 
@@ -455,18 +449,11 @@ async fn list_enrolments(actor: Actor, context: web::Data<Context>, request: Htt
 #[utoipa::path(tag = "stipends", params(("unmasked" = Option<bool>, Query), ("reason" = Option<String>, Query)), responses((status = 200, body = UnmaskedEnrolment), Refusals))]
 #[get("/enrolments/{id}")]
 async fn get_enrolment(actor: Actor, context: web::Data<Context>, request: HttpRequest, id: web::Path<String>) -> Result<HttpResponse, Problem> {
-    actor.require_anywhere(Capability::StipendRead)?;
-    let query = Unmask::of(&request)?;
-    if !query.unmasked {
-        let tx = context.read(&actor, Capability::StipendRead).await?;
-        let row = tx.load_text::<enrolment::Entity>(&id).await?.into_read();
+    let Shown { row, unmasked, .. } = to_show::<enrolment::Entity>(&context, &actor, &request, &id, (Capability::StipendRead, "enrolment.unmask", "enrolment")).await?;
+    if !unmasked {
         return Ok(ok_versioned(row.version, &row));
     }
-    let tx = context.write(actor.scope_for(Capability::PersonUnmask)).await?;
-    let row = tx.load_text::<enrolment::Entity>(&id).await?.authorise(&actor, Capability::PersonUnmask)?.into_inner();
-    query.keep(&tx, &context, &actor, &request, Event::new("enrolment.unmask", "enrolment", row.id, enrolment::Entity::place(&row))).await?;
     let shown = UnmaskedEnrolment { deceased_name: people::deceased_of(&context.keys, &row)?, enrolment: row };
-    tx.commit().await?;
     Ok(ok_versioned(shown.enrolment.version, &shown))
 }
 

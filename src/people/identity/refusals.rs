@@ -60,11 +60,11 @@ pub fn own_role() -> Problem {
     Problem::separation_of_duties("授予角色 / grant", "被授予人 / grantee")
 }
 
-/// 403: who confirms must not be the making of who granted.
+/// 403: who confirms and who granted must not be one another's making.
 pub fn administrator_of_the_granter() -> Problem {
     Problem::new(403, "separation_of_duties", "不相容职务须分离", "Separation of duties").detail(
-        "您的管理员账号或角色出自授予此角色的同一人，不能由您确认。请由另一位管理员确认。",
-        "Your administrator's account or role comes from the same person who granted this role, so you cannot confirm it. Another administrator must do it.",
+        "您与授予此角色的管理员之间，一方的账号或角色出自另一方，不能由您确认。请由另一位管理员确认。",
+        "Of you and the administrator who granted this role, one made the other's account or role, so you cannot confirm it. Another administrator must do it.",
     )
 }
 

@@ -5,7 +5,7 @@ use sea_orm::ActiveValue::{Set, Unchanged};
 use uuid::Uuid;
 
 use super::{reach, refusals, role_assignment, user};
-use crate::kernel::access::{Place, Role};
+use crate::kernel::access::{Capability, Place, Role};
 use crate::kernel::act::Act;
 use crate::kernel::ids::new_id;
 use crate::kernel::problem::Problem;
@@ -126,7 +126,7 @@ fn refuse_incompatible(held: &[role_assignment::Model], grant: &Grant) -> Result
     Ok(())
 }
 
-/// Confirms a money role, as another administrator than the one who granted it, who is not that one's making, and another person than the one who gets it.
+/// Confirms a money role, as another administrator than the one who granted it, and another person than the one who gets it. Neither of the two is the other's making, unless a district's administrator confirms what one of a street granted.
 ///
 /// # Errors
 /// 409 where nothing is to be confirmed; 403 `separation_of_duties`.
@@ -142,10 +142,12 @@ pub async fn confirm(tx: &Tx, act: &Act, db: &Db, assignment: Authorised<role_as
     if user == Some(assignment.user_id) {
         return Err(refusals::own_role());
     }
-    if let (Some(user), Some(granter)) = (user, assignment.granted_by)
-        && reach::depends_on(db, user, granter).await?
-    {
-        return Err(refusals::administrator_of_the_granter());
+    if let (Some(user), Some(granter)) = (user, assignment.granted_by) {
+        // Who made the granter looks down on what that one does only from above: beside each other, the granter could be their puppet.
+        let beside = act.person()?.assignment_for(Capability::RoleConfirm, &assignment.place()).is_some_and(|held| held.place.street.is_some());
+        if reach::depends_on(db, user, granter).await? || (beside && reach::depends_on(db, granter, user).await?) {
+            return Err(refusals::administrator_of_the_granter());
+        }
     }
     change(tx, act, "role.confirm", assignment, |row| row.confirmed_by = Set(user)).await
 }

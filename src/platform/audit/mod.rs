@@ -7,7 +7,7 @@ mod seal;
 mod unmask;
 
 pub use seal::{Fault, Verification, seal, verification, verify};
-pub use unmask::Unmask;
+pub use unmask::{Shown, to_show};
 
 use async_trait::async_trait;
 use chrono::{DateTime, DurationRound, TimeDelta};

@@ -2,22 +2,32 @@
 
 use actix_web::{HttpRequest, web};
 use serde::Deserialize;
+use uuid::Uuid;
 
 use super::{Event, record};
 use crate::kernel::access::{Actor, Capability};
 use crate::kernel::act::{Act, Performer};
 use crate::kernel::problem::Problem;
-use crate::platform::db::Tx;
+use crate::platform::db::{Scoped, Tx};
 use crate::platform::http::{Context, request_id};
 
 /// Whether a read asks for personal data unmasked: `?unmasked=true&reason=…`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Unmask {
-    /// Unmasked, or masked as always.
+struct Asked {
     #[serde(default)]
-    pub unmasked: bool,
+    unmasked: bool,
     reason: Option<String>,
+}
+
+/// A row to be shown, and the transaction in which what belongs to it is read.
+pub struct Shown<M> {
+    /// Reads what the actor may see.
+    pub tx: Tx,
+    /// The row.
+    pub row: M,
+    /// Whether personal data are shown: who sees them and why is written down by now.
+    pub unmasked: bool,
 }
 
 /// 422: personal data are shown for a reason.
@@ -25,25 +35,35 @@ fn reason_required() -> Problem {
     Problem::new(422, "reason_required", "须说明理由", "A reason is required").detail("查看未脱敏的个人信息须在 reason 中说明理由。", "Say in reason why personal data are shown unmasked.")
 }
 
-impl Unmask {
-    /// Reads it from the query.
-    ///
-    /// # Errors
-    /// 400 `invalid_parameter`.
-    pub fn of(request: &HttpRequest) -> Result<Self, Problem> {
-        let query = web::Query::<Self>::from_query(request.query_string())
-            .map_err(|error| Problem::new(400, "invalid_parameter", "查询参数有误", "A query parameter is wrong").detail(error.to_string(), error.to_string()))?;
-        Ok(query.into_inner())
+/// Finds the row of a read: masked for who holds `read`, or where `?unmasked=true&reason=…` asks for it, unmasked for who holds `person.unmask` at its unit, once that is kept as `action` on a `subject`.
+///
+/// # Errors
+/// 400 `invalid_parameter`; 403 `forbidden`; 404 `not_found`; 422 `reason_required`.
+pub async fn to_show<E: Scoped>(
+    context: &Context,
+    actor: &Actor,
+    request: &HttpRequest,
+    id: &str,
+    (read, action, subject): (Capability, &'static str, &'static str),
+) -> Result<Shown<E::Model>, Problem>
+where
+    E::Model: Sync,
+{
+    actor.require_anywhere(read)?;
+    let asked = web::Query::<Asked>::from_query(request.query_string())
+        .map_err(|error| Problem::new(400, "invalid_parameter", "查询参数有误", "A query parameter is wrong").detail(error.to_string(), error.to_string()))?
+        .into_inner();
+    if !asked.unmasked {
+        let tx = context.read(actor, read).await?;
+        let row = tx.load_text::<E>(id).await?.into_read();
+        return Ok(Shown { tx, row, unmasked: false });
     }
-
-    /// Writes down who sees what and why; what is shown is shown once this is committed.
-    ///
-    /// # Errors
-    /// 422 `reason_required`.
-    pub async fn keep(self, tx: &Tx, context: &Context, actor: &Actor, request: &HttpRequest, mut event: Event) -> Result<(), Problem> {
-        event.reason = Some(self.reason.filter(|reason| !reason.trim().is_empty()).ok_or_else(reason_required)?);
-        let act = Act { capability: Some(Capability::PersonUnmask), ..context.act(Performer::Person(actor.clone()), request_id(request), context.client_text(request)) };
-        record(tx, &act, event).await?;
-        Ok(())
-    }
+    let id = Uuid::parse_str(id).map_err(|_form| Problem::not_found())?;
+    let tx = context.write(actor.scope_for(Capability::PersonUnmask)).await?;
+    let row = tx.load::<E>(id).await?.authorise(actor, Capability::PersonUnmask)?.into_inner();
+    let reason = asked.reason.filter(|reason| !reason.trim().is_empty()).ok_or_else(reason_required)?;
+    let act = Act { capability: Some(Capability::PersonUnmask), ..context.act(Performer::Person(actor.clone()), request_id(request), context.client_text(request)) };
+    record(&tx, &act, Event { reason: Some(reason), ..Event::new(action, subject, id, E::place(&row)) }).await?;
+    tx.commit().await?;
+    Ok(Shown { tx: context.read(actor, Capability::PersonUnmask).await?, row, unmasked: true })
 }

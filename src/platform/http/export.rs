@@ -86,22 +86,25 @@ fn file(kind: &'static str, name: &str) -> HttpResponseBuilder {
     response
 }
 
-fn csv_text<'a>(columns: &[&'static str], rows: impl IntoIterator<Item = &'a Value>) -> Result<Vec<u8>, Problem> {
-    let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
+fn csv_writer(begun: &str) -> csv::Writer<Vec<u8>> {
+    csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(begun.as_bytes().to_vec())
+}
+
+/// The text of rows, after what has been written.
+fn csv_text(mut writer: csv::Writer<Vec<u8>>, columns: &[&'static str], rows: &[Value]) -> Result<Bytes, Problem> {
     for row in rows {
         writer.write_record(columns.iter().map(|name| cell(row.get(*name)))).map_err(Problem::internal)?;
     }
-    writer.into_inner().map_err(|error| Problem::internal(error.to_string()))
+    writer.into_inner().map(Bytes::from).map_err(|error| Problem::internal(error.to_string()))
 }
 
 /// CSV is sent while it is read: it never lies in memory as a whole, and the reader begins to see it at once.
 async fn csv_file(columns: Vec<&'static str>, mut pages: Pages) -> Result<HttpResponse, Problem> {
-    let heads: Value = columns.iter().map(|name| ((*name).to_owned(), Value::from(*name))).collect::<serde_json::Map<_, _>>().into();
-    let mut first = "\u{feff}".as_bytes().to_vec();
-    first.extend(csv_text(&columns, [&heads])?);
-    first.extend(csv_text(&columns, &pages.try_next().await?.unwrap_or_default())?);
-    let rest = pages.and_then(move |rows| ready(csv_text(&columns, &rows).map(Bytes::from))).inspect_err(|problem| tracing::error!(%problem, "a list broke off while it was sent"));
-    Ok(file("text/csv; charset=utf-8", "list.csv").streaming(stream::once(ready(Ok(Bytes::from(first)))).chain(rest)))
+    let mut writer = csv_writer("\u{feff}");
+    writer.write_record(&columns).map_err(Problem::internal)?;
+    let first = csv_text(writer, &columns, &pages.try_next().await?.unwrap_or_default())?;
+    let rest = pages.and_then(move |rows| ready(csv_text(csv_writer(""), &columns, &rows))).inspect_err(|problem| tracing::error!(%problem, "a list broke off while it was sent"));
+    Ok(file("text/csv; charset=utf-8", "list.csv").streaming(stream::once(ready(Ok(first))).chain(rest)))
 }
 
 /// A workbook is written to a file without a name, row by row, then sent from there.
