@@ -170,7 +170,7 @@ capabilities! {
     AuthorisationSign = "authorisation.sign",
     /// Make bank files, import results.
     BankFile = "bank_file.make",
-    /// Void, as a second person, a bank file that another made.
+    /// Void, as a second person, a bank file or a batch of claims that another made.
     BankFileVoid = "bank_file.void",
     /// Record money that came back from a beneficiary.
     RecoveryRecord = "recovery.record",

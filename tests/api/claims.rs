@@ -92,6 +92,14 @@ impl Claims {
         id
     }
 
+    /// A claim of the street with this body, approved; gives its id.
+    pub async fn approved_of(&self, app: &TestApp, body: Value) -> String {
+        let id = ok(app.post(&self.street.party_office, "/claims", body).await, 201)["id"].as_str().unwrap().to_owned();
+        self.step(app, &self.street.accountant, &id, "review").await;
+        self.step(app, &self.street.leader, &id, "approve").await;
+        id
+    }
+
     pub async fn money(&self, app: &TestApp, who: &str, id: &str, action: &str, body: Value, key: &str) -> crate::support::Answer {
         let etag = app.get(&self.street.accountant, &format!("/claims/{id}")).await.etag.unwrap();
         app.send(reqwest::Method::POST, &format!("/claims/{id}/{action}"), who, Some(body), &[("If-Match", &etag), ("Idempotency-Key", key)]).await
@@ -304,6 +312,30 @@ on_both_databases! {
         claims.books_hold(app).await;
     }
 
+    async fn a_batch_takes_transfers_of_one_fund_and_a_payment_has_a_date_of_its_year(app: TestApp) {
+        let claims = Claims::open(app).await;
+        let templates = ok(app.get(&claims.street.cashier, "/bank-file-templates").await, 200);
+        let template = templates["data"][0]["id"].clone();
+        let one = claims.approved(app, false, "500.00").await;
+        let mut by = claims.body(false, "5.00");
+        by["payment_method"] = json!("cash");
+        by["payment_reason"] = json!("无转账条件");
+        let cash = claims.approved_of(app, by).await;
+        let mut by = claims.body(false, "6.00");
+        by["paid_from"] = json!("quota");
+        let quota = claims.approved_of(app, by).await;
+        for (other, code) in [(&cash, "not_by_transfer"), (&quota, "mixed_funds")] {
+            let mixed = app.money(&claims.street.cashier, "/payment-batches", json!({"template_id": template, "claim_ids": [one, other]}), code).await;
+            assert_eq!(mixed.code(), (422, code), "{}", mixed.text);
+        }
+        for day in ["2017-01-04", "2016-12-31"] {
+            assert_eq!(claims.money(app, &claims.street.cashier, &cash, "pay", json!({"value_date": day}), day).await.code(), (422, "value_date_out_of_range"), "{day}");
+        }
+        app.context.clocks.set("2018-01-02T01:00:00Z".parse().unwrap());
+        let late = app.money(&claims.street.cashier, "/payment-batches", json!({"template_id": template, "claim_ids": [one]}), "late").await;
+        assert_eq!(late.code(), (409, "paid_in_another_year"), "the bank's result could not be booked any more");
+    }
+
     async fn a_batch_pays_by_the_banks_result_and_what_comes_back_can_be_paid_again(app: TestApp) {
         let claims = Claims::open(app).await;
         let template = json!({"code": "bx", "name": "示例银行报销", "definition": {"format": "csv", "extension": "csv", "columns": [{"source": "serial"}, {"source": "account_number"}, {"source": "holder_name"}, {"source": "amount"}]}});
@@ -320,6 +352,10 @@ on_both_databases! {
         assert!(file.text.contains("6299990000001234") && file.text.contains("示例文化馆"));
         assert_eq!(file.text, app.get(&claims.street.cashier, &format!("{path}/file")).await.text);
         assert_eq!(app.send(reqwest::Method::POST, &format!("{path}/void"), &claims.street.cashier, Some(json!({"reason": "x"})), &[("If-Match", "\"v1\"")]).await.code(), (403, "separation_of_duties"));
+        let other_hands = app.post(&claims.street.accountant, &format!("{path}/void?dry_run=true"), json!({"reason": "户名有误"})).await;
+        assert_eq!(other_hands.code(), (428, "precondition_required"));
+        let voided = app.send(reqwest::Method::POST, &format!("{path}/void?dry_run=true"), &claims.street.accountant, Some(json!({"reason": "户名有误"})), &[("If-Match", "\"v1\"")]).await;
+        assert_eq!(ok(voided, 200)["state"], json!("void"), "where there is one cashier somebody else voids it");
         assert_eq!(claims.line(app, false).await["reserved"], json!("500.00"));
         app.context.clocks.set("2017-02-06T01:00:00Z".parse().unwrap());
         let rows: Vec<Vec<String>> = file.text.lines().map(|line| line.split(',').map(str::to_owned).collect()).collect();
@@ -330,6 +366,7 @@ on_both_databases! {
         }
         let import = async |text: String, key: &str, etag: &str| app.send_text(reqwest::Method::POST, &format!("{path}/results"), &claims.street.cashier, Some(text), &[("If-Match", etag), ("Idempotency-Key", key), ("Content-Type", "text/csv")]).await;
         assert_eq!(import(result.replace("700.00", "701.00"), "i1", "\"v1\"").await.code(), (422, "result_mismatch"));
+        assert_eq!(import(result.replace("2017-02-03", "2017-01-02"), "i0", "\"v1\"").await.code(), (422, "value_date_before_batch"), "the bank cannot have paid before it was asked to");
         ok(import(result.clone(), "i2", "\"v1\"").await, 200);
         assert_eq!(import(result, "i3", "\"v2\"").await.code(), (409, "invalid_transition"), "a result is imported once");
         let paid = ok(app.get(&claims.street.accountant, &format!("/claims/{one}")).await, 200);

@@ -196,6 +196,41 @@ on_both_databases! {
         assert_eq!(sweep(&app.context, None).await[0].outcome.as_deref(), Some("no_authorisation"));
     }
 
+    async fn a_period_that_a_recovery_had_freed_is_held_again_when_that_payment_comes_back(app: TestApp) {
+        let stipends = Stipends::open(app).await;
+        let street = &stipends.street;
+        let enrolment = stipends.enrol(app, 1, "2017-01-01").await;
+        stipends.authorise(app, "2000.00").await;
+        clock(app, "2017-03-20T01:00:00Z");
+        assert_eq!(sweep(&app.context, None).await[0].posted_amount.0, 60_000);
+        // The first quarter turns out not to be due, and is netted out of the second, which pays more.
+        let stop = json!({"kind": "stop", "from_date": "2017-01-01", "to_date": "2017-03-31", "reason": "核查不符"});
+        ok(app.send(Method::POST, &format!("/enrolments/{}/suspend", enrolment["id"].as_str().unwrap()), &street.party_office, Some(stop), &[("If-Match", "\"v2\"")]).await, 200);
+        ok(app.post(&street.party_office, &format!("/stipend-schemes/{}/rates", stipends.scheme), json!({"from_month": "2017-04", "amount": "300.00"})).await, 201);
+        clock(app, "2017-06-20T01:00:00Z");
+        let run = ok(app.post(&street.party_office, "/payout-runs", json!({"scheme_id": stipends.scheme, "period": "2017Q2"})).await, 201);
+        assert_eq!(run["gross"], json!("300.00"));
+        let path = format!("/payout-runs/{}", run["id"].as_str().unwrap());
+        ok(app.act(&street.leader, &format!("{path}/approve"), "\"v1\"").await, 200);
+        ok(app.send(Method::POST, &format!("{path}/post"), &street.accountant, Some(json!({})), &[("If-Match", "\"v2\""), ("Idempotency-Key", "post")]).await, 200);
+        let file = ok(app.money(&street.cashier, "/bank-files", json!({"run_id": run["id"], "template_id": stipends.template}), "file").await, 201);
+        let file_path = format!("/bank-files/{}", file["id"].as_str().unwrap());
+        let result = result_of(&app.get(&street.cashier, &file_path).await.text, file["number"].as_str().unwrap(), &[1]);
+        clock(app, "2017-06-27T01:00:00Z");
+        let headers = [("If-Match", "\"v1\""), ("Idempotency-Key", "result"), ("Content-Type", "text/csv")];
+        ok(app.send_text(Method::POST, &format!("{file_path}/results"), &street.cashier, Some(result), &headers).await, 200);
+        ok(app.send(Method::POST, &format!("{file_path}/results/confirm"), &street.accountant, Some(json!({})), &[("If-Match", "\"v2\""), ("Idempotency-Key", "confirm")]).await, 200);
+        // The first quarter's money is with the person again: no other scheme of the kind pays it.
+        let kind = ok(app.get(&street.leader, &format!("/stipend-schemes/{}", stipends.scheme)).await, 200)["scheme_kind_id"].clone();
+        let other = json!({"scheme_kind_id": kind, "category_id": street.category, "name": "另一津贴", "first_period": "2017Q1", "tax_kind": "exempt", "rates": [{"from_month": "2017-01", "amount": "200.00"}]});
+        let other = ok(app.post(&street.party_office, "/stipend-schemes", other).await, 201)["id"].clone();
+        let second = ok(app.post(&street.party_office, "/enrolments", json!({"scheme_id": other, "beneficiary_id": enrolment["beneficiary_id"], "from_date": "2017-01-01"})).await, 201);
+        ok(app.act(&street.leader, &format!("/enrolments/{}/confirm", second["id"].as_str().unwrap()), "\"v1\"").await, 200);
+        let run = ok(app.post(&street.party_office, "/payout-runs", json!({"scheme_id": other, "period": "2017Q1"})).await, 201);
+        let items = ok(app.get(&street.leader, &format!("/payout-runs/{}/items", run["id"].as_str().unwrap())).await, 200)["data"].clone();
+        assert_eq!((run["heads"].as_i64(), items[0]["held_code"].as_str()), (Some(0), Some("duplicate_person")), "{items}");
+    }
+
     async fn an_end_that_was_planned_can_come_earlier_and_never_later(app: TestApp) {
         let stipends = Stipends::open(app).await;
         let street = &stipends.street;

@@ -80,9 +80,12 @@ on_both_databases! {
         let paid = ok(app.get(&books.street.accountant, &claim).await, 200);
         assert_eq!((paid["value_date"].as_str(), paid["paid_on"].as_str()), (Some("2017-11-21"), Some("2017-12-31")), "November is closed, the year is not");
         ok(app.post(&books.street.accountant, "/fiscal-years", json!({"year": 2018})).await, 201);
+        let next = json!({"date": "2018-01-03", "kind": "quota", "document_number": "财预3号", "amount": "300.00", "lines": [{"category_id": books.category, "amount": "300.00"}]});
+        ok(app.money(&books.street.accountant, "/receipts", next, "next").await, 201);
         ok(books.on_year(app, 2017, "close", json!({})).await, 200);
         let (old, new) = (books.year(app, 2017).await, books.year(app, 2018).await);
         assert_eq!((old["received"].as_str(), new["carried_in"].as_str(), new["to_return"].as_str()), (Some("350.00"), Some("100.00"), Some("100.00")));
+        assert_eq!((new["received"].as_str(), books.balance(app, "1011").await.as_str()), (Some("300.00"), "300.00"), "the next year's quota is not the old one's to lapse");
         books.books_hold(app).await;
     }
 

@@ -42,7 +42,7 @@ fn payment_line(keys: &KeyRing, row: &claim::Model, serial: u32) -> Result<Payme
 /// Makes a batch of approved claims of a street, with its bank file.
 ///
 /// # Errors
-/// 409 `invalid_transition`, `in_batch`, `invoice_red_lettered`; 403 `separation_of_duties`; 422 `unknown_reference`, `payee_account_missing`, `bank_file_refused`.
+/// 409 `invalid_transition`, `in_batch`, `invoice_red_lettered`, `paid_in_another_year`; 403 `separation_of_duties`; 422 `unknown_reference`, `not_by_transfer`, `mixed_funds`, `payee_account_missing`, `bank_file_refused`.
 pub async fn make(tx: &Tx, act: &Act, street: &Authorised<org_unit::Model>, template_id: Uuid, claim_ids: &[Uuid]) -> Result<payment_batch::Model, Problem> {
     let template = tx.reference::<bank_file_template::Entity>(template_id, "/template_id").await?;
     let (mut claims, mut lines) = (Vec::new(), Vec::new());
@@ -57,6 +57,16 @@ pub async fn make(tx: &Tx, act: &Act, street: &Authorised<org_unit::Model>, temp
         }
         steps::require(Action::Pay, &row)?;
         decide::require_no_batch(tx, &row).await?;
+        if row.fiscal_year != act.today.year() {
+            // The bank will pay it this year, and then its result could not be booked.
+            return Err(refusals::paid_in_another_year(row.fiscal_year));
+        }
+        if row.payment_method != "transfer" {
+            return Err(refusals::not_by_transfer(&pointer, &row.number));
+        }
+        if claims.first().is_some_and(|first: &claim::Model| first.paid_from != row.paid_from) {
+            return Err(refusals::mixed_funds(&pointer));
+        }
         steps::take_next(tx, act, &row).await?;
         invoice::require_payable(tx, &invoice::draws_of(tx, [row.id]).await?).await?;
         lines.push(payment_line(&act.keys, &row, u32::try_from(lines.len()).map_err(Problem::internal)?.saturating_add(1))?);
@@ -175,6 +185,9 @@ pub async fn import_result(tx: &Tx, act: &Act, before: payment_batch::Model, byt
     let result = read_result(bytes)?;
     let batch = Batch { number: before.number.clone(), date: before.date, count: u32::try_from(before.count).map_err(Problem::internal)?, sum: before.sum };
     let matched = match_result(&result, &batch, &lines)?;
+    if let Some(early) = result.lines.iter().find(|line| line.value_date < before.date) {
+        return Err(refusals::value_date_before_batch(early.row, before.date));
+    }
     let after = payment_batch::Model { state: "settled".to_owned(), result_sha256: Some(hex::encode(Sha256::digest(bytes))), ..before.clone() };
     let after = put(tx, act, "payment_batch.result", &before, after, None).await?;
     let mut paid = Vec::new();

@@ -83,11 +83,14 @@ impl Ending for Booking {
 /// Pays one claim alone, today; what is booked comes last.
 ///
 /// # Errors
-/// 409 `invalid_transition`, `information_requested`, `in_batch`, `invoice_red_lettered`, `paid_in_another_year`; 403 `separation_of_duties`; as [`Booking::book`].
+/// 409 `invalid_transition`, `information_requested`, `in_batch`, `invoice_red_lettered`, `paid_in_another_year`; 422 `value_date_out_of_range`; 403 `separation_of_duties`; as [`Booking::book`].
 pub async fn pay(tx: &Tx, act: &Act, before: claim::Model, bank: BankFact) -> Result<(Draft, Booking), Problem> {
     steps::require(Action::Pay, &before)?;
     decide::require_no_batch(tx, &before).await?;
     let act = &steps::take_next(tx, act, &before).await?;
+    if bank.value_date.is_some_and(|day| day > act.today || day.year() != before.fiscal_year) {
+        return Err(refusals::value_date_out_of_range(before.fiscal_year));
+    }
     let (lines, draws) = (draft::lines_of(tx, before.id).await?, invoice::draws_of(tx, [before.id]).await?);
     invoice::require_payable(tx, &draws).await?;
     let mut posting = posting_of(act, &before, act.today, &bank);

@@ -1,5 +1,7 @@
 //! What the claims refuse.
 
+use chrono::NaiveDate;
+
 pub use crate::funds::spending::refusals::{collective_decision_missing, item_forbidden, item_not_allowed};
 use crate::kernel::money::Fen;
 use crate::kernel::problem::Problem;
@@ -76,6 +78,38 @@ pub fn not_reversible() -> Problem {
 pub fn paid_in_another_year(year: i32) -> Problem {
     Problem::new(409, "paid_in_another_year", "银行付款日不在预算年度内", "The bank paid it in another year")
         .detail(format!("该报销单列支 {year} 年度预算，付款日须在该年度内。"), format!("The claim charges {year}; its value date must lie in it."))
+}
+
+/// 422: what is paid in cash or by official card stands in no file of transfers.
+#[must_use]
+pub fn not_by_transfer(pointer: &str, number: &str) -> Problem {
+    Problem::new(422, "not_by_transfer", "不是转账支付", "It is not paid by transfer")
+        .detail(format!("报销单 {number} 不是转账支付，不能列入支付批次，请单笔支付。"), format!("Claim {number} is not paid by transfer: pay it alone."))
+        .field(pointer, "not_by_transfer", "不是转账支付", "is not paid by transfer")
+}
+
+/// 422: one file is paid from one account: the bank's or the treasury's quota.
+#[must_use]
+pub fn mixed_funds(pointer: &str) -> Problem {
+    Problem::new(422, "mixed_funds", "资金来源不一", "The claims are paid from different funds")
+        .detail("一个批次只能从同一来源（存款或额度）支付，请分开制作。", "A batch is paid from one source, cash or quota: make one for each.")
+        .field(pointer, "mixed_funds", "与前面的报销单来源不同", "is paid from another source than those before")
+}
+
+/// 422: the bank cannot have paid before it was asked to.
+#[must_use]
+pub fn value_date_before_batch(row: u32, made_on: NaiveDate) -> Problem {
+    Problem::new(422, "value_date_before_batch", "付款日早于批次日期", "The bank paid before the batch was made")
+        .detail(format!("第 {row} 行的付款日早于批次日期 {made_on}，请向银行核实结果文件。"), format!("Row {row} was paid before the batch of {made_on} was made: ask the bank about its result."))
+        .field(&format!("/rows/{row}/date"), "value_date_before_batch", "早于批次日期", "is before the batch was made")
+}
+
+/// 422: the bank's date of a payment lies in its year and not ahead.
+#[must_use]
+pub fn value_date_out_of_range(year: i32) -> Problem {
+    Problem::new(422, "value_date_out_of_range", "付款日不在可用范围内", "The value date is out of range")
+        .detail(format!("付款日须在 {year} 年度内且不晚于今天。"), format!("The value date must lie in {year} and not after today."))
+        .field("/value_date", "value_date_out_of_range", "须在预算年度内且不晚于今天", "must lie in the year and not after today")
 }
 
 /// 409: urged once a day.

@@ -204,7 +204,7 @@ fn batch_rules() -> Rules<payment_batch::Model> {
 #[post("/payment-batches/{id}/void")]
 async fn void_batch(actor: Actor, write: Write, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     write
-        .on::<payment_batch::Entity, Reason, _>(&actor, Capability::ClaimPay, &id, batch_rules(), async |tx, act, row, body| {
+        .on::<payment_batch::Entity, Reason, _>(&actor, Capability::BankFileVoid, &id, batch_rules(), async |tx, act, row, body| {
             let row = batch::void(tx, act, row.into_inner(), body.reason).await?;
             Ok(Done::changed(row.version, row))
         })

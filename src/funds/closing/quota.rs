@@ -34,7 +34,8 @@ struct QuotaVoucher {
 }
 
 const LINES: Sql = Sql::both(
-    "SELECT l.voucher_id, l.account, l.category_id, l.debit - l.credit AS amount FROM voucher_lines l WHERE l.street_id = $1 \
+    "SELECT l.voucher_id, l.account, l.category_id, l.debit - l.credit AS amount FROM voucher_lines l \
+     JOIN vouchers v ON v.district_id = l.district_id AND v.street_id = l.street_id AND v.id = l.voucher_id WHERE l.street_id = $1 AND v.date <= $2 \
      AND EXISTS (SELECT 1 FROM voucher_lines q WHERE q.district_id = l.district_id AND q.voucher_id = l.voucher_id AND q.account = '1011') ORDER BY l.voucher_id, l.line_number",
 );
 
@@ -94,11 +95,13 @@ async fn unspent(tx: &Tx, year: &fiscal_year::Model) -> Result<BTreeMap<Uuid, i6
 /// # Errors
 /// 409 `period_closed`, `fiscal_year_not_open`.
 pub(super) async fn lapse(tx: &Tx, act: &Act, year: &fiscal_year::Model, december: Month) -> Result<Fen, Problem> {
-    let balance = balance_of(tx, year.street_id, Account::TreasuryQuota).await?;
+    // The quota as it was when the year ended: what the next year has received since is its own.
+    let held = by_category(&tx.query::<QuotaLine>(LINES, vec![year.street_id.into(), december.last_day().into()]).await?);
+    let at_the_end = held.values().fold(0_i64, |sum, own| sum.saturating_add(*own));
+    let balance = balance_of(tx, year.street_id, Account::TreasuryQuota).await?.min(Fen(at_the_end));
     if !balance.is_positive() {
         return Ok(Fen::ZERO);
     }
-    let held = by_category(&tx.query::<QuotaLine>(LINES, vec![year.street_id.into()]).await?);
     let mut needed: BTreeMap<Uuid, i64> = BTreeMap::new();
     for (category, amount) in claim::quota_in_batches(tx, year.street_id).await?.into_iter().chain(stipend::quota_awaiting_payment(tx, year.street_id).await?) {
         let sum = needed.entry(category).or_default();

@@ -42,7 +42,7 @@ pub async fn record(tx: &Tx, act: &Act, row: Authorised<payout_item::Model>, rea
         ..Default::default()
     };
     let after = tx.update::<payout_item::Entity, _>(next).await?;
-    tx.execute(pay::NO_LONGER_LIVE, vec![before.district_id.into(), before.street_id.into(), before.id.into(), false.into()]).await?;
+    pay::no_longer_live(tx, &before).await?;
     let mut event = Event::new("payout_item.return", "payout_item", after.id, payout_item::Entity::place(&after)).before(&before)?.after(&after)?;
     event.reason = Some(reason);
     audit::record(tx, act, event).await?;

@@ -67,7 +67,8 @@ fn days(rules: &Rules, facts: &Facts, month: Month) -> u32 {
     }
     let first = if rules.starts_next_month { Month::of(facts.from).next() } else { Month::of(facts.from) };
     let last = facts.to.map(|to| if rules.ends_before_month { Month::of(to).previous() } else { Month::of(to) });
-    let stopped = facts.stops.iter().any(|(from, to)| Month::of(*from) <= month && to.is_none_or(|to| month <= Month::of(to)));
+    // A stop that ended before it began (resumed on its first day) touches no month.
+    let stopped = facts.stops.iter().any(|(from, to)| Month::of(*from) <= month && to.is_none_or(|to| *from <= to && month <= Month::of(to)));
     if first <= month && last.is_none_or(|last| month <= last) && !stopped { month.days() } else { 0 }
 }
 
@@ -274,6 +275,13 @@ mod tests {
 
     fn month(text: &str) -> Month {
         text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_stop_that_was_resumed_on_its_first_day_takes_nothing_out() {
+        let stopped = |to: &str| Facts { stops: vec![(day("2017-03-15"), Some(day(to)))], ..facts("2017-01-01", None, 20_000) };
+        let due = |to: &str| entitled(&RULES, &stopped(to), quarter("2017Q1")).unwrap();
+        assert_eq!((due("2017-03-14"), due("2017-03-15")), (Fen(60_000), Fen(40_000)));
     }
 
     fn facts(from: &str, to: Option<&str>, rate: i64) -> Facts {

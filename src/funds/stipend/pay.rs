@@ -22,10 +22,36 @@ use crate::kernel::period::Month;
 use crate::kernel::problem::Problem;
 use crate::people::identity::duties::{self, Part};
 use crate::platform::audit::{self, Event};
-use crate::platform::db::{Authorised, Scoped, Sql, Tx};
+use crate::platform::db::{Authorised, Scoped, Sql, Tx, is_unique_violation};
 
 /// The parts of an item that came back count no longer, and give their periods free.
-pub(super) const NO_LONGER_LIVE: Sql = Sql::both("UPDATE payout_parts SET live = $4, holds = $4 WHERE district_id = $1 AND street_id = $2 AND item_id = $3");
+const NO_LONGER_LIVE: Sql = Sql::both("UPDATE payout_parts SET live = $4, holds = $4 WHERE district_id = $1 AND street_id = $2 AND item_id = $3");
+
+/// What makes the oldest live payment of each period of an item hold it again, where money is settled in it and nothing does: a recovery that had brought the period to 0 went with the item.
+const HOLD_AGAIN: Sql = Sql::both(
+    "UPDATE payout_parts SET holds = $4 WHERE district_id = $1 AND street_id = $2 AND live AND kind = 'regular' AND NOT holds \
+     AND EXISTS (SELECT 1 FROM payout_parts g WHERE g.district_id = $1 AND g.street_id = $2 AND g.item_id = $3 AND g.enrolment_id = payout_parts.enrolment_id AND g.period = payout_parts.period) \
+     AND NOT EXISTS (SELECT 1 FROM payout_parts o WHERE o.district_id = $1 AND o.street_id = $2 AND o.enrolment_id = payout_parts.enrolment_id AND o.period = payout_parts.period \
+         AND o.live AND (o.holds OR (o.kind = 'regular' AND o.id < payout_parts.id))) \
+     AND (SELECT SUM(s.amount) FROM payout_parts s WHERE s.district_id = $1 AND s.street_id = $2 AND s.enrolment_id = payout_parts.enrolment_id AND s.period = payout_parts.period \
+         AND s.live AND s.kind <> 'written_off') > 0",
+);
+
+/// The parts of an item that came back count no longer. Their periods are free, but for those that an earlier payment still settles: that one holds them again.
+/// Where the person was paid for such a period elsewhere meanwhile, the key stays there.
+///
+/// # Errors
+/// 500 where the database fails.
+pub(super) async fn no_longer_live(tx: &Tx, item: &payout_item::Model) -> Result<(), Problem> {
+    let values = |flag: bool| vec![item.district_id.into(), item.street_id.into(), item.id.into(), flag.into()];
+    tx.execute(NO_LONGER_LIVE, values(false)).await?;
+    let savepoint = tx.savepoint().await?;
+    match savepoint.try_execute(HOLD_AGAIN, values(true)).await {
+        Ok(_held) => savepoint.commit().await,
+        Err(error) if is_unique_violation(&error) => savepoint.rollback().await,
+        Err(error) => Err(error.into()),
+    }
+}
 
 /// The account that a scheme pays from.
 pub(super) fn on_hand(scheme: &stipend_scheme::Model) -> Account {
@@ -246,7 +272,7 @@ pub async fn confirm_returns(tx: &Tx, act: &Act, row: Authorised<bank_file::Mode
     audit::record(tx, act, Event::new("bank_file.confirm_returns", "bank_file", after.id, bank_file::Entity::place(&after)).before(&before)?.after(&after)?).await?;
     give_back_tax(tx, &scheme, &run, &returned).await?;
     for item in &returned {
-        tx.execute(NO_LONGER_LIVE, vec![item.district_id.into(), item.street_id.into(), item.id.into(), false.into()]).await?;
+        no_longer_live(tx, item).await?;
         tx.execute(Sql::both("UPDATE payout_items SET state = 'returned', return_confirmed = $2, version = version + 1 WHERE id = $1"), vec![item.id.into(), true.into()]).await?;
     }
     settle_run(tx, &run).await?;
