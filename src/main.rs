@@ -228,21 +228,29 @@ fn tell(failure: Failure) -> ExitCode {
     ExitCode::from(code)
 }
 
+/// Writes a line on stdout. Whoever reads it may have had enough (`| head`): that is no failure.
+fn say(line: impl std::fmt::Display) -> Result<(), Failure> {
+    match writeln!(std::io::stdout(), "{line}") {
+        Err(closed) if closed.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        written => Ok(written.map_err(Problem::internal)?),
+    }
+}
+
 async fn run(command: Command) -> Result<(), Failure> {
     let settings = Settings::load().map_err(Failure::Usage)?;
     match command {
         Command::Openapi => {
-            println!("{}", app::openapi().to_pretty_json().map_err(Problem::internal)?);
+            say(app::openapi().to_pretty_json().map_err(Problem::internal)?)?;
             Ok(())
         }
         Command::Config => {
             for (name, meaning, default) in MEANINGS {
-                println!("{name:32} {meaning} [{default}]");
+                say(format_args!("{name:32} {meaning} [{default}]"))?;
             }
             Ok(())
         }
         Command::Keys(Keys::Rotate { kind }) => {
-            println!("{}", keys::rotate(&settings, &kind).map_err(Failure::Usage)?);
+            say(keys::rotate(&settings, &kind).map_err(Failure::Usage)?)?;
             Ok(())
         }
         Command::Health => health(&settings),
@@ -330,8 +338,8 @@ async fn demo(settings: &Settings, arguments: Demo) -> Result<(), Failure> {
     eprintln!("韩家墩街 2017 …");
     let result = mingzhang::demo::play(&context, &Passwords::try_new()?, settings.database_name()).await?;
     match arguments.output {
-        Output::Json => println!("{}", serde_json::to_string(&result).map_err(Problem::internal)?),
-        Output::Table => println!("{}", mingzhang::demo::table(&result)),
+        Output::Json => say(serde_json::to_string(&result).map_err(Problem::internal)?)?,
+        Output::Table => say(mingzhang::demo::table(&result))?,
     }
     if arguments.no_serve {
         return Ok(());
@@ -357,7 +365,7 @@ async fn measure(arguments: Bench) -> Result<(), Failure> {
     };
     let rows = bench::run(&plan).await?;
     match arguments.output {
-        Output::Json => println!("{}", serde_json::json!({ "rows": rows })),
+        Output::Json => say(serde_json::json!({ "rows": rows }))?,
         Output::Table => print!("{}", bench::table(&rows)),
     }
     if rows.iter().all(|row| row.holds != Some(false)) { Ok(()) } else { Err(Failure::Refused("有目标未达到（见 holds）/ a goal does not hold (see holds)".to_owned())) }
@@ -378,10 +386,10 @@ async fn verify_ledger(settings: &Settings, arguments: VerifyLedger) -> Result<(
     let context = open(settings).await?;
     let found = app::verify_all(&context, &kept).await?;
     match arguments.output {
-        Output::Json => println!("{}", serde_json::to_string(&found).map_err(Problem::internal)?),
+        Output::Json => say(serde_json::to_string(&found).map_err(Problem::internal)?)?,
         Output::Table => match &found.first_fault {
-            None => println!("账目相符 / the books hold: {} 张凭证 / vouchers", found.vouchers),
-            Some(fault) => println!("账目不符 / the books do not hold: {} {} {}", fault.street, fault.voucher.as_deref().unwrap_or("-"), fault.what),
+            None => say(format_args!("账目相符 / the books hold: {} 张凭证 / vouchers", found.vouchers))?,
+            Some(fault) => say(format_args!("账目不符 / the books do not hold: {} {} {}", fault.street, fault.voucher.as_deref().unwrap_or("-"), fault.what))?,
         },
     }
     if found.holds { Ok(()) } else { Err(Failure::Refused("账目不符 / the books do not hold".to_owned())) }
@@ -392,7 +400,7 @@ async fn create_user(settings: &Settings, new: CreateUser) -> Result<(), Failure
     let passwords = Passwords::try_new()?;
     let administrator = FirstAdministrator { district: new.district, city: new.city, username: new.username, display_name: new.name, password: new.password, must_change_password: true };
     let user = app::first_administrator(&context, &passwords, administrator).await?;
-    println!("{} {}", user.id, user.username);
+    say(format_args!("{} {}", user.id, user.username))?;
     Ok(())
 }
 
@@ -400,9 +408,9 @@ async fn verify_audit(settings: &Settings, output: Output) -> Result<(), Failure
     let context = open(settings).await?;
     let found = audit::verification(&context.db).await?;
     if output == Output::Json {
-        println!("{}", serde_json::to_string(&found).map_err(Problem::internal)?);
+        say(serde_json::to_string(&found).map_err(Problem::internal)?)?;
     } else {
-        println!("已封存 / sealed: {} · 待封存 / waiting: {} · 完整 / holds: {}", found.sealed, found.waiting, found.holds);
+        say(format_args!("已封存 / sealed: {} · 待封存 / waiting: {} · 完整 / holds: {}", found.sealed, found.waiting, found.holds))?;
     }
     match found.first_fault {
         None => Ok(()),
@@ -461,12 +469,12 @@ async fn run_job(settings: &Settings, run: RunJob) -> Result<(), Failure> {
     match run.output {
         Output::Json => {
             let report = serde_json::json!({"job": run.name, "period": run.period, "slots": slots});
-            println!("{}", serde_json::to_string_pretty(&report).map_err(Problem::internal)?);
+            say(serde_json::to_string_pretty(&report).map_err(Problem::internal)?)?;
         }
         Output::Table => {
-            println!("{:<38} {:<8} {:<24} {:>8} {:>16}", "scope", "state", "outcome", "items", "amount");
+            say(format_args!("{:<38} {:<8} {:<24} {:>8} {:>16}", "scope", "state", "outcome", "items", "amount"))?;
             for slot in &slots {
-                println!("{:<38} {:<8} {:<24} {:>8} {:>16}", slot.scope, slot.state, slot.outcome.as_deref().unwrap_or("-"), slot.posted_items, slot.posted_amount.to_string());
+                say(format_args!("{:<38} {:<8} {:<24} {:>8} {:>16}", slot.scope, slot.state, slot.outcome.as_deref().unwrap_or("-"), slot.posted_items, slot.posted_amount.to_string()))?;
             }
         }
     }
