@@ -8,6 +8,7 @@ mod bad_input;
 mod bank;
 mod bench;
 mod books;
+mod bucket;
 mod calendar;
 mod claims;
 mod command_line;

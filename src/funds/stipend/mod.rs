@@ -11,6 +11,7 @@ mod late_return;
 pub mod model;
 mod outstanding;
 pub mod pay;
+mod payout_entity;
 mod people;
 mod recover;
 mod recovery_entity;
@@ -29,7 +30,8 @@ mod tax_months;
 mod verify;
 mod write;
 
-pub use entity::{bank_account, bank_file, beneficiary, enrolment, payout_item, payout_part, payout_run, scheme_kind, scheme_rate, standing_authorisation, stipend_scheme, suspension};
+pub use entity::{bank_account, beneficiary, enrolment, scheme_kind, scheme_rate, standing_authorisation, stipend_scheme, suspension};
+pub use payout_entity::{bank_file, payout_item, payout_part, payout_run};
 pub use recovery_entity::{recovery, recovery_charge};
 
 use crate::platform::tasks::TaskSource;
