@@ -119,10 +119,12 @@ CREATE TABLE enrolments (
   verification_evidence text,
   verification_asked boolean NOT NULL DEFAULT false,
   arrears_accepted_through text,
-  state text NOT NULL CHECK (state IN ('unconfirmed', 'confirmed')),
+  state text NOT NULL CHECK (state IN ('unconfirmed', 'confirmed', 'withdrawn')),
   authored_by {uuid} NOT NULL REFERENCES users (id),
   author_person text NOT NULL,
   confirmed_by {uuid} REFERENCES users (id),
+  confirmed_until {date},
+  ended_by_person text,
   version bigint NOT NULL,
   created_at {ts} NOT NULL,
   CHECK (to_date IS NULL OR to_date >= from_date),
@@ -133,7 +135,7 @@ CREATE TABLE enrolments (
   FOREIGN KEY (district_id, street_id, beneficiary_id) REFERENCES beneficiaries (district_id, street_id, id),
   {community_keys}
 );
-CREATE UNIQUE INDEX enrolments_one ON enrolments (district_id, scheme_id, beneficiary_id) WHERE to_date IS NULL;
+CREATE UNIQUE INDEX enrolments_one ON enrolments (district_id, scheme_id, beneficiary_id) WHERE to_date IS NULL AND state <> 'withdrawn';
 CREATE INDEX enrolments_scheme ON enrolments (district_id, street_id, scheme_id);
 CREATE TABLE suspensions (
   {street_columns},

@@ -24,9 +24,9 @@ const ENROLMENTS: &str = "SELECT 'enrolment' AS kind, e.id, e.district_id, e.str
   s.name || ' ' || b.name_masked AS title, CAST(NULL AS {date}) AS due_on, e.authored_by AS prepared_by, e.author_person AS prepared_person, e.created_at \
   FROM enrolments e JOIN stipend_schemes s ON s.id = e.scheme_id JOIN beneficiaries b ON b.id = e.beneficiary_id WHERE e.state = 'unconfirmed' \
   UNION ALL SELECT 'enrolment', e.id, e.district_id, e.street_id, CAST(NULL AS {uuid}), 'stipend.prepare', 'verify', s.name || ' ' || b.name_masked, e.verify_by, CAST(NULL AS {uuid}), CAST(NULL AS text), e.created_at \
-  FROM enrolments e JOIN stipend_schemes s ON s.id = e.scheme_id JOIN beneficiaries b ON b.id = e.beneficiary_id WHERE e.verification_asked AND e.to_date IS NULL \
+  FROM enrolments e JOIN stipend_schemes s ON s.id = e.scheme_id JOIN beneficiaries b ON b.id = e.beneficiary_id WHERE e.verification_asked AND e.to_date IS NULL AND e.state <> 'withdrawn' \
   UNION ALL SELECT 'enrolment', e.id, e.district_id, e.street_id, CAST(NULL AS {uuid}), 'enrolment.confirm', 'extend', s.name || ' ' || b.name_masked, e.expected_end, e.authored_by, e.author_person, e.created_at \
-  FROM enrolments e JOIN stipend_schemes s ON s.id = e.scheme_id JOIN beneficiaries b ON b.id = e.beneficiary_id WHERE e.end_warned AND e.to_date IS NULL AND e.expected_end IS NOT NULL";
+  FROM enrolments e JOIN stipend_schemes s ON s.id = e.scheme_id JOIN beneficiaries b ON b.id = e.beneficiary_id WHERE e.end_warned AND e.to_date IS NULL AND e.state <> 'withdrawn' AND e.expected_end IS NOT NULL";
 const ACCOUNTS: &str = "SELECT 'bank_account' AS kind, a.id, a.district_id, a.street_id, CAST(NULL AS {uuid}) AS community_id, 'bank_account.confirm' AS capability, 'confirm' AS action, \
   b.name_masked || ' ' || a.number_masked AS title, CAST(NULL AS {date}) AS due_on, a.authored_by AS prepared_by, COALESCE(u.person_key, CAST(u.id AS text)) AS prepared_person, a.created_at \
   FROM bank_accounts a JOIN beneficiaries b ON b.id = a.beneficiary_id LEFT JOIN users u ON u.id = a.authored_by WHERE a.state = 'unconfirmed'";

@@ -213,4 +213,62 @@ on_both_databases! {
         assert!(refused.body["detail"].as_str().unwrap().contains("opening.approve"), "{}", refused.text);
         assert_eq!(ok(app.get(&street.accountant, "/opening-balances").await, 200)["data"], json!([]), "nothing was written");
     }
+
+    async fn an_end_told_by_mistake_is_put_right_by_somebody_else_within_what_was_confirmed(app: TestApp) {
+        let stipends = Stipends::open(app).await;
+        let street = &stipends.street;
+        let enrolment = stipends.enrol(app, 1, "2017-01-01").await;
+        assert_eq!(on(app, &street.leader, &enrolment, "reinstate", json!({"reason": "未终止"})).await.code(), (409, "invalid_transition"));
+        ok(on(app, &street.party_office, &enrolment, "end", json!({"to_date": "2017-02-28", "reason": "误报死亡"})).await, 200);
+        let run = calculate(app, street, &stipends.scheme, "2017Q1").await;
+        assert_eq!(run["gross"], json!("400.00"));
+        assert_eq!(on(app, &street.party_office, &enrolment, "reinstate", json!({"reason": "核实"})).await.code(), (403, "separation_of_duties"));
+        assert_eq!(on(app, &street.leader, &enrolment, "reinstate", json!({"to_date": "2017-02-28", "reason": "核实"})).await.code(), (422, "end_not_confirmed"));
+        // Enrolled anew before anybody saw the mistake: that one is withdrawn first, as nothing was paid under it.
+        let anew = ok(app.post(&street.party_office, "/enrolments", json!({"scheme_id": stipends.scheme, "beneficiary_id": enrolment["beneficiary_id"], "from_date": "2017-03-01"})).await, 201);
+        assert_eq!(on(app, &street.leader, &enrolment, "reinstate", json!({"reason": "核实"})).await.code(), (409, "already_exists"));
+        let withdrawn = ok(on(app, &street.party_office, &anew, "withdraw", json!({"reason": "重复登记"})).await, 200);
+        assert_eq!(withdrawn["state"], json!("withdrawn"));
+        assert_eq!(tasks(app, &street.leader, &anew).await, []);
+        let right = ok(on(app, &street.leader, &enrolment, "reinstate", json!({"reason": "核实在世"})).await, 200);
+        assert_eq!((&right["to_date"], &right["end_reason"]), (&Value::Null, &Value::Null));
+        let path = format!("/payout-runs/{}", run["id"].as_str().unwrap());
+        let again = ok(app.act(&street.party_office, &format!("{path}/recalculate"), "\"v1\"").await, 200);
+        assert_eq!((again["gross"].as_str(), again["heads"].as_i64()), (Some("600.00"), Some(1)));
+        let read = items(app, street, &run).await;
+        assert_eq!(read.len(), 1, "the withdrawn one has no item: {read:?}");
+    }
+
+    async fn an_enrolment_that_was_paid_is_not_withdrawn_and_its_end_not_moved_beyond_the_confirmed_one(app: TestApp) {
+        let stipends = Stipends::open(app).await;
+        let street = &stipends.street;
+        let paid = stipends.enrol(app, 1, "2017-01-01").await;
+        stipends.authorise(app, "2000.00").await;
+        clock(app, "2017-03-20T01:00:00Z");
+        sweep(&app.context, None).await;
+        assert_eq!(on(app, &street.party_office, &paid, "withdraw", json!({"reason": "误登记"})).await.code(), (409, "enrolment_paid"));
+        let until = json!({"scheme_id": stipends.scheme, "beneficiary_id": stipends.enrol(app, 2, "2017-01-01").await["beneficiary_id"], "from_date": "2018-01-01", "to_date": "2018-06-30"});
+        let first = ok(app.get(&street.party_office, "/enrolments?sort=-from_date").await, 200)["data"].as_array().unwrap().iter().find(|row| row["beneficiary_id"] == until["beneficiary_id"]).unwrap().clone();
+        ok(on(app, &street.party_office, &first, "end", json!({"to_date": "2017-12-31", "reason": "期满"})).await, 200);
+        let dated = ok(app.post(&street.party_office, "/enrolments", until).await, 201);
+        ok(app.act(&street.leader, &format!("/enrolments/{}/confirm", dated["id"].as_str().unwrap()), "\"v1\"").await, 200);
+        ok(on(app, &street.party_office, &dated, "end", json!({"to_date": "2018-02-28", "reason": "误报"})).await, 200);
+        let longer = on(app, &street.leader, &dated, "reinstate", json!({"to_date": "2018-07-31", "reason": "核实"})).await;
+        assert_eq!(longer.code(), (422, "end_not_confirmed"));
+        assert_eq!(on(app, &street.leader, &dated, "reinstate", json!({"reason": "核实"})).await.code(), (422, "end_not_confirmed"), "it was confirmed until a day");
+        assert_eq!(ok(on(app, &street.leader, &dated, "reinstate", json!({"to_date": "2018-06-30", "reason": "核实"})).await, 200)["to_date"], json!("2018-06-30"));
+    }
+
+    async fn a_dated_stop_that_was_a_mistake_is_resumed_from_its_first_day_and_takes_nothing_out(app: TestApp) {
+        let stipends = Stipends::open(app).await;
+        let street = &stipends.street;
+        let enrolment = stipends.enrol(app, 1, "2017-01-01").await;
+        ok(on(app, &street.party_office, &enrolment, "suspend", json!({"kind": "stop", "from_date": "2017-01-01", "to_date": "2017-02-28", "reason": "误停"})).await, 200);
+        assert_eq!(calculate(app, street, &stipends.scheme, "2017Q1").await["gross"], json!("200.00"));
+        assert_eq!(on(app, &street.party_office, &enrolment, "resume", json!({"from_date": "2017-03-01"})).await.code(), (409, "invalid_transition"), "over by then");
+        ok(on(app, &street.party_office, &enrolment, "resume", json!({"from_date": "2017-01-01"})).await, 200);
+        let run = stipends.runs(app, "2017Q1").await[0].clone();
+        let again = ok(app.act(&street.party_office, &format!("/payout-runs/{}/recalculate", run["id"].as_str().unwrap()), "\"v1\"").await, 200);
+        assert_eq!(again["gross"], json!("600.00"));
+    }
 }

@@ -91,7 +91,8 @@ impl Computed {
 /// # Errors
 /// 500 where the database fails.
 pub async fn compute(tx: &Tx, act: &Act, row: &stipend_scheme::Model, period: Period) -> Result<Vec<Computed>, Problem> {
-    let enrolments = tx.all(tx.select::<enrolment::Entity>().filter(enrolment::Column::SchemeId.eq(row.id)).order_by_asc(enrolment::Column::Id)).await?;
+    let enrolments =
+        tx.all(tx.select::<enrolment::Entity>().filter(enrolment::Column::SchemeId.eq(row.id)).filter(enrolment::Column::State.ne("withdrawn")).order_by_asc(enrolment::Column::Id)).await?;
     let known = Known::read(tx, row).await?;
     let checks = Holds::read(tx, act, row).await?;
     let rates: Vec<(Month, Fen)> = scheme::rates(tx, row.id).await?.into_iter().collect();

@@ -312,7 +312,7 @@ pub mod enrolment {
         pub verification_asked: bool,
         /// The last period whose arrears a second person found right, however many there are.
         pub arrears_accepted_through: Option<Period>,
-        /// `unconfirmed` or `confirmed`.
+        /// `unconfirmed`, `confirmed`, or `withdrawn` where it was a mistake and nothing was paid under it.
         pub state: String,
         /// Who wrote it.
         pub authored_by: Uuid,
@@ -321,6 +321,11 @@ pub mod enrolment {
         pub author_person: String,
         /// Who confirmed it.
         pub confirmed_by: Option<Uuid>,
+        /// The last day that was confirmed; null where it was confirmed without an end. An end that was told by mistake can be put right up to here.
+        pub confirmed_until: Option<NaiveDate>,
+        /// The person who ended it: somebody else puts that right.
+        #[serde(skip)]
+        pub ended_by_person: Option<String>,
         /// Counts the changes.
         pub version: i64,
         /// When it was made.

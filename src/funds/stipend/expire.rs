@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use chrono::{NaiveDate, TimeDelta};
 use sea_orm::ActiveValue::Set;
 use sea_orm::sea_query::Condition;
-use sea_orm::{ColumnTrait, QueryFilter, QueryOrder};
+use sea_orm::{ColumnTrait, QueryFilter, QueryOrder, Select};
 
 use super::enrolment::{self, Column};
 use super::people::changed;
@@ -65,9 +65,14 @@ async fn tell(tx: &Tx, act: &Act, place: Place, capability: Capability, kind: &'
     Ok(())
 }
 
+/// Enrolments that were not withdrawn.
+fn standing(tx: &Tx) -> Select<enrolment::Entity> {
+    tx.select::<enrolment::Entity>().filter(Column::State.ne("withdrawn"))
+}
+
 /// Ends what is past its expected end.
 async fn end(tx: &Tx, act: &Act, place: Place) -> Result<usize, Problem> {
-    let past = tx.select::<enrolment::Entity>().filter(Column::ToDate.is_null()).filter(Column::ExpectedEnd.lt(act.today)).order_by_asc(Column::Id);
+    let past = standing(tx).filter(Column::ToDate.is_null()).filter(Column::ExpectedEnd.lt(act.today)).order_by_asc(Column::Id);
     let rows = tx.all(past).await?;
     for before in &rows {
         let change = enrolment::ActiveModel { to_date: Set(before.expected_end), end_reason: Set(Some(ENDED_AS_EXPECTED.to_owned())), ..Default::default() };
@@ -85,7 +90,7 @@ async fn warn(tx: &Tx, act: &Act, place: Place) -> Result<usize, Problem> {
     let until: NaiveDate = act.today + WARNED_BEFORE;
     let expected = Condition::all().add(Column::ToDate.is_null()).add(Column::ExpectedEnd.between(act.today, until));
     let dated = Column::ToDate.between(act.today, until);
-    let soon = tx.select::<enrolment::Entity>().filter(Column::EndWarned.eq(false)).filter(Condition::any().add(expected).add(dated)).order_by_asc(Column::Id);
+    let soon = standing(tx).filter(Column::EndWarned.eq(false)).filter(Condition::any().add(expected).add(dated)).order_by_asc(Column::Id);
     let rows = tx.all(soon).await?;
     for before in &rows {
         changed(tx, act, "enrolment.warn", before, enrolment::ActiveModel { end_warned: Set(true), ..Default::default() }, None).await?;
@@ -103,7 +108,7 @@ async fn warn(tx: &Tx, act: &Act, place: Place) -> Result<usize, Problem> {
 /// Asks for verifications that come due within 30 days, once.
 async fn ask(tx: &Tx, act: &Act, place: Place) -> Result<usize, Problem> {
     let running = Condition::any().add(Column::ToDate.is_null()).add(Column::ToDate.gte(act.today));
-    let due = tx.select::<enrolment::Entity>().filter(Column::VerificationAsked.eq(false)).filter(Column::VerifyBy.lte(act.today + ASKED_BEFORE)).filter(running).order_by_asc(Column::Id);
+    let due = standing(tx).filter(Column::VerificationAsked.eq(false)).filter(Column::VerifyBy.lte(act.today + ASKED_BEFORE)).filter(running).order_by_asc(Column::Id);
     let rows = tx.all(due).await?;
     for before in &rows {
         changed(tx, act, "enrolment.ask_to_verify", before, enrolment::ActiveModel { verification_asked: Set(true), ..Default::default() }, None).await?;

@@ -8,6 +8,7 @@ mod holds;
 mod import;
 pub mod job;
 mod late_return;
+mod mistakes;
 pub mod model;
 mod outstanding;
 pub mod pay;

@@ -1,6 +1,7 @@
 //! Beneficiaries, their bank accounts and their enrolments. What takes effect when a second person confirms it waits until then; confirming is not authoring.
 
 use sea_orm::ActiveValue::{Set, Unchanged};
+use sea_orm::sea_query::Condition;
 use sea_orm::{ColumnTrait, QueryFilter};
 use uuid::Uuid;
 
@@ -213,6 +214,8 @@ pub async fn enrol(tx: &Tx, act: &Act, scheme: &Authorised<stipend_scheme::Model
         authored_by: Set(author.user_id),
         author_person: Set(author.person()),
         confirmed_by: Set(None),
+        confirmed_until: Set(None),
+        ended_by_person: Set(None),
         version: Set(1),
         created_at: Set(act.at),
     };
@@ -235,7 +238,7 @@ pub async fn confirm(tx: &Tx, act: &Act, row: Authorised<enrolment::Model>) -> R
     }
     duties::take(tx, act, enrolment::Entity::place(&before), "enrolment", before.id, Part::Approve).await?;
     let verify_by = verify::first_due(tx, act, &before).await?;
-    let change = enrolment::ActiveModel { state: Set("confirmed".to_owned()), confirmed_by: Set(act.user_id()), verify_by: Set(verify_by), ..Default::default() };
+    let change = enrolment::ActiveModel { state: Set("confirmed".to_owned()), confirmed_by: Set(act.user_id()), confirmed_until: Set(before.to_date), verify_by: Set(verify_by), ..Default::default() };
     changed(tx, act, "enrolment.confirm", &before, change, None).await
 }
 
@@ -262,19 +265,20 @@ fn date_before_start(pointer: &str) -> Problem {
 }
 
 /// Ends an enrolment on a day, with the reason; what was paid beyond comes back in the next run. One that has an end, because it was enrolled until a day or its end was told too late, can only end earlier:
-/// a longer one would be paid without a second person's look.
+/// a longer one would be paid without a second person's look (see [`super::mistakes::reinstate`]).
 ///
 /// # Errors
 /// 409 `invalid_transition` where it ends by then anyway; 422 where the day lies before the first.
 pub async fn end(tx: &Tx, act: &Act, row: Authorised<enrolment::Model>, to: chrono::NaiveDate, reason: String) -> Result<enrolment::Model, Problem> {
     let before = row.into_inner();
-    if before.to_date.is_some_and(|end| end <= to) {
-        return Err(Problem::invalid_transition("end", "ended"));
+    if before.state == "withdrawn" || before.to_date.is_some_and(|end| end <= to) {
+        return Err(Problem::invalid_transition("end", if before.state == "withdrawn" { "withdrawn" } else { "ended" }));
     }
     if to < before.from_date {
         return Err(date_before_start("/to_date"));
     }
-    let change = enrolment::ActiveModel { to_date: Set(Some(to)), end_reason: Set(Some(reason.clone())), ..Default::default() };
+    let ended_by_person = Set(Some(act.person()?.person()));
+    let change = enrolment::ActiveModel { to_date: Set(Some(to)), end_reason: Set(Some(reason.clone())), ended_by_person, ..Default::default() };
     changed(tx, act, "enrolment.end", &before, change, Some(reason)).await
 }
 
@@ -300,22 +304,21 @@ pub async fn suspend(tx: &Tx, act: &Act, row: Authorised<enrolment::Model>, new:
     changed(tx, act, "enrolment.suspend", &before, enrolment::ActiveModel::default(), Some(new.reason)).await
 }
 
-/// Ends the suspensions of an enrolment that are open, the day before this one.
+/// Ends the suspensions of an enrolment that are in force on a day, or were to go on after it, the day before. One that is resumed on its first day takes nothing out.
 ///
 /// # Errors
-/// 409 `invalid_transition` where none is open; 422 where the day lies before one began.
+/// 409 `invalid_transition` where none reaches that day; 422 where the day lies before an open one began.
 pub async fn resume(tx: &Tx, act: &Act, row: Authorised<enrolment::Model>, from: chrono::NaiveDate) -> Result<enrolment::Model, Problem> {
     let before = row.into_inner();
-    let open = tx.select::<suspension::Entity>().filter(suspension::Column::EnrolmentId.eq(before.id)).filter(suspension::Column::ToDate.is_null());
-    let open = tx.all(open).await?;
-    if open.is_empty() {
-        return Err(Problem::invalid_transition("resume", "not suspended"));
-    }
-    if open.iter().any(|suspended| from < suspended.from_date) {
-        return Err(date_before_start("/from_date"));
+    let reaching = Condition::any().add(suspension::Column::ToDate.is_null()).add(suspension::Column::ToDate.gte(from));
+    let reaching = tx.all(tx.select::<suspension::Entity>().filter(suspension::Column::EnrolmentId.eq(before.id)).filter(reaching)).await?;
+    let (begun, later): (Vec<_>, Vec<_>) = reaching.into_iter().partition(|suspended| suspended.from_date <= from);
+    if begun.is_empty() {
+        let early = later.iter().any(|suspended| suspended.to_date.is_none());
+        return Err(if early { date_before_start("/from_date") } else { Problem::invalid_transition("resume", "not suspended") });
     }
     let last = from.pred_opt().unwrap_or(from);
-    for suspended in open {
+    for suspended in begun {
         let next = suspension::ActiveModel { id: Unchanged(suspended.id), to_date: Set(Some(last)), ..Default::default() };
         tx.update::<suspension::Entity, _>(next).await?;
     }

@@ -19,6 +19,22 @@ pub fn already_exists(zh: &str, en: &str) -> Problem {
     Problem::new(409, "already_exists", "已存在", "It exists already").detail(format!("{zh}已存在，请核对。"), format!("{en} exists already; check it."))
 }
 
+/// 422: the right end is no later than the wrong one, or later than what was confirmed.
+#[must_use]
+pub fn end_not_confirmed(wrong: NaiveDate, confirmed: Option<NaiveDate>) -> Problem {
+    let (zh, en) = confirmed.map_or_else(|| (String::new(), String::new()), |day| (format!("，且不晚于经确认的 {day}"), format!(", and no later than {day}, which was confirmed")));
+    Problem::new(422, "end_not_confirmed", "结束日期不在已确认范围内", "The end lies outside of what was confirmed")
+        .detail(format!("更正后的结束日期须晚于 {wrong}{zh}；要更长须另行登记并由第二人确认。"), format!("The right end must be later than {wrong}{en}; for longer, enrol anew and have it confirmed."))
+        .field("/to_date", "end_not_confirmed", "不在已确认范围内", "lies outside of what was confirmed")
+}
+
+/// 409: something was paid under it.
+#[must_use]
+pub fn enrolment_paid() -> Problem {
+    Problem::new(409, "enrolment_paid", "该登记已有发放", "Something was paid under the enrolment")
+        .detail("已有发放的登记不能撤销；请终止登记，多发部分由下次发放扣回。", "An enrolment that was paid cannot be withdrawn: end it, and what was paid too much comes back in the next run.")
+}
+
 /// 409: another run of the scheme is under way.
 #[must_use]
 pub fn run_open(period: &str) -> Problem {

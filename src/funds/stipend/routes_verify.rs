@@ -5,7 +5,7 @@ use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{beneficiary, enrolment, late_return, payout_item, scheme_kind, verify};
+use super::{beneficiary, enrolment, late_return, mistakes, payout_item, scheme_kind, verify};
 use crate::funds::budget::routes::Reason;
 use crate::kernel::access::{Actor, Capability};
 use crate::kernel::period::Period;
@@ -132,6 +132,23 @@ async fn change_beneficiary(actor: Actor, write: Write, id: web::Path<String>) -
         .await
 }
 
+/// How an end that was told by mistake is put right.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"reason": "误报死亡，社区已核实"}))]
+pub struct Reinstatement {
+    /// The right last day, later than the wrong one and not after what was confirmed; left out where it was confirmed without an end and has none.
+    pub to_date: Option<NaiveDate>,
+    /// Why, at most 200 characters.
+    pub reason: String,
+}
+
+impl Body for Reinstatement {
+    fn faults(&self, faults: &mut Faults) {
+        faults.text("/reason", &self.reason, 200);
+    }
+}
+
 fn rules() -> Rules<enrolment::Model> {
     Rules::moves(|row: &enrolment::Model| row.version)
 }
@@ -172,6 +189,30 @@ async fn accept_arrears(actor: Actor, write: Write, id: web::Path<String>) -> Re
         .await
 }
 
+/// Puts an end that was told by mistake right, by somebody else than who told it and who wrote the enrolment: what became due since is paid by the next run.
+#[utoipa::path(tag = "stipends", request_body = Reinstatement, responses((status = 200, body = enrolment::Model), Refusals))]
+#[post("/enrolments/{id}/reinstate")]
+async fn reinstate_enrolment(actor: Actor, write: Write, id: web::Path<String>) -> Result<HttpResponse, Problem> {
+    write
+        .on::<enrolment::Entity, Reinstatement, _>(&actor, Capability::EnrolmentConfirm, &id, rules(), async |tx, act, row, body| {
+            let row = mistakes::reinstate(tx, act, row, body).await?;
+            Ok(Done::changed(row.version, row))
+        })
+        .await
+}
+
+/// Withdraws an enrolment that was a mistake and under which nothing was paid, with the reason: it counts no more, and the person can be enrolled anew.
+#[utoipa::path(tag = "stipends", request_body = Reason, responses((status = 200, body = enrolment::Model), Refusals))]
+#[post("/enrolments/{id}/withdraw")]
+async fn withdraw_enrolment(actor: Actor, write: Write, id: web::Path<String>) -> Result<HttpResponse, Problem> {
+    write
+        .on::<enrolment::Entity, Reason, _>(&actor, Capability::StipendPrepare, &id, rules(), async |tx, act, row, body| {
+            let row = mistakes::withdraw(tx, act, row, body.reason).await?;
+            Ok(Done::changed(row.version, row))
+        })
+        .await
+}
+
 /// Changes a kind of scheme: its name, and after how many months its enrolments must be verified again.
 #[utoipa::path(tag = "stipends", request_body(content = KindChange, content_type = "application/merge-patch+json"), responses((status = 200, body = scheme_kind::Model), Refusals))]
 #[patch("/scheme-kinds/{id}")]
@@ -205,5 +246,6 @@ async fn return_item(actor: Actor, write: Write, id: web::Path<String>) -> Resul
 
 /// Adds the routes of this file.
 pub fn routes(config: &mut Routes<'_, '_>) {
+    config.service(reinstate_enrolment).service(withdraw_enrolment);
     config.service(verify_enrolment).service(extend_enrolment).service(accept_arrears).service(change_scheme_kind).service(change_beneficiary).service(return_item);
 }

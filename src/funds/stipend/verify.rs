@@ -90,7 +90,7 @@ pub async fn extend(tx: &Tx, act: &Act, row: Authorised<enrolment::Model>, new: 
         return Err(refusals::study_not_later(end));
     }
     let other = tx.select::<enrolment::Entity>().filter(enrolment::Column::SchemeId.eq(before.scheme_id)).filter(enrolment::Column::BeneficiaryId.eq(before.beneficiary_id));
-    if tx.count(other.filter(enrolment::Column::ToDate.is_null()).filter(enrolment::Column::Id.ne(before.id))).await? > 0 {
+    if tx.count(other.filter(enrolment::Column::ToDate.is_null()).filter(enrolment::Column::State.ne("withdrawn")).filter(enrolment::Column::Id.ne(before.id))).await? > 0 {
         return Err(refusals::already_exists("该领取人在此方案中的登记", "An enrolment of this beneficiary in the scheme"));
     }
     duties::take(tx, act, enrolment::Entity::place(&before), "enrolment", before.id, Part::Approve).await?;
@@ -99,6 +99,7 @@ pub async fn extend(tx: &Tx, act: &Act, row: Authorised<enrolment::Model>, new: 
         expected_end: Set(Some(new.study_until)),
         to_date: Set(None),
         end_reason: Set(None),
+        confirmed_until: Set(None),
         end_warned: Set(false),
         ..Default::default()
     };
