@@ -134,7 +134,7 @@ CREATE TABLE ledger_checkpoints (
 CREATE TABLE opening_balances (
   {street_columns},
   date {date} NOT NULL,
-  state text NOT NULL CHECK (state IN ('draft', 'approved')),
+  state text NOT NULL CHECK (state IN ('draft', 'approved', 'rejected')),
   lines {json} NOT NULL,
   donations bigint NOT NULL CHECK (donations >= 0),
   total bigint NOT NULL CHECK (total > 0),
@@ -143,9 +143,11 @@ CREATE TABLE opening_balances (
   voucher_id {uuid},
   version bigint NOT NULL,
   created_at {ts} NOT NULL,
-  UNIQUE (district_id, street_id),
+  rejection_reason text,
+  CHECK ((state = 'rejected') = (rejection_reason IS NOT NULL)),
   {street_keys}
 );
+CREATE UNIQUE INDEX opening_balances_one ON opening_balances (district_id, street_id) WHERE state <> 'rejected';
 CREATE TABLE tax_payments (
   {street_columns},
   date {date} NOT NULL,
@@ -156,6 +158,7 @@ CREATE TABLE tax_payments (
   created_at {ts} NOT NULL,
   version bigint NOT NULL,
   FOREIGN KEY (district_id, street_id, voucher_id) REFERENCES vouchers (district_id, street_id, id),
+  UNIQUE (district_id, street_id, document_number),
   {street_keys}
 );
 ";

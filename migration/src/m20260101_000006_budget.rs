@@ -112,6 +112,7 @@ CREATE TABLE treasury_returns (
   version bigint NOT NULL,
   created_at {ts} NOT NULL,
   FOREIGN KEY (district_id, street_id, voucher_id) REFERENCES vouchers (district_id, street_id, id),
+  UNIQUE (district_id, street_id, fiscal_year, document_number),
   {street_keys}
 );
 ";

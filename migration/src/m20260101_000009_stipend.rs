@@ -236,6 +236,7 @@ CREATE TABLE payout_items (
   gross bigint NOT NULL CHECK (gross >= 0),
   tax bigint NOT NULL CHECK (tax >= 0),
   net bigint NOT NULL CHECK (net >= 0),
+  kept bigint NOT NULL DEFAULT 0 CHECK (kept >= 0 AND kept <= tax),
   outstanding_recovery bigint NOT NULL,
   explanation {json} NOT NULL,
   bank_file_id {uuid},

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use crate::on_both_databases;
 use crate::support::TestApp;
+use crate::support::at_once::both;
 use crate::support::street::{Street, ok};
 
 on_both_databases! {
@@ -195,5 +196,67 @@ on_both_databases! {
         let verified = ok(app.get(&street.accountant, "/ledger/verify").await, 200);
         assert_eq!((verified["holds"].as_bool(), verified["first_fault"]["voucher"].as_str(), verified["first_fault"]["street"].as_str()), (Some(false), Some("2017-01-0001"), Some("韩家墩街")), "{verified}");
         assert!(verified["first_fault"]["what"].as_str().unwrap().contains("1002"));
+    }
+
+    async fn two_who_return_the_same_money_at_once_return_it_once(app: TestApp) {
+        let street = Street::open(app, "硚口区", "").await;
+        let other = street.new_category(app, "C09", "其他", false).await;
+        let line = |category: &str, amount: &str| json!({"category_id": category, "amount": amount, "plan_item_ids": [street.plan_item]});
+        street.budget(app, "1000.00", json!([line(&street.category, "100.00"), line(&other, "900.00")])).await;
+        let lines = json!([{"category_id": street.category, "amount": "100.00"}, {"category_id": other, "amount": "900.00"}]);
+        ok(app.money(&street.accountant, "/receipts", json!({"date": "2017-01-03", "document_number": "D1", "amount": "1000.00", "lines": lines}), "r").await, 201);
+        let back = |document: &'static str| {
+            let body = json!({"kind": "taken_back", "document_number": document, "amount": "100.00", "lines": [{"category_id": street.category, "amount": "100.00"}]});
+            app.money(&street.accountant, "/treasury-returns", body, document)
+        };
+        let lock = "UPDATE fiscal_years SET version = version WHERE street_id = $1";
+        let (one, two) = both(app, &street, lock, back("B1"), back("B2")).await;
+        let mut codes = [one.status.as_u16(), two.status.as_u16()];
+        codes.sort_unstable();
+        assert_eq!(codes, [201, 409], "the category received 100.00: {} {}", one.text, two.text);
+        let refused = if one.status.as_u16() == 409 { one } else { two };
+        assert_eq!(refused.code(), (409, "category_short"));
+        let again = json!({"kind": "taken_back", "document_number": "B3", "amount": "1.00", "lines": [{"category_id": other, "amount": "1.00"}]});
+        ok(app.money(&street.accountant, "/treasury-returns", again.clone(), "again").await, 201);
+        assert_eq!(app.money(&street.accountant, "/treasury-returns", again, "a retry under another key").await.code(), (409, "document_recorded"));
+        assert_eq!(ok(app.get(&street.accountant, "/ledger/verify").await, 200)["holds"], json!(true));
+    }
+
+    async fn an_opening_balance_beside_a_receipt_is_the_first_voucher_or_none(app: TestApp) {
+        let street = Street::open(app, "硚口区", "").await;
+        let line = json!({"category_id": street.category, "amount": "100.00", "plan_item_ids": [street.plan_item]});
+        street.budget(app, "100.00", json!([line])).await;
+        let opening = json!({"date": "2017-01-03", "lines": [{"category_id": street.category, "amount": "50.00"}]});
+        let recorded = ok(app.post(&street.accountant, "/opening-balances", opening).await, 201);
+        let path = format!("/opening-balances/{}/approve", recorded["id"].as_str().unwrap());
+        let headers = [("If-Match", "\"v1\""), ("Idempotency-Key", "o")];
+        let approve = app.send(Method::POST, &path, &street.leader, Some(json!({})), &headers);
+        let lock = "UPDATE fiscal_years SET version = version WHERE street_id = $1";
+        let (approved, received) = both(app, &street, lock, approve, street.receive(app, "100.00", "D1")).await;
+        ok(received, 201);
+        let first = ok(app.get(&street.accountant, "/ledger/vouchers?sort=date").await, 200)["data"].as_array().unwrap().iter().find(|voucher| voucher["seq"] == json!(1)).unwrap().clone();
+        match approved.status.as_u16() {
+            200 => assert_eq!(first["kind"], json!("opening")),
+            _ => assert_eq!((approved.code(), first["kind"].as_str()), ((409, "opening_not_first"), Some("receipt"))),
+        }
+        assert_eq!(ok(app.get(&street.accountant, "/ledger/verify").await, 200)["holds"], json!(true));
+    }
+
+    async fn opening_balances_that_are_wrong_are_rejected_by_the_second_person_and_recorded_anew(app: TestApp) {
+        let street = Street::open(app, "硚口区", "").await;
+        ok(app.post(&street.accountant, "/fiscal-years", json!({"year": 2017})).await, 201);
+        let opening = |amount: &str| json!({"date": "2017-01-03", "lines": [{"category_id": street.category, "amount": amount}]});
+        let wrong = ok(app.post(&street.accountant, "/opening-balances", opening("500.00")).await, 201);
+        assert_eq!(app.post(&street.accountant, "/opening-balances", opening("50.00")).await.code(), (409, "opening_recorded"), "one at a time");
+        let path = format!("/opening-balances/{}", wrong["id"].as_str().unwrap());
+        let reject = async |token: &str, etag: &str| app.send(Method::POST, &format!("{path}/reject"), token, Some(json!({"reason": "与上年决算不符"})), &[("If-Match", etag)]).await;
+        assert_eq!(reject(&street.accountant, "\"v1\"").await.code(), (403, "forbidden"));
+        let rejected = ok(reject(&street.leader, "\"v1\"").await, 200);
+        assert_eq!((rejected["state"].as_str(), rejected["rejection_reason"].as_str()), (Some("rejected"), Some("与上年决算不符")));
+        assert_eq!(reject(&street.leader, "\"v2\"").await.code(), (409, "invalid_transition"));
+        let right = ok(app.post(&street.accountant, "/opening-balances", opening("50.00")).await, 201);
+        let headers = [("If-Match", "\"v1\""), ("Idempotency-Key", "o")];
+        ok(app.send(Method::POST, &format!("/opening-balances/{}/approve", right["id"].as_str().unwrap()), &street.leader, Some(json!({})), &headers).await, 200);
+        assert_eq!(ok(app.get(&street.accountant, "/fiscal-years").await, 200)["data"][0]["carried_in"], json!("50.00"));
     }
 }

@@ -1,13 +1,13 @@
 //! The tax of a person's month is reckoned on everything the street pays in it, whoever posts at the same moment.
 
 use mingzhang::kernel::access::{Place, Scope};
-use mingzhang::platform::db::{Sql, Tx};
+use mingzhang::platform::db::Sql;
 use reqwest::Method;
-use sea_orm::FromQueryResult;
 use serde_json::{Value, json};
 
 use crate::on_both_databases;
 use crate::stipends::{Stipends, clock};
+use crate::support::at_once::{both, let_go_when_two_wait};
 use crate::support::street::ok;
 use crate::support::{Answer, TestApp};
 
@@ -37,25 +37,6 @@ async fn post_run(app: &TestApp, stipends: &Stipends, path: &str) -> Answer {
     app.send(Method::POST, &format!("{path}/post"), &stipends.street.accountant, Some(json!({})), &[("If-Match", "\"v2\""), ("Idempotency-Key", path)]).await
 }
 
-#[derive(FromQueryResult)]
-struct Waiting {
-    n: i64,
-}
-
-/// Holds the street's budget lines until both postings wait for a lock, then lets go of them. On SQLite the second posting waits for the one writer anyway.
-async fn let_go_when_both_wait(app: &TestApp, lines: Tx, scope: Scope) {
-    let count = Sql::both("SELECT count(*) AS n FROM pg_locks WHERE NOT granted AND pid IN (SELECT pid FROM pg_stat_activity WHERE datname = current_database())");
-    loop {
-        let looking = app.context.db.read(scope).await.unwrap();
-        let waiting = looking.query_one::<Waiting>(count, Vec::new()).await.unwrap().unwrap().n;
-        if waiting >= 2 {
-            break;
-        }
-        tokio::task::yield_now().await;
-    }
-    lines.rollback().await.unwrap();
-}
-
 on_both_databases! {
     async fn two_schemes_that_post_at_once_withhold_what_the_month_as_a_whole_owes(app: TestApp) {
         let stipends = Stipends::open(app).await;
@@ -69,7 +50,7 @@ on_both_databases! {
         let (first, second) = if app.context.db.is_postgres() {
             let lines = app.context.db.write(scope).await.unwrap();
             lines.execute(Sql::both("UPDATE budget_lines SET spent = spent WHERE street_id = $1"), vec![street.into()]).await.unwrap();
-            let (first, second, ()) = tokio::join!(post_run(app, &stipends, &one), post_run(app, &stipends, &two), let_go_when_both_wait(app, lines, scope));
+            let (first, second, ()) = tokio::join!(post_run(app, &stipends, &one), post_run(app, &stipends, &two), let_go_when_two_wait(app, lines, scope));
             (first, second)
         } else {
             tokio::join!(post_run(app, &stipends, &one), post_run(app, &stipends, &two))
@@ -97,5 +78,63 @@ on_both_databases! {
         let posted = ok(post_run(app, &stipends, &run).await, 200);
         assert_eq!((posted["tax"].as_str(), posted["net"].as_str()), (Some("80.00"), Some("1120.00")));
         assert_eq!(ok(app.get(&stipends.street.accountant, "/ledger/verify").await, 200)["holds"], json!(true));
+    }
+
+    async fn tax_that_a_recovery_gave_back_does_not_leave_again_with_a_returned_payment(app: TestApp) {
+        let stipends = Stipends::open(app).await;
+        let street = &stipends.street;
+        let first = stipends.enrol(app, 1, "2017-01-01").await;
+        let other = another_scheme(app, &stipends).await;
+        enrol_known(app, &stipends, &other, &first["beneficiary_id"], "2017-01-01").await;
+        clock(app, "2017-03-20T01:00:00Z");
+        let mut paid = Vec::new();
+        for scheme in [&stipends.scheme, &other] {
+            let run = approved_run(app, &stipends, scheme, "2017Q1").await;
+            ok(post_run(app, &stipends, &run).await, 200);
+            stipends.settle(app, run.rsplit('/').next().unwrap(), &[]).await;
+            paid.push(ok(app.get(&street.leader, &format!("{run}/items")).await, 200)["data"][0].clone());
+        }
+        assert_eq!((paid[0]["tax"].as_str(), paid[1]["tax"].as_str()), (Some("0.00"), Some("80.00")));
+        // The first scheme paid in error: 600.00 come back in cash, with the month's tax of 80.00.
+        let stop = json!({"kind": "stop", "from_date": "2017-01-01", "to_date": "2017-03-31", "reason": "误发"});
+        ok(app.send(Method::POST, &format!("/enrolments/{}/suspend", first["id"].as_str().unwrap()), &street.party_office, Some(stop), &[("If-Match", "\"v2\"")]).await, 200);
+        let recovery = json!({"enrolment_id": first["id"], "kind": "cash", "amount": "600.00", "reason": "误发"});
+        let back = ok(app.money(&street.accountant, "/recoveries", recovery, "recovery").await, 201);
+        assert_eq!((back["tax"].as_str(), back["net"].as_str()), (Some("80.00"), Some("520.00")));
+        // Then the bank returns the other payment: its 520.00 come back, and of its tax there is nothing left.
+        let path = format!("/payout-items/{}/return", paid[1]["id"].as_str().unwrap());
+        let version = format!("\"v{}\"", paid[1]["version"]);
+        let returned = ok(app.send(Method::POST, &path, &street.accountant, Some(json!({"reason": "账户已销户"})), &[("If-Match", &version), ("Idempotency-Key", "return")]).await, 200);
+        assert_eq!((returned["state"].as_str(), returned["kept"].as_str()), (Some("returned"), Some("80.00")));
+        let balances = ok(app.get(&street.accountant, "/ledger/balances").await, 200);
+        let of = |account: &str| balances["data"].as_array().unwrap().iter().find(|row| row["account"] == json!(account)).map(|row| row["balance"].clone());
+        assert_eq!((of("2307"), of("5001")), (Some(json!("0.00")), Some(json!("80.00"))), "what the person has of it stays spent: {balances}");
+        // And so much less is due: the person has 600.00 in all, as entitled.
+        let run = approved_run(app, &stipends, &other, "2017Q1").await;
+        let posted = ok(post_run(app, &stipends, &run).await, 200);
+        assert_eq!((posted["gross"].as_str(), posted["tax"].as_str()), (Some("520.00"), Some("0.00")));
+        assert_eq!(ok(app.get(&street.accountant, "/ledger/verify").await, 200)["holds"], json!(true));
+    }
+
+    async fn withheld_tax_is_paid_over_once_by_two_who_do_so_at_once_and_a_document_is_recorded_once(app: TestApp) {
+        let stipends = Stipends::open(app).await;
+        let street = &stipends.street;
+        let first = stipends.enrol(app, 1, "2017-01-01").await;
+        let other = another_scheme(app, &stipends).await;
+        enrol_known(app, &stipends, &other, &first["beneficiary_id"], "2017-01-01").await;
+        clock(app, "2017-03-20T01:00:00Z");
+        for scheme in [&stipends.scheme, &other] {
+            let run = approved_run(app, &stipends, scheme, "2017Q1").await;
+            ok(post_run(app, &stipends, &run).await, 200);
+        }
+        let pay = |amount: &'static str, document: &'static str, key: &'static str| app.money(&street.accountant, "/tax-payments", json!({"amount": amount, "document_number": document}), key);
+        ok(pay("10.00", "T0", "a").await, 201);
+        assert_eq!(pay("10.00", "T0", "b").await.code(), (409, "document_recorded"), "a retry under another key");
+        let (one, two) = both(app, street, "UPDATE ledger_heads SET seq = seq WHERE street_id = $1", pay("70.00", "T1", "c"), pay("70.00", "T2", "d")).await;
+        let mut codes = [one.status.as_u16(), two.status.as_u16()];
+        codes.sort_unstable();
+        assert_eq!(codes, [201, 409], "70.00 were withheld: {} {}", one.text, two.text);
+        let refused = if one.status.as_u16() == 409 { one } else { two };
+        assert_eq!(refused.code(), (409, "tax_not_withheld"));
     }
 }

@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::routes_money::{CategoryAmount, FundKind, NewReceipt, NewTreasuryReturn};
 use super::{receipt, refusals, treasury_return};
+use crate::funds::ledger::refusals::document_recorded;
 use crate::funds::ledger::years::{self, Sums};
 use crate::funds::ledger::{Account, Entry, Posting, VoucherKind, model, post, turnover_of_year};
 use crate::funds::spending::category;
@@ -64,7 +65,7 @@ pub async fn receive(tx: &Tx, act: &Act, street: &Authorised<org_unit::Model>, n
         version: Set(1),
         created_at: Set(act.at),
     };
-    tx.try_insert::<receipt::Entity, _>(row).await.map_err(|error| if is_unique_violation(&error) { refusals::document_recorded(&number) } else { error.into() })
+    tx.try_insert::<receipt::Entity, _>(row).await.map_err(|error| if is_unique_violation(&error) { document_recorded(&number) } else { error.into() })
 }
 
 /// What a category received this year and may still give back: its appropriation, net.
@@ -74,19 +75,25 @@ async fn received(tx: &Tx, street: Uuid, year: i32, category: Uuid) -> Result<Fe
     Fen::checked_sum(of_category.map(|turnover| Fen(turnover.credit.0.saturating_sub(turnover.debit.0)))).map_err(Problem::internal)
 }
 
+/// Refuses where a category received less than is still asked of it.
+async fn require_received(tx: &Tx, street: Uuid, year: i32, lines: &[CategoryAmount], asked: impl Fn(&CategoryAmount) -> Fen) -> Result<(), Problem> {
+    for (index, line) in lines.iter().enumerate() {
+        let available = received(tx, street, year, line.category_id).await?;
+        if asked(line) > available {
+            return Err(refusals::category_short(Fen(available.0.saturating_sub(asked(line).0).saturating_add(line.amount.0).max(0)), &format!("/lines/{index}/amount")));
+        }
+    }
+    Ok(())
+}
+
 /// Books what the treasury takes back today; refused where more is spent than would remain.
 ///
 /// # Errors
-/// 422 for its sums; 409 `category_short`, `funds_not_received`, `fund_short`.
+/// 422 for its sums; 409 `category_short`, `document_recorded`, `funds_not_received`, `fund_short`.
 pub async fn take_back(tx: &Tx, act: &Act, street: &Authorised<org_unit::Model>, new: NewTreasuryReturn) -> Result<treasury_return::Model, Problem> {
     check_lines(tx, new.amount, &new.lines).await?;
     let (id, place, year) = (new_id(), (street.district_id, street.id), act.today.year());
-    for (index, line) in new.lines.iter().enumerate() {
-        let available = received(tx, street.id, year, line.category_id).await?;
-        if line.amount > available {
-            return Err(refusals::category_short(available, &format!("/lines/{index}/amount")));
-        }
-    }
+    require_received(tx, street.id, year, &new.lines, |line| line.amount).await?;
     let trace = serde_json::json!({"amount": new.amount, "paid_from": new.paid_from.code(), "document_number": new.document_number, "lines": new.lines});
     audit::record(tx, act, Event::new("treasury_return.record", "treasury_return", id, org_unit::Entity::place(street)).after(&trace)?).await?;
     years::add(tx, street.id, year, Sums { received: new.amount.checked_neg().map_err(Problem::internal)?, ..Sums::default() }).await?;
@@ -95,6 +102,9 @@ pub async fn take_back(tx: &Tx, act: &Act, street: &Authorised<org_unit::Model>,
     let voucher =
         post(tx, act, Posting::new(place, act.today, VoucherKind::ReceiptTakenBack, ("treasury_return", id), new.document_number.clone(), entries).known_to_bank_as(new.document_number.clone()))
             .await?;
+    // Only now nobody else posts in this street: what another took back a moment before shows.
+    require_received(tx, street.id, year, &new.lines, |_| Fen::ZERO).await?;
+    let number = new.document_number.clone();
     let row = treasury_return::ActiveModel {
         id: Set(id),
         district_id: Set(place.0),
@@ -111,5 +121,5 @@ pub async fn take_back(tx: &Tx, act: &Act, street: &Authorised<org_unit::Model>,
         version: Set(1),
         created_at: Set(act.at),
     };
-    tx.insert::<treasury_return::Entity, _>(row).await
+    tx.try_insert::<treasury_return::Entity, _>(row).await.map_err(|error| if is_unique_violation(&error) { document_recorded(&number) } else { error.into() })
 }

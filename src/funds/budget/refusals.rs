@@ -52,13 +52,6 @@ pub fn receipt_does_not_sum(amount: Fen, sum: Fen) -> Problem {
         .field("/amount", "receipt_does_not_sum", format!("各类别合计 {sum}"), format!("the categories sum to {sum}"))
 }
 
-/// 409: the treasury's document was recorded.
-#[must_use]
-pub fn document_recorded(number: &str) -> Problem {
-    Problem::new(409, "document_recorded", "该文号已登记", "The document has been recorded")
-        .detail(format!("文号“{number}”本年度已登记过，请核对以免重复入账。"), format!("The document “{number}” has been recorded this year; check that it is not booked twice."))
-}
-
 /// 409: more would be returned than was put aside when the years before closed.
 #[must_use]
 pub fn surplus_exceeded(to_return: Fen) -> Problem {

@@ -2,10 +2,12 @@
 
 use chrono::Datelike;
 use sea_orm::ActiveValue::Set;
+use uuid::Uuid;
 
 use super::receive::check_lines;
-use super::routes_money::NewTreasuryReturn;
+use super::routes_money::{CategoryAmount, NewTreasuryReturn};
 use super::{refusals, treasury_return};
+use crate::funds::ledger::refusals::document_recorded;
 use crate::funds::ledger::years::{self, Sums};
 use crate::funds::ledger::{Account, Entry, Posting, VoucherKind, balances, post};
 use crate::kernel::act::Act;
@@ -14,12 +16,12 @@ use crate::kernel::money::Fen;
 use crate::kernel::problem::Problem;
 use crate::people::tenancy::org_unit;
 use crate::platform::audit::{self, Event};
-use crate::platform::db::{Authorised, Scoped, Tx};
+use crate::platform::db::{Authorised, Scoped, Tx, is_unique_violation};
 
 /// Books surplus that is returned today (Dr 3001 / Cr 1002): no more than the year has to return, and of a category no more than its carried-over balance.
 ///
 /// # Errors
-/// 422 for its sums; 409 `fiscal_year_not_open`, `surplus_exceeded`, `category_short`, `fund_short`.
+/// 422 for its sums; 409 `fiscal_year_not_open`, `surplus_exceeded`, `category_short`, `document_recorded`, `fund_short`.
 pub async fn return_surplus(tx: &Tx, act: &Act, street: &Authorised<org_unit::Model>, new: NewTreasuryReturn) -> Result<treasury_return::Model, Problem> {
     check_lines(tx, new.amount, &new.lines).await?;
     let (id, place, year) = (new_id(), (street.district_id, street.id), act.today.year());
@@ -27,14 +29,7 @@ pub async fn return_surplus(tx: &Tx, act: &Act, street: &Authorised<org_unit::Mo
     if new.amount > to_return {
         return Err(refusals::surplus_exceeded(to_return));
     }
-    let carried = balances(tx, street.id, act.today).await?;
-    for (index, line) in new.lines.iter().enumerate() {
-        let of_category = carried.iter().filter(|row| row.account == Account::CarriedOver.code() && row.category_id == Some(line.category_id));
-        let available = Fen::checked_sum(of_category.map(|row| row.balance)).map_err(Problem::internal)?;
-        if line.amount > available {
-            return Err(refusals::category_short(available.max(Fen::ZERO), &format!("/lines/{index}/amount")));
-        }
-    }
+    require_carried(tx, act, street.id, &new.lines, |line| line.amount).await?;
     let trace = serde_json::json!({"kind": "surplus", "amount": new.amount, "document_number": new.document_number, "lines": new.lines});
     audit::record(tx, act, Event::new("treasury_return.record", "treasury_return", id, org_unit::Entity::place(street)).after(&trace)?).await?;
     let minus = new.amount.checked_neg().map_err(Problem::internal)?;
@@ -43,6 +38,9 @@ pub async fn return_surplus(tx: &Tx, act: &Act, street: &Authorised<org_unit::Mo
     entries.push(Entry::credit(Account::FundOnHand, new.amount));
     let posting = Posting::new(place, act.today, VoucherKind::SurplusReturn, ("treasury_return", id), new.document_number.clone(), entries).known_to_bank_as(new.document_number.clone());
     let voucher = post(tx, act, posting).await?;
+    // Only now nobody else posts in this street: what another returned a moment before shows.
+    require_carried(tx, act, street.id, &new.lines, |_| Fen::ZERO).await?;
+    let number = new.document_number.clone();
     let row = treasury_return::ActiveModel {
         id: Set(id),
         district_id: Set(place.0),
@@ -59,5 +57,18 @@ pub async fn return_surplus(tx: &Tx, act: &Act, street: &Authorised<org_unit::Mo
         version: Set(1),
         created_at: Set(act.at),
     };
-    tx.insert::<treasury_return::Entity, _>(row).await
+    tx.try_insert::<treasury_return::Entity, _>(row).await.map_err(|error| if is_unique_violation(&error) { document_recorded(&number) } else { error.into() })
+}
+
+/// Refuses where a category has less carried over than is still asked of it.
+async fn require_carried(tx: &Tx, act: &Act, street: Uuid, lines: &[CategoryAmount], asked: impl Fn(&CategoryAmount) -> Fen) -> Result<(), Problem> {
+    let carried = balances(tx, street, act.today).await?;
+    for (index, line) in lines.iter().enumerate() {
+        let of_category = carried.iter().filter(|row| row.account == Account::CarriedOver.code() && row.category_id == Some(line.category_id));
+        let available = Fen::checked_sum(of_category.map(|row| row.balance)).map_err(Problem::internal)?;
+        if asked(line) > available {
+            return Err(refusals::category_short(Fen(available.0.saturating_sub(asked(line).0).saturating_add(line.amount.0).max(0)), &format!("/lines/{index}/amount")));
+        }
+    }
+    Ok(())
 }

@@ -261,7 +261,7 @@ pub mod opening_balance {
         pub street_id: Uuid,
         /// The posting date.
         pub date: NaiveDate,
-        /// `draft` or `approved`.
+        /// `draft`, `approved` or `rejected`.
         pub state: String,
         /// Carried-over balance by category.
         #[schema(value_type = Vec<Object>, example = json!([{"category_id": "0190a0b0-0000-7000-8000-000000000001", "amount": "17580.00"}]))]
@@ -280,6 +280,8 @@ pub mod opening_balance {
         pub version: i64,
         /// When it was made.
         pub created_at: DateTime<Utc>,
+        /// Why it was rejected.
+        pub rejection_reason: Option<String>,
     }
 
     crate::no_relations!();

@@ -26,7 +26,7 @@ async fn require_no_voucher(tx: &Tx, street: uuid::Uuid) -> Result<(), Problem> 
 /// Records opening balances, to be approved by a second person.
 ///
 /// # Errors
-/// 409 `opening_not_first`; 422 `unknown_reference`.
+/// 409 `opening_not_first`, `opening_recorded`; 422 `unknown_reference`.
 pub async fn record(tx: &Tx, act: &Act, street: &Authorised<org_unit::Model>, new: NewOpeningBalance) -> Result<opening_balance::Model, Problem> {
     require_no_voucher(tx, street.id).await?;
     for (index, line) in new.lines.iter().enumerate() {
@@ -47,8 +47,9 @@ pub async fn record(tx: &Tx, act: &Act, street: &Authorised<org_unit::Model>, ne
         voucher_id: Set(None),
         version: Set(1),
         created_at: Set(act.at),
+        rejection_reason: Set(None),
     };
-    let made = tx.try_insert::<opening_balance::Entity, _>(row).await.map_err(|error| if is_unique_violation(&error) { refusals::opening_not_first() } else { error.into() })?;
+    let made = tx.try_insert::<opening_balance::Entity, _>(row).await.map_err(|error| if is_unique_violation(&error) { refusals::opening_recorded() } else { error.into() })?;
     let place = opening_balance::Entity::place(&made);
     duties::take(tx, act, place, "opening_balance", made.id, Part::Prepare).await?;
     audit::record(tx, act, Event::new("opening_balance.record", "opening_balance", made.id, place).after(&made)?).await?;
@@ -77,6 +78,10 @@ pub async fn approve(tx: &Tx, act: &Act, row: Authorised<opening_balance::Model>
     let mut posting = Posting::new((before.district_id, before.street_id), before.date, VoucherKind::Opening, ("opening_balance", before.id), "", entries).reviewed_by(act.user_id());
     posting.prepared_by = Some(before.prepared_by);
     let voucher = post(tx, act, posting).await?;
+    // Only now nobody else posts in this street: a voucher that another began a moment before shows.
+    if voucher.seq != 1 {
+        return Err(refusals::opening_not_first());
+    }
     let next = opening_balance::ActiveModel {
         id: Unchanged(before.id),
         state: Set("approved".to_owned()),
@@ -86,4 +91,28 @@ pub async fn approve(tx: &Tx, act: &Act, row: Authorised<opening_balance::Model>
         ..Default::default()
     };
     tx.update::<opening_balance::Entity, _>(next).await
+}
+
+/// Rejects opening balances as a second person, with the reason: they are recorded anew.
+///
+/// # Errors
+/// 409 `invalid_transition`; 403 `separation_of_duties`.
+pub async fn reject(tx: &Tx, act: &Act, row: Authorised<opening_balance::Model>, reason: String) -> Result<opening_balance::Model, Problem> {
+    let before = row.into_inner();
+    if before.state != "draft" {
+        return Err(Problem::invalid_transition("reject", &before.state));
+    }
+    let place = opening_balance::Entity::place(&before);
+    duties::take(tx, act, place, "opening_balance", before.id, Part::Approve).await?;
+    let next = opening_balance::ActiveModel {
+        id: Unchanged(before.id),
+        state: Set("rejected".to_owned()),
+        rejection_reason: Set(Some(reason.clone())),
+        version: Set(before.version.saturating_add(1)),
+        ..Default::default()
+    };
+    let after = tx.update::<opening_balance::Entity, _>(next).await?;
+    let event = Event::new("opening_balance.reject", "opening_balance", after.id, place).before(&before)?.after(&after)?;
+    audit::record(tx, act, Event { reason: Some(reason), ..event }).await?;
+    Ok(after)
 }

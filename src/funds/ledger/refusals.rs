@@ -82,6 +82,22 @@ pub fn opening_not_first() -> Problem {
         .detail("期初余额须在本街道第一张凭证之前录入，且只能录入一次。", "Opening balances are recorded once, before the street's first voucher.")
 }
 
+/// 409: the document of a receipt, a return or a payment was recorded.
+#[must_use]
+pub fn document_recorded(number: &str) -> Problem {
+    Problem::new(409, "document_recorded", "该文号已登记", "The document has been recorded")
+        .detail(format!("文号“{number}”本年度已登记过，请核对以免重复入账。"), format!("The document “{number}” has been recorded this year; check that it is not booked twice."))
+}
+
+/// 409: opening balances wait or are booked.
+#[must_use]
+pub fn opening_recorded() -> Problem {
+    Problem::new(409, "opening_recorded", "期初余额已登记", "The opening balances have been recorded").detail(
+        "该街道已有待审批或已入账的期初余额。登记有误且未审批的，请由审批人驳回后重新登记。",
+        "The street has opening balances that wait for approval or are booked. Where they are wrong and not approved, who approves rejects them, and they are recorded anew.",
+    )
+}
+
 /// 409: more tax would be paid over than was withheld.
 #[must_use]
 pub fn tax_not_withheld(withheld: Fen) -> Problem {

@@ -85,6 +85,21 @@ impl Body for NewOpeningBalance {
     }
 }
 
+/// Why opening balances are rejected.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"reason": "遗属补助结转数与上年决算不符"}))]
+pub struct Rejection {
+    /// The reason, at most 500 characters.
+    pub reason: String,
+}
+
+impl Body for Rejection {
+    fn faults(&self, faults: &mut Faults) {
+        faults.text("/reason", &self.reason, 500);
+    }
+}
+
 /// Tax paid over.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -366,6 +381,18 @@ async fn approve_opening_balance(actor: Actor, write: Write, id: web::Path<Strin
         .await
 }
 
+/// Rejects opening balances as a second person, with the reason: what was wrong is recorded anew.
+#[utoipa::path(tag = "ledger", request_body = Rejection, responses((status = 200, body = opening_balance::Model), Refusals))]
+#[post("/opening-balances/{id}/reject")]
+async fn reject_opening_balance(actor: Actor, write: Write, id: web::Path<String>) -> Result<HttpResponse, Problem> {
+    write
+        .on::<opening_balance::Entity, Rejection, _>(&actor, Capability::OpeningApprove, &id, Rules::moves(|row: &opening_balance::Model| row.version), async |tx, act, row, body| {
+            let row = opening::reject(tx, act, row, body.reason).await?;
+            Ok(Done::changed(row.version, row))
+        })
+        .await
+}
+
 /// Lists tax paid over. Filter: `street_id`. Sort: `date`.
 #[utoipa::path(tag = "ledger", responses((status = 200, body = ListPage<tax_payment::Model>), Refusals))]
 #[get("/tax-payments")]
@@ -408,6 +435,6 @@ async fn pay_tax(actor: Actor, write: Write) -> Result<HttpResponse, Problem> {
 pub fn routes(config: &mut Routes<'_, '_>) {
     config.service(list_accounts).service(list_vouchers).service(get_voucher).service(print_voucher).service(list_balances);
     config.service(list_periods).service(get_period).service(list_checkpoints).service(list_fiscal_years).service(get_fiscal_year).service(open_fiscal_year);
-    config.service(list_opening_balances).service(get_opening_balance).service(record_opening_balance).service(approve_opening_balance);
+    config.service(list_opening_balances).service(get_opening_balance).service(record_opening_balance).service(approve_opening_balance).service(reject_opening_balance);
     config.service(list_tax_payments).service(get_tax_payment).service(pay_tax);
 }

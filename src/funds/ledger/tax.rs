@@ -12,12 +12,12 @@ use crate::kernel::ids::new_id;
 use crate::kernel::problem::Problem;
 use crate::people::tenancy::org_unit;
 use crate::platform::audit::{self, Event};
-use crate::platform::db::{Authorised, Scoped, Tx};
+use crate::platform::db::{Authorised, Scoped, Tx, is_unique_violation};
 
 /// Records that tax was paid over today (个人所得税法 art. 14: within 15 days of the next month).
 ///
 /// # Errors
-/// 409 `tax_not_withheld`, `fund_short`.
+/// 409 `tax_not_withheld`, `document_recorded`, `fund_short`.
 pub async fn pay(tx: &Tx, act: &Act, street: &Authorised<org_unit::Model>, new: NewTaxPayment) -> Result<tax_payment::Model, Problem> {
     let withheld = balance_of(tx, street.id, Account::TaxWithheld).await?;
     if new.amount > withheld {
@@ -33,6 +33,12 @@ pub async fn pay(tx: &Tx, act: &Act, street: &Authorised<org_unit::Model>, new: 
         Posting::new((street.district_id, street.id), act.today, VoucherKind::TaxPayment, ("tax_payment", id), new.document_number.clone(), entries).known_to_bank_as(new.document_number.clone()),
     )
     .await?;
+    // Only now nobody else posts in this street: what another paid over a moment before shows.
+    let left = balance_of(tx, street.id, Account::TaxWithheld).await?;
+    if left.is_negative() {
+        return Err(refusals::tax_not_withheld(left.checked_add(new.amount).map_err(Problem::internal)?));
+    }
+    let number = new.document_number.clone();
     let row = tax_payment::ActiveModel {
         id: Set(id),
         district_id: Set(street.district_id),
@@ -45,5 +51,5 @@ pub async fn pay(tx: &Tx, act: &Act, street: &Authorised<org_unit::Model>, new: 
         created_at: Set(act.at),
         version: Set(1),
     };
-    tx.insert::<tax_payment::Entity, _>(row).await
+    tx.try_insert::<tax_payment::Entity, _>(row).await.map_err(|error| if is_unique_violation(&error) { refusals::document_recorded(&number) } else { error.into() })
 }

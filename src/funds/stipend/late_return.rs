@@ -4,20 +4,19 @@ use chrono::Datelike;
 use sea_orm::ActiveValue::{Set, Unchanged};
 use sea_orm::{ColumnTrait, QueryFilter};
 
-use super::{beneficiary, pay, payout_item, payout_run, recovery_charge, refusals, run, scheme, tax_months};
+use super::{pay, payout_item, payout_run, recovery_charge, refusals, returned, run, scheme};
 use crate::funds::budget::{budget_line, lines};
 use crate::funds::ledger::years::{self, Sums};
 use crate::funds::ledger::{Account, Entry, Posting, VoucherKind, post};
 use crate::kernel::act::Act;
 use crate::kernel::money::Fen;
-use crate::kernel::period::Month;
 use crate::kernel::problem::Problem;
 use crate::people::identity::duties::{self, Part};
 use crate::platform::audit::{self, Event};
 use crate::platform::db::{Authorised, Scoped, Tx};
 
 /// Records that a paid item came back, in one voucher: Dr 1002 / Cr 2302 net, and Dr 2302 net, Dr 2307 tax / Cr 5001 gross (the run's year over: Cr 3001). Its parts no longer count;
-/// line, year, tax and authorisation get it back.
+/// line, year, tax and authorisation get it back, but for tax that was given back before (see [`returned::take_back`]).
 ///
 /// # Errors
 /// 409 `invalid_transition`, `item_recovered`, `fiscal_year_not_open`, `period_closed`; 403 `separation_of_duties`.
@@ -33,8 +32,10 @@ pub async fn record(tx: &Tx, act: &Act, row: Authorised<payout_item::Model>, rea
     }
     let place = payout_run::Entity::place(&run);
     duties::take(tx, act, place, "payout_run", run.id, Part::Review).await?;
+    let back = returned::take_back(tx, &scheme, &run, before.clone()).await?;
     let next = payout_item::ActiveModel {
         id: Unchanged(before.id),
+        kept: Set(back.kept),
         state: Set("returned".to_owned()),
         returned_reason: Set(Some(reason.clone())),
         return_confirmed: Set(true),
@@ -42,33 +43,26 @@ pub async fn record(tx: &Tx, act: &Act, row: Authorised<payout_item::Model>, rea
         ..Default::default()
     };
     let after = tx.update::<payout_item::Entity, _>(next).await?;
-    pay::no_longer_live(tx, &before).await?;
     let mut event = Event::new("payout_item.return", "payout_item", after.id, payout_item::Entity::place(&after)).before(&before)?.after(&after)?;
     event.reason = Some(reason);
     audit::record(tx, act, event).await?;
-    if tax_months::is_taxed(&scheme) {
-        tax_months::lock(tx, run.street_id).await?;
-        let posted = run.posted_on.ok_or_else(|| Problem::internal("a paid item of a run that was never posted"))?;
-        let person = tx.maybe_load::<beneficiary::Entity>(before.beneficiary_id).await?.ok_or_else(Problem::not_found)?.person_key;
-        tax_months::give_back(tx, run.street_id, &person, Month::of(posted), (before.gross, before.tax)).await?;
-    }
-    let (gross, year) = (before.gross, act.today.year());
-    let back = gross.checked_neg().map_err(Problem::internal)?;
+    let (gross, year) = (back.gross, act.today.year());
+    let less = gross.checked_neg().map_err(Problem::internal)?;
     let mut entries = vec![
         Entry::debit(pay::on_hand(&scheme), before.net),
         Entry::credit(Account::StipendsPayable, before.net).of_category(scheme.category_id),
         Entry::debit(Account::StipendsPayable, before.net).of_category(scheme.category_id),
-        Entry::debit(Account::TaxWithheld, before.tax),
+        Entry::debit(Account::TaxWithheld, back.tax),
     ];
     if run.fiscal_year == year {
         let line = before.budget_line_id.ok_or_else(|| Problem::internal("a paid item without its line"))?;
-        lines::spend(tx, line, back).await?;
+        lines::spend(tx, line, less).await?;
         let community = tx.maybe_load::<budget_line::Entity>(line).await?.and_then(|line| line.community_id);
         entries.push(Entry::credit(Account::Expenditure, gross).of_category(scheme.category_id).of_community(community));
         if run.authorisation_id.is_some() {
-            scheme::use_up(tx, &scheme, year, back, Fen::DOCUMENT_MAX).await?;
+            scheme::use_up(tx, &scheme, year, less, Fen::DOCUMENT_MAX).await?;
         }
-        years::add(tx, run.street_id, year, Sums { spent: back, ..Sums::default() }).await?;
+        years::add(tx, run.street_id, year, Sums { spent: less, ..Sums::default() }).await?;
     } else {
         years::add(tx, run.street_id, year, Sums { carried_in: gross, ..Sums::default() }).await?;
         entries.push(Entry::credit(Account::CarriedOver, gross).of_category(scheme.category_id));

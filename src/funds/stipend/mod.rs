@@ -18,6 +18,7 @@ mod recover;
 mod recovery_entity;
 mod recovery_model;
 mod refusals;
+mod returned;
 mod roster;
 pub mod routes_import;
 pub mod routes_people;

@@ -9,7 +9,7 @@ use sea_orm::{ColumnTrait, QueryFilter, QueryOrder};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::{bank_account, bank_file, beneficiary, payout_item, payout_run, people, scheme, stipend_scheme, tax_months};
+use super::{bank_account, bank_file, beneficiary, payout_item, payout_run, people, returned, scheme, stipend_scheme};
 use crate::funds::bank::{Batch, Matched, PaymentLine, bank_file_template, file_name, match_result, read_result, render};
 use crate::funds::budget::{budget_line, lines};
 use crate::funds::ledger::years::{self, Sums};
@@ -18,40 +18,10 @@ use crate::kernel::act::Act;
 use crate::kernel::crypto::KeyRing;
 use crate::kernel::ids::new_id;
 use crate::kernel::money::Fen;
-use crate::kernel::period::Month;
 use crate::kernel::problem::Problem;
 use crate::people::identity::duties::{self, Part};
 use crate::platform::audit::{self, Event};
-use crate::platform::db::{Authorised, Scoped, Sql, Tx, is_unique_violation};
-
-/// The parts of an item that came back count no longer, and give their periods free.
-const NO_LONGER_LIVE: Sql = Sql::both("UPDATE payout_parts SET live = $4, holds = $4 WHERE district_id = $1 AND street_id = $2 AND item_id = $3");
-
-/// What makes the oldest live payment of each period of an item hold it again, where money is settled in it and nothing does: a recovery that had brought the period to 0 went with the item.
-const HOLD_AGAIN: Sql = Sql::both(
-    "UPDATE payout_parts SET holds = $4 WHERE district_id = $1 AND street_id = $2 AND live AND kind = 'regular' AND NOT holds \
-     AND EXISTS (SELECT 1 FROM payout_parts g WHERE g.district_id = $1 AND g.street_id = $2 AND g.item_id = $3 AND g.enrolment_id = payout_parts.enrolment_id AND g.period = payout_parts.period) \
-     AND NOT EXISTS (SELECT 1 FROM payout_parts o WHERE o.district_id = $1 AND o.street_id = $2 AND o.enrolment_id = payout_parts.enrolment_id AND o.period = payout_parts.period \
-         AND o.live AND (o.holds OR (o.kind = 'regular' AND o.id < payout_parts.id))) \
-     AND (SELECT SUM(s.amount) FROM payout_parts s WHERE s.district_id = $1 AND s.street_id = $2 AND s.enrolment_id = payout_parts.enrolment_id AND s.period = payout_parts.period \
-         AND s.live AND s.kind <> 'written_off') > 0",
-);
-
-/// The parts of an item that came back count no longer. Their periods are free, but for those that an earlier payment still settles: that one holds them again.
-/// Where the person was paid for such a period elsewhere meanwhile, the key stays there.
-///
-/// # Errors
-/// 500 where the database fails.
-pub(super) async fn no_longer_live(tx: &Tx, item: &payout_item::Model) -> Result<(), Problem> {
-    let values = |flag: bool| vec![item.district_id.into(), item.street_id.into(), item.id.into(), flag.into()];
-    tx.execute(NO_LONGER_LIVE, values(false)).await?;
-    let savepoint = tx.savepoint().await?;
-    match savepoint.try_execute(HOLD_AGAIN, values(true)).await {
-        Ok(_held) => savepoint.commit().await,
-        Err(error) if is_unique_violation(&error) => savepoint.rollback().await,
-        Err(error) => Err(error.into()),
-    }
-}
+use crate::platform::db::{Authorised, Scoped, Sql, Tx};
 
 /// The account that a scheme pays from.
 pub(super) fn on_hand(scheme: &stipend_scheme::Model) -> Account {
@@ -270,29 +240,16 @@ pub async fn confirm_returns(tx: &Tx, act: &Act, row: Authorised<bank_file::Mode
     let next = bank_file::ActiveModel { id: Unchanged(before.id), state: Set("settled".to_owned()), version: Set(before.version.saturating_add(1)), ..Default::default() };
     let after = tx.update::<bank_file::Entity, _>(next).await?;
     audit::record(tx, act, Event::new("bank_file.confirm_returns", "bank_file", after.id, bank_file::Entity::place(&after)).before(&before)?.after(&after)?).await?;
-    give_back_tax(tx, &scheme, &run, &returned).await?;
-    for item in &returned {
-        no_longer_live(tx, item).await?;
-        tx.execute(Sql::both("UPDATE payout_items SET state = 'returned', return_confirmed = $2, version = version + 1 WHERE id = $1"), vec![item.id.into(), true.into()]).await?;
+    let mut back = Vec::with_capacity(returned.len());
+    for item in returned {
+        let item = returned::take_back(tx, &scheme, &run, item).await?;
+        let set = Sql::both("UPDATE payout_items SET state = 'returned', return_confirmed = $2, kept = $3, version = version + 1 WHERE id = $1");
+        tx.execute(set, vec![item.id.into(), true.into(), item.kept.into()]).await?;
+        back.push(item);
     }
     settle_run(tx, &run).await?;
-    book_returns(tx, act, (&scheme, &run, &after), &returned).await?;
+    book_returns(tx, act, (&scheme, &run, &after), &back).await?;
     Ok(after)
-}
-
-async fn give_back_tax(tx: &Tx, scheme: &stipend_scheme::Model, run: &payout_run::Model, returned: &[payout_item::Model]) -> Result<(), Problem> {
-    if !tax_months::is_taxed(scheme) {
-        return Ok(());
-    }
-    tax_months::lock(tx, run.street_id).await?;
-    let Some(posted) = run.posted_on else {
-        return Err(Problem::internal("a returned item of a run that was never posted"));
-    };
-    for item in returned {
-        let person = tx.maybe_load::<beneficiary::Entity>(item.beneficiary_id).await?.ok_or_else(Problem::not_found)?;
-        tax_months::give_back(tx, run.street_id, &person.person_key, Month::of(posted), (item.gross, item.tax)).await?;
-    }
-    Ok(())
 }
 
 /// E8: Dr 2302 net, Dr 2307 tax / Cr 5001 by line, gross; where the run's year is over, Cr 3001 and the open year's carried-in.

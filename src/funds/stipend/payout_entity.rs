@@ -168,6 +168,8 @@ pub mod payout_item {
         pub tax: Fen,
         /// What the bank pays.
         pub net: Fen,
+        /// Of a returned item, what the person has of it all the same: its tax, where that was given back with a recovery of the month. It stays spent and settled.
+        pub kept: Fen,
         /// What is still to be recovered.
         pub outstanding_recovery: Fen,
         /// How it came about, period by period: entitled, settled, difference, taken.

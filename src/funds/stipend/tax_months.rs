@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use sea_orm::{FromQueryResult, Value};
+use sea_orm::FromQueryResult;
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -106,20 +106,30 @@ pub async fn add(tx: &Tx, row: &stipend_scheme::Model, month: Month, items: &[Co
     Ok(())
 }
 
-/// Takes a returned payment off the month it was paid in (E8). What a recovery took of the tax before is not taken twice. Under [`lock`].
-///
-/// # Errors
-/// 500 where the database fails.
-pub async fn give_back(tx: &Tx, street: Uuid, person: &str, month: Month, (gross, tax): (Fen, Fen)) -> Result<(), Problem> {
-    let sql = Sql::both("UPDATE stipend_tax_months SET gross = gross - $4, tax = CASE WHEN tax > $5 THEN tax - $5 ELSE 0 END WHERE street_id = $1 AND person_key = $2 AND month = $3");
-    tx.execute(sql, vec![street.into(), person.to_owned().into(), month.into(), gross.into(), tax.into()]).await?;
-    Ok(())
-}
-
 #[derive(FromQueryResult)]
 struct Withheld {
     gross: Fen,
     tax: Fen,
+}
+
+async fn of_month(tx: &Tx, street: Uuid, person: &str, month: Month) -> Result<Withheld, Problem> {
+    let find = Sql::both("SELECT gross, tax FROM stipend_tax_months WHERE street_id = $1 AND person_key = $2 AND month = $3");
+    tx.query_one::<Withheld>(find, vec![street.into(), person.to_owned().into(), month.into()]).await?.ok_or_else(|| Problem::internal("a taxed item without its month"))
+}
+
+const LESSEN: Sql = Sql::both("UPDATE stipend_tax_months SET gross = gross - $4, tax = tax - $5 WHERE street_id = $1 AND person_key = $2 AND month = $3");
+
+/// Takes a returned payment off the month it was paid in (E8); gives the tax that comes back with it: what the month still has of it. What a recovery (E10) gave back
+/// before is not taken twice: so much of the payment the person has kept. Under [`lock`].
+///
+/// # Errors
+/// 500 where the month has no payment or the database fails.
+pub async fn give_back(tx: &Tx, street: Uuid, person: &str, month: Month, (gross, tax): (Fen, Fen)) -> Result<Fen, Problem> {
+    let back = of_month(tx, street, person, month).await?.tax.min(tax);
+    let kept = tax.checked_sub(back).map_err(Problem::internal)?;
+    let gross = gross.checked_sub(kept).map_err(Problem::internal)?;
+    tx.execute(LESSEN, vec![street.into(), person.to_owned().into(), month.into(), gross.into(), back.into()]).await?;
+    Ok(back)
 }
 
 /// Takes money paid back in cash off the month it was paid in (E10); gives the tax that comes back with it. Under [`lock`].
@@ -127,12 +137,9 @@ struct Withheld {
 /// # Errors
 /// 500 where the month has no payment or the database fails.
 pub async fn recover(tx: &Tx, street: Uuid, person: &str, month: Month, gross: Fen) -> Result<Fen, Problem> {
-    let key = || -> Vec<Value> { vec![street.into(), person.to_owned().into(), month.into()] };
-    let find = Sql::both("SELECT gross, tax FROM stipend_tax_months WHERE street_id = $1 AND person_key = $2 AND month = $3");
-    let known = tx.query_one::<Withheld>(find, key()).await?.ok_or_else(|| Problem::internal("a taxed item without its month"))?;
+    let known = of_month(tx, street, person, month).await?;
     let rule = labour_on(tx, month.first_day()).await?;
     let tax = recovery_model::tax_back(&rule, known.gross, known.tax, gross);
-    let lessen = Sql::both("UPDATE stipend_tax_months SET gross = gross - $4, tax = tax - $5 WHERE street_id = $1 AND person_key = $2 AND month = $3");
-    tx.execute(lessen, key().into_iter().chain([gross.into(), tax.into()]).collect()).await?;
+    tx.execute(LESSEN, vec![street.into(), person.to_owned().into(), month.into(), gross.into(), tax.into()]).await?;
     Ok(tax)
 }

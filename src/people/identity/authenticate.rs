@@ -70,8 +70,8 @@ struct Standing {
     standing: Option<i64>,
 }
 
-/// The standing of an account; PostgreSQL sets the scope before it looks, so that one out of its own scope has none.
-const STANDING: Sql = Sql {
+/// The standing of an account (`$1`); PostgreSQL sets the scope (`$2` to `$5`) before it looks, so that one out of its own scope has none. The first statement of a request whose login is remembered.
+pub const STANDING: Sql = Sql {
     postgres: "SELECT CASE WHEN set_config('mingzhang.scope', $2, false) IS NOT NULL AND set_config('mingzhang.district', $3, false) IS NOT NULL \
         AND set_config('mingzhang.street', $4, false) IS NOT NULL AND set_config('mingzhang.community', $5, false) IS NOT NULL \
         THEN (SELECT u.standing FROM users u WHERE u.id = $1) END AS standing",

@@ -18,7 +18,7 @@ pub mod set_up;
 mod totp;
 mod users;
 
-pub use authenticate::Authenticator;
+pub use authenticate::{Authenticator, STANDING};
 pub use capabilities::of_role;
 pub use entity::{role_assignment, user};
 pub use hands::require_hands;

@@ -1,5 +1,6 @@
 //! A served API with a database of its own, and a client.
 
+pub mod at_once;
 pub mod dice;
 pub mod postgres;
 pub mod process;
