@@ -55,10 +55,16 @@ on_both_databases! {
         } else {
             tokio::join!(post_run(app, &stipends, &one), post_run(app, &stipends, &two))
         };
-        let (first, second) = (ok(first, 200), ok(second, 200));
-        let mut taxes = [first["tax"].as_str().unwrap(), second["tax"].as_str().unwrap()];
-        taxes.sort_unstable();
-        assert_eq!(taxes, ["0.00", "80.00"], "600.00 and 600.00 in one month: (1,200.00 - 800.00) x 20 %, whichever came second");
+        let (posted, stale, stale_run) = if first.status == 200 { (first, second, two) } else { (second, first, one) };
+        assert_eq!(ok(posted, 200)["tax"], json!("0.00"));
+        assert_eq!(stale.code(), (409, "run_stale"), "its tax is not the one that was approved");
+        let again = ok(app.get(&stipends.street.leader, &stale_run).await, 200);
+        assert_eq!((again["state"].as_str(), again["tax"].as_str(), again["approved_by"].is_null()), (Some("calculated"), Some("80.00"), true), "600.00 and 600.00 in one month: (1,200.00 - 800.00) x 20 %");
+        let etag = format!("\"v{}\"", again["version"]);
+        let approved = ok(app.act(&stipends.street.leader, &format!("{stale_run}/approve"), &etag).await, 200);
+        let headers = [("If-Match", &*format!("\"v{}\"", approved["version"])), ("Idempotency-Key", "anew")];
+        let posted = ok(app.send(Method::POST, &format!("{stale_run}/post"), &stipends.street.accountant, Some(json!({})), &headers).await, 200);
+        assert_eq!((posted["tax"].as_str(), posted["net"].as_str()), (Some("80.00"), Some("520.00")));
         assert_eq!(ok(app.get(&stipends.street.accountant, "/ledger/verify").await, 200)["holds"], json!(true));
     }
 
@@ -136,5 +142,42 @@ on_both_databases! {
         assert_eq!(codes, [201, 409], "70.00 were withheld: {} {}", one.text, two.text);
         let refused = if one.status.as_u16() == 409 { one } else { two };
         assert_eq!(refused.code(), (409, "tax_not_withheld"));
+    }
+
+    async fn what_was_changed_by_hand_beside_the_vouchers_is_named_too(app: TestApp) {
+        let stipends = Stipends::open(app).await;
+        let street = &stipends.street;
+        let first = stipends.enrol(app, 1, "2017-01-01").await;
+        let other = another_scheme(app, &stipends).await;
+        enrol_known(app, &stipends, &other, &first["beneficiary_id"], "2017-01-01").await;
+        clock(app, "2017-03-20T01:00:00Z");
+        for scheme in [&stipends.scheme, &other] {
+            let run = approved_run(app, &stipends, scheme, "2017Q1").await;
+            ok(post_run(app, &stipends, &run).await, 200);
+            stipends.settle(app, run.rsplit('/').next().unwrap(), &[]).await;
+        }
+        let scope = Scope::of_place(Place::street(street.district.parse().unwrap(), street.id.parse().unwrap()));
+        let id: uuid::Uuid = street.id.parse().unwrap();
+        let change = async |sql: &'static str| {
+            let tx = app.context.db.write(scope).await.unwrap();
+            assert!(tx.execute(Sql::both(sql), vec![id.into()]).await.unwrap() > 0, "{sql}");
+            tx.commit().await.unwrap();
+        };
+        let found = async || ok(app.get(&street.accountant, "/ledger/verify").await, 200);
+        assert_eq!(found().await["holds"], json!(true));
+        for (by_hand, back, voucher, what) in [
+            ("UPDATE ledger_counters SET last = last + 1 WHERE street_id = $1 AND month = '2017-03'", "UPDATE ledger_counters SET last = last - 1 WHERE street_id = $1 AND month = '2017-03'", "2017-03-0004", "the counter of 2017-03"),
+            ("UPDATE ledger_heads SET seq = seq + 1 WHERE street_id = $1", "UPDATE ledger_heads SET seq = seq - 1 WHERE street_id = $1", "", "the head says"),
+            ("UPDATE payout_parts SET amount = amount + 1 WHERE street_id = $1", "UPDATE payout_parts SET amount = amount - 1 WHERE street_id = $1", "2017-03-0001", "paid 600.00, its parts make 600.01"),
+            ("UPDATE payout_items SET tax = tax + 100, net = net - 100 WHERE street_id = $1 AND tax = 0", "UPDATE payout_items SET tax = tax - 100, net = net + 100 WHERE street_id = $1 AND tax = 100", "", "account 2307 says 80.00"),
+        ] {
+            change(by_hand).await;
+            let verified = found().await;
+            assert_eq!(verified["holds"], json!(false), "{by_hand}");
+            assert!(verified["first_fault"]["what"].as_str().unwrap().contains(what), "{verified}");
+            assert_eq!(verified["first_fault"]["voucher"].as_str().unwrap_or_default(), voucher, "{verified}");
+            change(back).await;
+        }
+        assert_eq!(found().await["holds"], json!(true));
     }
 }

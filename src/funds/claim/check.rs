@@ -9,8 +9,10 @@ use uuid::Uuid;
 use super::papers::{EvidenceChecks, evidence_checks};
 use super::{claim, draft, under_commitment};
 use crate::funds::budget::{budget_line, lines};
+use crate::funds::ledger::voucher_name;
 use crate::funds::spending::{expense_item, standard};
 use crate::kernel::money::Fen;
+use crate::kernel::period::Month;
 use crate::kernel::problem::Problem;
 use crate::platform::db::{Sql, Tx};
 
@@ -230,4 +232,44 @@ pub async fn reservations(tx: &Tx, street: Uuid) -> Result<Option<String>, Probl
         format!("the budget line {} says reserved {}, of it committed {}; its open claims hold {}, its approved applications {}", line.id, line.reserved, line.committed, line.claimed, line.applied)
     };
     Ok(found.map(told))
+}
+
+/// A paid claim, or what was undone of one, that its voucher does not book.
+#[derive(FromQueryResult)]
+struct Misbooked {
+    number: String,
+    amount: Fen,
+    booked: Fen,
+    month: Month,
+    voucher: i32,
+}
+
+/// The first paid claim whose voucher does not charge its amount, with that voucher's name.
+///
+/// # Errors
+/// 500 where the database fails.
+pub async fn booked_differs(tx: &Tx, street: Uuid) -> Result<Option<(String, String)>, Problem> {
+    let compare = Sql::both(
+        "SELECT c.number, c.amount, CAST(COALESCE(SUM(l.debit), 0) AS bigint) AS booked, v.month, v.number AS voucher FROM claims c JOIN vouchers v ON v.id = c.voucher_id \
+         LEFT JOIN voucher_lines l ON l.voucher_id = v.id AND l.account = '5001' WHERE c.street_id = $1 GROUP BY c.id, c.number, c.amount, v.month, v.number, v.seq \
+         HAVING COALESCE(SUM(l.debit), 0) <> c.amount ORDER BY v.seq LIMIT 1",
+    );
+    let found = tx.query_one::<Misbooked>(compare, vec![street.into()]).await?;
+    Ok(found.map(|claim| (voucher_name(claim.month, claim.voucher), format!("it charges {} for the claim {}, whose amount is {}", claim.booked, claim.number, claim.amount))))
+}
+
+/// The tax that paid claims (lecture fees) withheld and refunds have not given back; a reversal gives back all.
+///
+/// # Errors
+/// 500 where the database fails.
+pub async fn withheld(tx: &Tx, street: Uuid) -> Result<Fen, Problem> {
+    #[derive(FromQueryResult)]
+    struct Sum {
+        amount: Fen,
+    }
+    let sum = Sql::both(
+        "SELECT CAST(COALESCE((SELECT SUM(tax) FROM claims WHERE street_id = $1 AND state = 'paid'), 0) - COALESCE((SELECT SUM(r.tax) FROM claim_refunds r JOIN claims c ON c.id = r.claim_id \
+         WHERE r.street_id = $1 AND c.state = 'paid'), 0) AS bigint) AS amount",
+    );
+    Ok(tx.query_one::<Sum>(sum, vec![street.into()]).await?.map_or(Fen::ZERO, |row| row.amount))
 }

@@ -25,7 +25,7 @@ mod steps;
 mod submit;
 mod under_commitment;
 
-pub use check::{open_claims, quota_in_batches, reservations};
+pub use check::{booked_differs, open_claims, quota_in_batches, reservations, withheld};
 pub use entity::{claim, claim_event, claim_line, claim_refund, payment_batch};
 pub use invoice::{InvoicePapers, drawn_differs};
 pub use papers::ClaimPapers;

@@ -118,6 +118,8 @@ pub async fn year(tx: &Tx, act: &Act, row: Authorised<fiscal_year::Model>, reaso
     }
     let place = fiscal_year::Entity::place(&before);
     audit::record(tx, act, Event::new("fiscal_year.close", "fiscal_year", before.id, place).before(&before)?).await?;
+    // Years come before the ledger's head, in the order of locks: every payment takes them so.
+    years::hold(tx, before.street_id, next_year).await?;
     quota::lapse(tx, act, &before, december).await?;
     let before = years::require_open(tx, before.street_id, before.year).await?;
     let entries = transfer(tx, &before).await?;

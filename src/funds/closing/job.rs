@@ -36,8 +36,11 @@ impl Job for LedgerVerify {
         let place = slot.place.ok_or_else(|| Problem::internal("a slot without its street"))?;
         let street = place.street.ok_or_else(|| Problem::internal("a slot without its street"))?;
         let act = slot.act(context, None);
+        // All of it as of one moment, and without keeping anybody from posting; what is written comes after.
+        let reading = context.db.snapshot(Scope::of_place(place)).await?;
+        let found = verify::street(&reading, &context.keys, (street, &slot.scope), &[]).await?;
+        drop(reading);
         let tx = context.db.write(Scope::of_place(place)).await?;
-        let found = verify::street(&tx, &context.keys, (street, &slot.scope), &[]).await?;
         let outcome = if let Some(fault) = &found.first_fault {
             let where_ = fault.voucher.as_deref().unwrap_or("-");
             let words = Words::new(format!("账目不符：{where_} {}", fault.what), format!("The books do not hold: {where_} {}", fault.what));
@@ -45,7 +48,8 @@ impl Job for LedgerVerify {
             notify(&tx, &act, notice).await?;
             Outcome::Held { code: "ledger_fault", words }
         } else {
-            let signed = checkpoint(&tx, &act, (place.district, street)).await?;
+            let head = found.head.ok_or_else(|| Problem::internal("a street that was verified without its head"))?;
+            let signed = checkpoint(&tx, &act, (place.district, street), head).await?;
             Outcome::done("verified", serde_json::json!({"vouchers": found.vouchers, "checkpoint_id": signed.map(|row| row.id)}))
         };
         slot.finish(&tx, &outcome).await?;

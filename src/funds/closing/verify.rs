@@ -6,9 +6,11 @@ use uuid::Uuid;
 
 use crate::funds::budget::lines;
 use crate::funds::claim;
-use crate::funds::ledger::verify::{self as ledger, Fault, KeptCheckpoint};
+use crate::funds::ledger::verify::{self as ledger, Fault, Head, KeptCheckpoint};
+use crate::funds::ledger::{Account, balance_of, paid_over};
 use crate::funds::stipend;
 use crate::kernel::crypto::KeyRing;
+use crate::kernel::money::Fen;
 use crate::kernel::problem::Problem;
 use crate::platform::db::Tx;
 
@@ -21,13 +23,16 @@ pub struct Verification {
     pub holds: bool,
     /// The first place that does not.
     pub first_fault: Option<Fault>,
+    /// Of one street: where its chain ended when it was looked at.
+    #[serde(skip)]
+    pub head: Option<Head>,
 }
 
 impl Verification {
     /// Nothing looked at yet.
     #[must_use]
     pub const fn empty() -> Self {
-        Self { vouchers: 0, holds: true, first_fault: None }
+        Self { vouchers: 0, holds: true, first_fault: None, head: None }
     }
 
     /// Adds what another street's verification found; the first fault stays.
@@ -46,25 +51,33 @@ pub async fn street(tx: &Tx, keys: &KeyRing, street: (Uuid, &str), kept: &[KeptC
     let checked = ledger::check(tx, keys, street.0, kept).await?;
     let fault = match checked.fault {
         Some(fault) => Some(fault),
-        None => beside_the_ledger(tx, street.0).await?.map(|what| (None, what)),
+        None => beside_the_ledger(tx, street.0).await?,
     };
     let first_fault = fault.map(|(voucher, what)| Fault { street: street.1.to_owned(), voucher, what });
-    Ok(Verification { vouchers: checked.vouchers, holds: first_fault.is_none(), first_fault })
+    Ok(Verification { vouchers: checked.vouchers, holds: first_fault.is_none(), first_fault, head: Some(checked.head) })
 }
 
-/// The first of the sums kept beside the ledger that is not what it sums up.
-async fn beside_the_ledger(tx: &Tx, street: Uuid) -> Result<Option<String>, Problem> {
-    if let Some(what) = ledger::check_years(tx, street).await? {
-        return Ok(Some(what));
+/// The first of what is kept beside the ledger that does not agree with it: the voucher where one can be named, and what does not fit.
+async fn beside_the_ledger(tx: &Tx, street: Uuid) -> Result<Option<(Option<String>, String)>, Problem> {
+    let sums =
+        [ledger::check_years(tx, street).await?, lines::check(tx, street).await?, claim::reservations(tx, street).await?, claim::drawn_differs(tx, street).await?, stipend::payable(tx, street).await?];
+    if let Some(what) = sums.into_iter().flatten().next() {
+        return Ok(Some((None, what)));
     }
-    if let Some(what) = lines::check(tx, street).await? {
-        return Ok(Some(what));
+    if let Some(found) = claim::booked_differs(tx, street).await? {
+        return Ok(Some((Some(found.0), found.1)));
     }
-    if let Some(what) = claim::reservations(tx, street).await? {
-        return Ok(Some(what));
+    if let Some(found) = stipend::parts_differ(tx, street).await? {
+        return Ok(Some(found));
     }
-    if let Some(what) = claim::drawn_differs(tx, street).await? {
-        return Ok(Some(what));
-    }
-    stipend::payable(tx, street).await
+    Ok(withheld_differs(tx, street).await?.map(|what| (None, what)))
+}
+
+/// Tax withheld (2307) is what documents withheld and have not given back, less what was paid over.
+async fn withheld_differs(tx: &Tx, street: Uuid) -> Result<Option<String>, Problem> {
+    let documents = [stipend::withheld(tx, street).await?, claim::withheld(tx, street).await?];
+    let owed = Fen::checked_sum(documents).map_err(Problem::internal)?;
+    let owed = owed.checked_sub(paid_over(tx, street).await?).map_err(Problem::internal)?;
+    let balance = balance_of(tx, street, Account::TaxWithheld).await?;
+    Ok((owed != balance).then(|| format!("account 2307 says {balance}, what was withheld, given back and paid over makes {owed}")))
 }

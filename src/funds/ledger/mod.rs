@@ -20,9 +20,10 @@ pub mod verify;
 pub mod years;
 
 pub use entity::{fiscal_year, ledger_checkpoint, ledger_period, opening_balance, tax_payment, voucher, voucher_line};
-pub use model::{Account, Entry, VoucherKind};
+pub use model::{Account, Entry, VoucherKind, voucher_name};
 pub use post::{Posting, hold_head, post};
 pub use read::{Balance, Turnover, balance_of, balances, turnover_of_year};
+pub use tax::paid_over;
 
 /// Opening balances to be approved.
 pub const TASKS: [crate::platform::tasks::TaskSource; 1] = [crate::platform::tasks::TaskSource { noun: "opening_balance", view: "v_tasks_opening_balance" }];

@@ -1,6 +1,8 @@
 //! E15: income tax that was withheld is paid over.
 
 use sea_orm::ActiveValue::Set;
+use sea_orm::FromQueryResult;
+use uuid::Uuid;
 
 use super::model::{Account, Entry, VoucherKind};
 use super::post::{Posting, post};
@@ -9,10 +11,11 @@ use super::routes::NewTaxPayment;
 use super::{refusals, tax_payment};
 use crate::kernel::act::Act;
 use crate::kernel::ids::new_id;
+use crate::kernel::money::Fen;
 use crate::kernel::problem::Problem;
 use crate::people::tenancy::org_unit;
 use crate::platform::audit::{self, Event};
-use crate::platform::db::{Authorised, Scoped, Tx, is_unique_violation};
+use crate::platform::db::{Authorised, Scoped, Sql, Tx, is_unique_violation};
 
 /// Records that tax was paid over today (个人所得税法 art. 14: within 15 days of the next month).
 ///
@@ -52,4 +55,17 @@ pub async fn pay(tx: &Tx, act: &Act, street: &Authorised<org_unit::Model>, new: 
         version: Set(1),
     };
     tx.try_insert::<tax_payment::Entity, _>(row).await.map_err(|error| if is_unique_violation(&error) { refusals::document_recorded(&number) } else { error.into() })
+}
+
+/// The tax that a street has paid over, in all.
+///
+/// # Errors
+/// 500 where the database fails.
+pub async fn paid_over(tx: &Tx, street: Uuid) -> Result<Fen, Problem> {
+    #[derive(FromQueryResult)]
+    struct Sum {
+        amount: Fen,
+    }
+    let sum = Sql::both("SELECT CAST(COALESCE(SUM(amount), 0) AS bigint) AS amount FROM tax_payments WHERE street_id = $1");
+    Ok(tx.query_one::<Sum>(sum, vec![street.into()]).await?.map_or(Fen::ZERO, |row| row.amount))
 }

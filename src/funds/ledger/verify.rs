@@ -49,15 +49,26 @@ pub struct Checked {
     pub vouchers: i64,
     /// The first fault: the voucher, and what does not fit.
     pub fault: Option<(Option<String>, String)>,
+    /// Where the chain ends: what was looked at, and a checkpoint may sign.
+    pub head: Head,
 }
 
 /// How many vouchers are read at a time.
 const BATCH: u64 = 500;
 
+/// A place in a street's chain, and the hash of the voucher there.
+#[derive(Clone, Debug, PartialEq, Eq, FromQueryResult)]
+pub struct Head {
+    /// 0 where there is no voucher.
+    pub seq: i64,
+    /// The hash.
+    pub hash: String,
+}
+
 #[derive(FromQueryResult)]
-struct Head {
-    seq: i64,
-    hash: String,
+struct Counter {
+    month: Month,
+    last: i32,
 }
 
 /// Recomputes the chain, the numbers, each voucher's sums, the balances and the checkpoints of one street.
@@ -91,18 +102,18 @@ pub async fn check(tx: &Tx, keys: &KeyRing, street: Uuid, kept: &[KeptCheckpoint
             let name = model::voucher_name(voucher.month, voucher.number);
             let fault = chain.fault(&voucher, &lines, &heads)?;
             if let Some(what) = fault {
-                return Ok(Checked { vouchers: chain.seq, fault: Some((Some(name), what)) });
+                return Ok(Checked { vouchers: chain.seq, fault: Some((Some(name), what)), head: chain.head() });
             }
         }
     }
-    let vouchers = chain.seq;
+    let (vouchers, head) = (chain.seq, chain.head());
     let fault = match signatures(keys, street, &checkpoints)
         .or_else(|| heads.keys().next_back().filter(|seq| **seq > chain.seq).map(|seq| format!("a checkpoint names voucher {seq} of the chain, which is missing")))
     {
         Some(what) => Some((None, what)),
         None => chain.balances(tx, street).await?,
     };
-    Ok(Checked { vouchers, fault })
+    Ok(Checked { vouchers, fault, head })
 }
 
 type Dimensions = (String, String, Uuid, Uuid, bool);
@@ -116,6 +127,10 @@ struct Chain {
 }
 
 impl Chain {
+    fn head(&self) -> Head {
+        Head { seq: self.seq, hash: self.previous.clone() }
+    }
+
     fn fault(&mut self, voucher: &voucher::Model, lines: &[voucher_line::Model], heads: &BTreeMap<i64, Vec<String>>) -> Result<Option<String>, Problem> {
         self.seq = self.seq.saturating_add(1);
         let number = self.numbers.entry(voucher.month).or_default();
@@ -168,12 +183,28 @@ impl Chain {
             return Ok(Some((self.last.get(dimensions).cloned(), format!("the balance of account {} in {} is missing", dimensions.1, dimensions.0))));
         }
         let head = tx.query_one::<Head>(Sql::both("SELECT seq, hash FROM ledger_heads WHERE street_id = $1"), vec![street.into()]).await?;
-        if let Some(head) = head
-            && (head.seq != self.seq || head.hash != self.previous)
-        {
-            return Ok(Some((None, format!("the head says {} vouchers, the chain has {}", head.seq, self.seq))));
+        match head {
+            None if self.seq > 0 => return Ok(Some((None, format!("the head is missing, the chain has {} vouchers", self.seq)))),
+            Some(head) if head.seq != self.seq || (head.seq > 0 && head.hash != self.previous) => return Ok(Some((None, format!("the head says {} vouchers, the chain has {}", head.seq, self.seq)))),
+            _ => {}
         }
-        Ok(None)
+        self.counters(tx, street).await
+    }
+
+    /// The next voucher of each month has the number after its last.
+    async fn counters(mut self, tx: &Tx, street: Uuid) -> Result<Option<(Option<String>, String)>, Problem> {
+        let counters = tx.query::<Counter>(Sql::both("SELECT month, last FROM ledger_counters WHERE street_id = $1 ORDER BY month"), vec![street.into()]).await?;
+        for counter in counters {
+            let last = self.numbers.remove(&counter.month).unwrap_or_default();
+            if last != counter.last {
+                return Ok(Some((
+                    (last > 0).then(|| model::voucher_name(counter.month, last)),
+                    format!("the counter of {} is kept as {}, its last voucher has the number {last}", counter.month, counter.last),
+                )));
+            }
+        }
+        let missing = self.numbers.first_key_value().map(|(month, last)| (Some(model::voucher_name(*month, *last)), format!("the counter of {month} is missing")));
+        Ok(missing)
     }
 }
 
@@ -200,19 +231,18 @@ fn signed_text(street: Uuid, seq: i64, head: &str, date: NaiveDate) -> String {
     format!("mingzhang checkpoint v1\n{street}\n{seq}\n{head}\n{date}")
 }
 
-/// Writes the day's signed checkpoint of a street, where it has a voucher and none is written yet.
+/// Writes the day's signed checkpoint of a street over a head that was verified, where there is a voucher and none is written yet.
 ///
 /// # Errors
 /// 500 where it cannot be signed or the database fails.
-pub async fn checkpoint(tx: &Tx, act: &Act, place: (Uuid, Uuid)) -> Result<Option<ledger_checkpoint::Model>, Problem> {
+pub async fn checkpoint(tx: &Tx, act: &Act, place: (Uuid, Uuid), head: Head) -> Result<Option<ledger_checkpoint::Model>, Problem> {
     let of_today = tx.select::<ledger_checkpoint::Entity>().filter(ledger_checkpoint::Column::StreetId.eq(place.1)).filter(ledger_checkpoint::Column::BusinessDate.eq(act.today));
     if let Some(written) = tx.one(of_today).await? {
         return Ok(Some(written));
     }
-    let head = tx.query_one::<Head>(Sql::both("SELECT seq, hash FROM ledger_heads WHERE street_id = $1 AND seq > 0"), vec![place.1.into()]).await?;
-    let Some(head) = head else {
+    if head.seq == 0 {
         return Ok(None);
-    };
+    }
     let (key_id, signature) = act.keys.sign(signed_text(place.1, head.seq, &head.hash, act.today).as_bytes()).map_err(Problem::internal)?;
     let row = ledger_checkpoint::ActiveModel {
         id: Set(new_id()),

@@ -74,6 +74,15 @@ pub async fn find(tx: &Tx, street: Uuid, year: i32) -> Result<Option<fiscal_year
     tx.one(tx.select::<fiscal_year::Entity>().filter(fiscal_year::Column::StreetId.eq(street)).filter(fiscal_year::Column::Year.eq(year))).await
 }
 
+/// Keeps a year's sums as they are for everybody else until this transaction ends.
+///
+/// # Errors
+/// 500 where the database fails.
+pub async fn hold(tx: &Tx, street: Uuid, year: i32) -> Result<(), Problem> {
+    tx.execute(Sql::both("UPDATE fiscal_years SET version = version WHERE street_id = $1 AND year = $2"), vec![street.into(), year.into()]).await?;
+    Ok(())
+}
+
 /// The open year of a street.
 ///
 /// # Errors

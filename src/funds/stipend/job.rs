@@ -110,7 +110,7 @@ impl Job for StipendsNotice {
         let (place, scheme, period) = parts(slot)?;
         let act = slot.act(context, None);
         let tx = context.db.write(Scope::of_place(place)).await?;
-        let row = run::lock_scheme(&tx, scheme).await?;
+        let row = run::lock_open_run_and_scheme(&tx, scheme).await?;
         let outcome = if posted(&tx, &row, period).await? {
             Outcome::done("already_posted", serde_json::Value::Null)
         } else {
@@ -166,7 +166,7 @@ async fn effect(context: &Context, slot: &Slot) -> Result<Outcome, Problem> {
     let (place, scheme, period) = parts(slot)?;
     let act = slot.act(context, None);
     let tx = context.db.write(Scope::of_place(place)).await?;
-    let row = run::lock_scheme(&tx, scheme).await?;
+    let row = run::lock_open_run_and_scheme(&tx, scheme).await?;
     if earlier_open(&tx, slot, scheme).await? {
         return Err(refusals::earlier_period_open());
     }
@@ -244,7 +244,7 @@ async fn give_up(context: &Context, slot: &Slot, problem: Problem) -> Result<Out
     let act = slot.act(context, None);
     let tx = context.db.write(Scope::of_place(place)).await?;
     if !["run_open", "run_stopped", "earlier_period_open"].contains(&problem.code) {
-        let row = run::lock_scheme(&tx, scheme).await?;
+        let row = run::lock_open_run_and_scheme(&tx, scheme).await?;
         let open = match run::open_run(&tx, row.id).await? {
             Some(open) => open,
             None => run::calculate(&tx, &act, &row, period).await?,

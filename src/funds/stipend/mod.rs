@@ -1,6 +1,7 @@
 //! Stipends 补贴: kinds, schemes and rates, beneficiaries with their accounts, enrolments, payout runs computed as entitled minus settled, and the
 //! standing authorisations under which they post by themselves.
 
+mod agree;
 mod compute;
 pub mod entity;
 pub mod expire;
@@ -32,6 +33,7 @@ mod tax_months;
 mod verify;
 mod write;
 
+pub use agree::{parts_differ, payable, withheld};
 pub use entity::{bank_account, beneficiary, enrolment, scheme_kind, scheme_rate, standing_authorisation, stipend_scheme, suspension};
 pub use payout_entity::{bank_file, payout_item, payout_part, payout_run};
 pub use recovery_entity::{recovery, recovery_charge};
@@ -72,19 +74,4 @@ pub async fn quota_awaiting_payment(tx: &crate::platform::db::Tx, street: uuid::
          WHERE i.street_id = $1 AND s.paid_from = 'quota' AND i.state IN ('posted', 'exported') GROUP BY s.category_id ORDER BY s.category_id",
     );
     Ok(tx.query::<OfCategory>(sum, vec![street.into()]).await?.into_iter().map(|row| (row.category_id, row.amount)).collect())
-}
-
-/// What is wrong with stipends payable: its balance is not what posted and exported items still wait for.
-///
-/// # Errors
-/// 500 where the database fails.
-pub async fn payable(tx: &crate::platform::db::Tx, street: uuid::Uuid) -> Result<Option<String>, crate::kernel::problem::Problem> {
-    #[derive(sea_orm::FromQueryResult)]
-    struct Waiting {
-        net: crate::kernel::money::Fen,
-    }
-    let waiting = crate::platform::db::Sql::both("SELECT CAST(COALESCE(SUM(net), 0) AS bigint) AS net FROM payout_items WHERE street_id = $1 AND state IN ('posted', 'exported')");
-    let waiting = tx.query_one::<Waiting>(waiting, vec![street.into()]).await?.map_or(crate::kernel::money::Fen::ZERO, |row| row.net);
-    let balance = crate::funds::ledger::balance_of(tx, street, crate::funds::ledger::Account::StipendsPayable).await?;
-    Ok((waiting != balance).then(|| format!("account 2302 says {balance}, posted and exported items wait for {waiting}")))
 }

@@ -147,16 +147,21 @@ async fn approve_run(actor: Actor, context: web::Data<Context>, write: Write, id
         .await
 }
 
-/// Posts an approved run, all or nothing.
+/// Posts an approved run, all or nothing. Where what is due now is not what was approved, nothing is posted (409 `run_stale`), and the run is calculated anew, to be approved again.
 #[utoipa::path(tag = "stipends", request_body = Nothing, responses((status = 200, body = payout_run::Model), Refusals))]
 #[post("/payout-runs/{id}/post")]
-async fn post_run(actor: Actor, write: Write, id: web::Path<String>) -> Result<HttpResponse, Problem> {
-    write
+async fn post_run(actor: Actor, context: web::Data<Context>, write: Write, id: web::Path<String>) -> Result<HttpResponse, Problem> {
+    let (act, dry_run) = (write.act(&actor), write.is_dry_run());
+    let answer = write
         .on::<payout_run::Entity, Nothing, _>(&actor, Capability::RunPost, &id, rules().money(), async |tx, act, row, _| {
             let row = run::post(tx, act, row.into_inner()).await?;
             Ok(Done::changed(row.version, row))
         })
-        .await
+        .await;
+    if answer.as_ref().is_err_and(|problem| problem.code == "run_stale") && !dry_run {
+        run::back_to_calculated(&context, (&actor, &act), &id).await?;
+    }
+    answer
 }
 
 /// Stops a run before it posts, with the reason: it is held until the leader resumes it.

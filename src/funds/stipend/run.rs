@@ -12,6 +12,7 @@ use super::{model, payout_run, refusals, scheme, standing_authorisation, stipend
 use crate::funds::budget::lines;
 use crate::funds::ledger::years::{self, Sums};
 use crate::funds::ledger::{Account, Entry, Posting, VoucherKind, post as book};
+use crate::kernel::access::{Actor, Capability};
 use crate::kernel::act::{Act, Performer};
 use crate::kernel::ids::new_id;
 use crate::kernel::money::Fen;
@@ -20,6 +21,7 @@ use crate::kernel::problem::Problem;
 use crate::people::identity::duties::{self, Part};
 use crate::platform::audit::{self, Event};
 use crate::platform::db::{Scoped, Sql, Tx, is_unique_violation};
+use crate::platform::http::Context;
 
 const OPEN: [&str; 3] = ["calculated", "held", "approved"];
 
@@ -115,6 +117,17 @@ pub async fn lock_scheme(tx: &Tx, scheme: Uuid) -> Result<stipend_scheme::Model,
     tx.maybe_load::<stipend_scheme::Entity>(scheme).await?.ok_or_else(Problem::not_found)
 }
 
+/// As [`lock_scheme`], with the run that is under way locked first, as people lock it who act on it: so that the job and they wait for each other and never in a circle.
+///
+/// # Errors
+/// 500 where the database fails.
+pub async fn lock_open_run_and_scheme(tx: &Tx, scheme: Uuid) -> Result<stipend_scheme::Model, Problem> {
+    if let Some(open) = open_run(tx, scheme).await? {
+        tx.load_locked::<payout_run::Entity>(open.id).await?;
+    }
+    lock_scheme(tx, scheme).await
+}
+
 /// Calculates an open run anew; an approval is undone.
 ///
 /// # Errors
@@ -123,12 +136,31 @@ pub async fn recalculate(tx: &Tx, act: &Act, run: payout_run::Model) -> Result<p
     require_open("recalculate", &run)?;
     let row = lock_scheme(tx, run.scheme_id).await?;
     duties::take(tx, act, payout_run::Entity::place(&run), "payout_run", run.id, Part::Prepare).await?;
-    let mut items = compute::compute(tx, act, &row, run.period).await?;
-    compute::hold_duplicates(tx, &row, &mut items).await?;
-    tax_months::withhold(tx, act, &row, &mut items).await?;
-    let after = remake(tx, act, &run, &items).await?;
-    write::put_items(tx, &row, run.id, &items, None).await?;
+    calculate_anew(tx, act, &row, &run).await
+}
+
+async fn calculate_anew(tx: &Tx, act: &Act, row: &stipend_scheme::Model, run: &payout_run::Model) -> Result<payout_run::Model, Problem> {
+    let mut items = compute::compute(tx, act, row, run.period).await?;
+    compute::hold_duplicates(tx, row, &mut items).await?;
+    tax_months::withhold(tx, act, row, &mut items).await?;
+    let after = remake(tx, act, run, &items).await?;
+    write::put_items(tx, row, run.id, &items, None).await?;
     Ok(after)
+}
+
+/// Takes a run whose posting was refused as `run_stale` back to calculated, with what is due now: the approval was of something else, and does not stand until that comes true again.
+///
+/// # Errors
+/// 500 where the database fails.
+pub async fn back_to_calculated(context: &Context, write: (&Actor, &Act), id: &str) -> Result<(), Problem> {
+    let (actor, act) = write;
+    let tx = context.write(actor.scope_for(Capability::RunPost)).await?;
+    let run = tx.load_locked::<payout_run::Entity>(Uuid::parse_str(id).map_err(|_form| Problem::not_found())?).await?.authorise(actor, Capability::RunPost)?.into_inner();
+    if run.state == "approved" {
+        let row = lock_scheme(&tx, run.scheme_id).await?;
+        calculate_anew(&tx, act, &row, &run).await?;
+    }
+    tx.commit().await
 }
 
 /// Sets an open run to what was computed anew; its items are gone.
@@ -387,7 +419,7 @@ async fn book_run(tx: &Tx, act: &Act, row: &stipend_scheme::Model, run: &payout_
         lines::spend(tx, line, sum).await?;
     }
     if let Performer::Job { authorisation: Some(id), .. } = &act.by {
-        let signed = tx.maybe_load::<standing_authorisation::Entity>(*id).await?.filter(|signed| signed.revoked_at.is_none()).ok_or_else(refusals::no_authorisation)?;
+        let signed = scheme::still_in_force(tx, *id).await?;
         scheme::use_up(tx, row, run.fiscal_year, run.gross, signed.max_per_year).await?;
     }
     years::add(tx, run.street_id, run.fiscal_year, Sums { spent: run.gross, ..Sums::default() }).await?;

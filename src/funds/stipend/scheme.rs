@@ -206,6 +206,18 @@ struct Signer {
     id: Uuid,
 }
 
+/// The authorisation that a payout goes under, held until the payout is committed: who revokes it comes before, and nothing is paid, or after.
+///
+/// # Errors
+/// 409 `no_authorisation` where it was revoked meanwhile.
+pub async fn still_in_force(tx: &Tx, id: Uuid) -> Result<standing_authorisation::Model, Problem> {
+    let held = tx.execute(Sql::both("UPDATE standing_authorisations SET version = version WHERE id = $1 AND revoked_at IS NULL"), vec![id.into()]).await?;
+    if held == 0 {
+        return Err(refusals::no_authorisation());
+    }
+    tx.maybe_load::<standing_authorisation::Entity>(id).await?.ok_or_else(refusals::no_authorisation)
+}
+
 /// The standing authorisation of a scheme that is in force: not revoked, and its signer holds the leader's role in the street under which it was signed.
 ///
 /// # Errors

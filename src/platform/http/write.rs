@@ -205,6 +205,12 @@ impl Write {
         &self.context
     }
 
+    /// Whether nothing of it is kept.
+    #[must_use]
+    pub const fn is_dry_run(&self) -> bool {
+        self.dry_run
+    }
+
     /// The act of this request.
     #[must_use]
     pub fn act(&self, actor: &Actor) -> Act {
