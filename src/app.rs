@@ -117,7 +117,7 @@ pub fn registry() -> Registry {
 /// What papers can be linked to.
 #[must_use]
 pub fn paper_subjects() -> Subjects {
-    Subjects::new(Arc::new(tenancy::FileUnits), vec![Arc::new(activity::ActivityPapers), Arc::new(claim::ClaimPapers), Arc::new(claim::InvoicePapers)])
+    Subjects::new(Arc::new(tenancy::FileUnits), vec![Arc::new(activity::ActivityPapers), Arc::new(commitment::CommitmentPapers), Arc::new(claim::ClaimPapers), Arc::new(claim::InvoicePapers)])
 }
 
 /// The views of open documents.

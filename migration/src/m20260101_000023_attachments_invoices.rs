@@ -49,6 +49,7 @@ CREATE TABLE invoices (
   kind text NOT NULL CHECK (kind IN ('paper_vat', 'digital', 'fiscal_receipt', 'ticket', 'quota', 'pay_list')),
   code text,
   number text NOT NULL,
+  number_key text NOT NULL CHECK (number_key <> ''),
   electronic boolean NOT NULL,
   seller_name text NOT NULL,
   issued_on {date} NOT NULL,
@@ -63,7 +64,7 @@ CREATE TABLE invoices (
   created_at {ts} NOT NULL,
   {community_keys}
 );
-CREATE INDEX invoices_number ON invoices (district_id, street_id, number);
+CREATE INDEX invoices_number ON invoices (district_id, street_id, number_key);
 CREATE TABLE invoice_keys (
   {street_columns},
   taken text NOT NULL,

@@ -238,10 +238,31 @@ on_both_databases! {
         claims.step(app, &second, &id, "approve").await;
     }
 
+    async fn a_streets_own_chain_says_from_where_on_the_minutes_are_attached(app: TestApp) {
+        let claims = Claims::open(app).await;
+        let minutes = ok(app.upload(&claims.street.party_office, "/attachments", ("纪要.pdf", b"%PDF-1 minutes".to_vec()), &[]).await, 201);
+        let low = json!({"street_id": claims.street.id, "effective_from": "2017-01-01", "expire_after_days": 30, "bands": [{"up_to": "100.00", "approvers": ["claim.approve"]}, {"approvers": ["claim.approve"], "collective_decision": true}]});
+        ok(app.post(&claims.street.first, "/approval-chains", low).await, 201);
+        let mut small = claims.body(false, "150.00");
+        small["decision_reference"] = json!("无");
+        assert_eq!(app.post(&claims.street.party_office, "/claims", small.clone()).await.code(), (422, "collective_decision_missing"), "the street's own chain says from where on");
+        small["papers"] = json!([{"attachment_id": minutes["id"], "paper_kind": "decision_minutes"}]);
+        let made = ok(app.post(&claims.street.party_office, "/claims", small).await, 201);
+        let checks = ok(app.get(&claims.street.leader, &format!("/claims/{}/checks", made["id"].as_str().unwrap())).await, 200);
+        assert_eq!(checks["collective_decision_missing"], json!(false));
+    }
+
     async fn above_ten_thousand_the_minutes_are_needed_and_a_street_can_have_a_chain_of_two(app: TestApp) {
         let claims = Claims::open(app).await;
         let refused = app.post(&claims.street.party_office, "/claims", claims.body(false, "10000.01")).await;
         assert_eq!(refused.code(), (422, "collective_decision_missing"));
+        let mut body = claims.body(false, "10000.01");
+        body["decision_reference"] = json!("党工委会议纪要〔2017〕3号");
+        let refused = app.post(&claims.street.party_office, "/claims", body.clone()).await;
+        assert_eq!((refused.code(), refused.body["errors"][0]["pointer"].as_str()), ((422, "collective_decision_missing"), Some("/papers/decision_minutes")), "words are no minutes");
+        let minutes = ok(app.upload(&claims.street.party_office, "/attachments", ("纪要.pdf", b"%PDF-1 minutes".to_vec()), &[]).await, 201);
+        body["papers"] = json!([{"attachment_id": minutes["id"], "paper_kind": "decision_minutes"}]);
+        ok(app.post(&claims.street.party_office, "/claims?dry_run=true", body.clone()).await, 200);
         let chain = json!({"street_id": claims.street.id, "effective_from": "2017-01-01", "expire_after_days": 30,
             "bands": [{"approvers": ["claim.approve_small", "claim.approve"], "collective_decision": false}]});
         let shipped = ok(app.get(&claims.street.staff, "/approval-chains/in-force").await, 200);

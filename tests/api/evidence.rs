@@ -266,6 +266,55 @@ on_both_databases! {
         ok(app.send(Method::DELETE, &format!("/attachment-links/{link}"), &side.street.staff, None, &[]).await, 200);
     }
 
+    async fn a_claim_that_names_an_activity_needs_its_papers_and_a_plan_that_was_approved(app: TestApp) {
+        let world = World::open(app).await;
+        let side = &world.own;
+        let (office, street) = (&side.street.party_office, &side.street);
+        ok(app.post(&street.first, "/paper-rules/defaults", json!({})).await, 200);
+        let invoice = side.invoice(app, "00000005", "300.00").await;
+        let mut other = side.body("300.00", json!([{"invoice_id": invoice, "amount": "300.00"}]));
+        other["kind"] = json!("other");
+        let refused = app.post(&street.staff, "/claims", other).await;
+        assert_eq!((refused.code(), pointers(&refused)), ((422, "papers_missing"), ["/papers/approved_plan", "/papers/notice", "/papers/sign_in_sheet"].map(str::to_owned).to_vec()), "whatever it is called");
+        let item = |year: i32, community: Option<&str>| {
+            json!({"fiscal_year": year, "community_id": community, "title": "临时加项", "objective": "按时", "targets": [{"name": "次数", "comparison": "at_least", "value": "4", "unit": "次"}]})
+        };
+        let new_item = async |year: i32, community: Option<&str>| id(&ok(app.post(office, "/plan-items", item(year, community)).await, 201));
+        let activity = async |plan_item: Option<&str>| {
+            let body = json!({"kind": "theme_day", "title": "街道主题党日", "from_date": "2017-01-03", "place": "会议室", "planned_headcount": 30, "plan_item_id": plan_item});
+            id(&ok(app.post(office, "/activities", body).await, 201))
+        };
+        let (plain, planned) = (activity(None).await, activity(Some(&street.plan_item)).await);
+        let claim = async |activity: &str, more: Value| {
+            let mut body = side.body("300.00", json!([]));
+            body.as_object_mut().unwrap().remove("community_id");
+            (body["budget_line_id"], body["activity_id"]) = (json!(side.street_line), json!(activity));
+            body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            app.post(office, "/claims", body).await
+        };
+        let lacks_plan = |answer: &Answer| {
+            assert_eq!(answer.code(), (422, "papers_missing"), "{}", answer.text);
+            pointers(answer).contains(&"/papers/approved_plan".to_owned())
+        };
+        assert!(lacks_plan(&claim(&plain, json!({})).await));
+        assert!(!lacks_plan(&claim(&plain, json!({"plan_item_id": street.plan_item})).await), "it stands in the approved budget");
+        assert!(!lacks_plan(&claim(&planned, json!({})).await), "so does the activity's");
+        let beside = new_item(2017, None).await;
+        assert!(lacks_plan(&claim(&plain, json!({"plan_item_id": beside})).await), "one made a moment before is no approved plan");
+        assert!(lacks_plan(&claim(&activity(Some(&beside)).await, json!({})).await));
+        assert_eq!(claim(&plain, json!({"plan_item_id": new_item(2018, None).await})).await.code(), (422, "plan_item_of_another_year"));
+        assert_eq!(claim(&plain, json!({"plan_item_id": new_item(2017, Some(&street.community)).await})).await.code(), (422, "unknown_reference"), "a community's is not the street's");
+        let application = json!({"budget_line_id": side.street_line, "activity_id": plain, "title": "申请", "valid_until": "2017-03-31", "lines": [{"expense_item_id": side.item, "description": "场地", "amount": "300.00"}], "submit": true});
+        let mut application = app.post(office, "/commitments", application).await;
+        let path = format!("/commitments/{}", application.id());
+        assert_eq!(claim(&plain, json!({"commitment_id": application.id()})).await.code(), (409, "commitment_not_open"));
+        for (who, action) in [(&street.accountant, "review"), (&street.leader, "approve")] {
+            application = app.act(who, &format!("{path}/{action}"), &application.etag.clone().unwrap()).await;
+            assert_eq!(application.status, 200, "{}", application.text);
+        }
+        assert!(!lacks_plan(&claim(&plain, json!({"commitment_id": application.id()})).await), "an extra activity has its own approval");
+    }
+
     async fn a_rule_of_papers_is_the_districts_with_its_days(app: TestApp) {
         let world = World::open(app).await;
         let (side, first) = (&world.own, &world.own.street.first);
@@ -303,6 +352,22 @@ on_both_databases! {
         ok(app.upload(&side.street.staff, "/attachments", ("发票.xml", DIGITAL.as_bytes().to_vec()), &fields).await, 201);
         let claim = ok(side.claim(app, &invoice, "200.00").await, 201);
         assert_eq!(claim["draws"][0]["live"], json!(true));
+        for kind in ["ticket", "quota", "pay_list"] {
+            let other = json!({"community_id": side.street.community, "kind": kind, "number": "1742200000001234 5678", "seller_name": "示例公司", "issued_on": "2017-01-02", "total": "200.00"});
+            let refused = app.post(&side.street.staff, "/invoices", other).await;
+            assert_eq!((refused.code(), refused.body["errors"][0]["code"].as_str()), ((422, "validation_failed"), Some("invoice_of_another_kind")), "{kind}");
+        }
+        let future = json!({"community_id": side.street.community, "kind": "ticket", "number": "E1", "seller_name": "铁路", "issued_on": "2017-01-04", "total": "1.00"});
+        let refused = app.post(&side.street.staff, "/invoices", future).await;
+        assert_eq!((refused.code(), pointers(&refused)), ((422, "date_in_future"), vec!["/issued_on".to_owned()]));
+        assert!(refused.text.contains("The invoice is dated in the future"), "{}", refused.text);
+        let by_code = json!({"community_id": side.street.community, "kind": "paper_vat", "code": "042001700111", "number": "12345678", "seller_name": "示例公司", "issued_on": "2017-01-02", "total": "200.00"});
+        let by_code = ok(app.post(&side.street.staff, "/invoices", by_code).await, 201);
+        assert_eq!(by_code["electronic"], json!(true), "its code is an electronic invoice's");
+        assert_eq!(side.claim(app, &id(&by_code), "100.00").await.code(), (422, "invoice_original_missing"));
+        let (one, other) = (side.invoice(app, "55555555", "10.00").await, side.invoice(app, "5555-5555", "10.00").await);
+        let twice = app.post(&side.street.staff, "/claims", side.body("20.00", json!([{"invoice_id": one, "amount": "10.00"}, {"invoice_id": other, "amount": "10.00"}]))).await;
+        assert_eq!(twice.code(), (409, "invoice_used_in_street"), "nor in one claim");
         // The same file under another number is the same original.
         let file = ok(app.upload(&side.street.staff, "/attachments", ("again.xml", DIGITAL.as_bytes().to_vec()), &[]).await, 201);
         let second = id(&ok(app.post(&side.street.staff, "/invoices", body("17422000000099999999", Some(&id(&file)))).await, 201));
@@ -342,6 +407,14 @@ on_both_databases! {
         ok(own.step(app, &own.street.staff, &claim, "withdraw", json!({})).await, 200);
         ok(sister.claim(app, &theirs, "100.00").await, 201);
         assert_eq!(own.claim(app, &again, "100.00").await.code(), (409, "invoice_used_elsewhere"));
+        for (number, kind) in [("12345678", "quota"), ("1234-5678", "ticket"), ("１２３４　５６７８", "quota"), ("1234\u{200b}5678", "ticket")] {
+            let body = json!({"community_id": own.street.community, "kind": kind, "code": "4200171320", "number": number, "seller_name": "示例文化馆", "issued_on": "2017-01-02", "total": "300.00"});
+            let made = ok(app.post(&own.street.staff, "/invoices", body).await, 201);
+            assert_eq!(made["number"], json!(number), "shown as it was typed");
+            assert_eq!(own.claim(app, &id(&made), "100.00").await.code(), (409, "invoice_used_elsewhere"), "another kind or another way to write it makes no other invoice: {number} {kind}");
+        }
+        let found = ok(app.get(&own.street.staff, "/invoices?number=12345678").await, 200);
+        assert_eq!(found["data"].as_array().unwrap().len(), 6, "found however it was written");
         // A pay list is the street's own paper: its number is no other street's.
         for side in [own, sister] {
             let list = json!({"community_id": side.street.community, "kind": "pay_list", "number": "2017-01", "seller_name": "本社区", "issued_on": "2017-01-02", "total": "50.00"});

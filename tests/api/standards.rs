@@ -17,6 +17,10 @@ impl Spending {
     async fn open(app: &TestApp) -> Self {
         let street = Street::open(app, "硚口区", "s-").await;
         ok(app.post(&street.first, "/standards/defaults", json!({"effective_from": "2017-01-01"})).await, 200);
+        Self::open_in(app, street).await
+    }
+
+    async fn open_in(app: &TestApp, street: Street) -> Self {
         let mut spending = Self { street, line: String::new() };
         let mut allowed = Vec::new();
         for name in ["租车费", "伙食费", "住宿费", "场地费", "讲课费", "资料费"] {
@@ -151,6 +155,7 @@ on_both_databases! {
             spending.claim_line(app, "资料费", json!({"amount": "10.00", "quantities": {"person_day": 1}})).await,
             spending.claim_line(app, "伙食费", json!({"amount": "100.01", "quantities": {"person_day": 1}})).await,
             spending.claim_line(app, "场地费", json!({"amount": "10.00", "tax": "1.00", "quantities": {"person_half_day": 1}, "date": "2017-01-04"})).await,
+            spending.claim_line(app, "场地费", json!({"amount": "10.00", "date": "2016-12-31"})).await,
         ]);
         let all = spending.draft(app, lines).await;
         assert_eq!(all.code(), (422, "validation_failed"));
@@ -166,6 +171,8 @@ on_both_databases! {
                 ("/lines/5/quantities/person_day", "unknown_quantity"),
                 ("/lines/6/amount", "over_standard"),
                 ("/lines/7/date", "date_in_future"),
+                ("/lines/8/date", "date_not_in_year"),
+                ("/lines/8/date", "no_standard"),
             ])
         );
         assert!(all.text.contains("the item has a standard and needs its quantity: person_day or person_meal"), "{}", all.text);
@@ -244,6 +251,39 @@ on_both_databases! {
         assert_eq!(dates, ["2017-01-01", "2017-06-01", "2017-08-01"], "the history is readable");
     }
 
+    async fn no_day_that_a_line_says_takes_it_out_of_its_standard(app: TestApp) {
+        let street = Street::open(app, "江岸区", "n-").await;
+        ok(app.post(&street.first, "/standards/defaults", json!({"effective_from": "2017-02-01"})).await, 200);
+        let spending = Spending::open_in(app, street).await;
+        app.context.clocks.set("2017-03-10T01:00:00Z".parse().unwrap());
+        let office = app.log_in("n-office", crate::support::PASSWORD).await;
+        let hall = |amount: &str, more: Value| {
+            let mut line = json!({"amount": amount, "quantities": {"person_half_day": 10}});
+            line.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            line
+        };
+        let early = spending.one(app, "场地费", json!({"amount": "3000.00", "date": "2017-01-31"})).await;
+        assert_eq!((early.code(), faults(&early)), ((422, "validation_failed"), pairs(&[("/lines/0/date", "no_standard")])), "it is not at cost only because of its early day");
+        assert!(early.text.contains("2017-02-01"), "{}", early.text);
+        ok(spending.standard(app, "场地费", json!({"basis": "person_half_day", "amount": "40.00", "effective_from": "2017-03-12"})).await, 201);
+        app.context.clocks.set("2017-03-20T01:00:00Z".parse().unwrap());
+        let activity = |from: &str, to: &str| json!({"kind": "theme_day", "title": "主题党日", "from_date": from, "to_date": to, "place": "党员活动室", "planned_headcount": 10});
+        let activity = ok(app.post(&office, "/activities", activity("2017-03-11", "2017-03-13")).await, 201);
+        let claim = async |line: Value| {
+            let line = spending.claim_line(app, "场地费", line).await;
+            let mut body = spending.claim(json!([line]), false);
+            body["activity_id"] = activity["id"].clone();
+            app.post(&spending.street.party_office, "/claims", body).await
+        };
+        // The deposit was paid before the activity, the bill after it: its first day counts. A day within it counts itself.
+        for (day, allowed) in [("2017-02-20", "500.00"), ("2017-03-11", "500.00"), ("2017-03-12", "400.00"), ("2017-03-19", "500.00"), ("2017-01-05", "500.00")] {
+            assert_eq!(ok(claim(hall("400.00", json!({"date": day}))).await, 201)["lines"][0]["allowed"], json!(allowed), "{day}");
+        }
+        assert_eq!(ok(claim(hall("400.00", json!({}))).await, 201)["lines"][0]["allowed"], json!("500.00"));
+        assert_eq!(claim(hall("400.01", json!({"date": "2017-03-12"}))).await.code(), (422, "over_standard"));
+        assert_eq!(spending.one(app, "场地费", hall("400.01", json!({}))).await.code(), (422, "over_standard"), "without an activity today counts");
+    }
+
     async fn a_lecture_is_compared_net_charged_gross_and_its_tax_is_withheld(app: TestApp) {
         let spending = Spending::open(app).await;
         let lecture = |more: Value| {
@@ -286,6 +326,25 @@ on_both_databases! {
         assert_eq!(lines(&vouchers["data"][0]["id"]).await, [json!(["1002", "1000.00", "0.00"]), json!(["2307", "150.00", "0.00"]), json!(["5001", "0.00", "1150.00"])]);
         let held = ok(app.get(&spending.street.accountant, &format!("/ledger/verify?street_id={}", spending.street.id)).await, 200);
         assert_eq!(held["holds"], json!(true), "{held}");
+    }
+
+    async fn a_line_that_pays_for_work_needs_a_pay_list_and_every_other_line_its_invoices_whatever_the_claim_is_called(app: TestApp) {
+        let spending = Spending::open(app).await;
+        ok(app.post(&spending.street.first, "/paper-rules/defaults", json!({})).await, 200);
+        let fee = spending.claim_line(app, "讲课费", json!({"net": "1000.00", "quantities": {"class_hour": 2}, "grade": "senior"})).await;
+        let books = spending.claim_line(app, "资料费", json!({"amount": "1500.00"})).await;
+        let claim = async |kind: &str, lines: Value| {
+            let mut body = spending.claim(lines, true);
+            body["kind"] = json!(kind);
+            app.post(&spending.street.party_office, "/claims", body).await
+        };
+        let refused = claim("lecture", json!([fee, books])).await;
+        assert_eq!((refused.code(), faults(&refused)), ((422, "not_a_lecture_fee"), pairs(&[("/lines/1/expense_item_id", "not_a_lecture_fee")])));
+        for kind in ["other", "procurement"] {
+            let refused = claim(kind, json!([fee, books])).await;
+            assert_eq!((refused.code(), faults(&refused)), ((422, "papers_missing"), pairs(&[("/papers/pay_list", "paper_missing"), ("/lines/1/draws", "invoice_missing")])), "{kind}");
+        }
+        assert_eq!(faults(&claim("lecture", json!([fee])).await), pairs(&[("/papers/pay_list", "paper_missing")]));
     }
 
     async fn the_tax_rule_is_the_districts_and_a_draft_under_an_older_one_is_worked_out_anew(app: TestApp) {

@@ -3,7 +3,7 @@
 use sea_orm::{ColumnTrait, FromQueryResult, QueryFilter, QueryOrder};
 use uuid::Uuid;
 
-use super::{budget_line, refusals};
+use super::{budget_line, budget_line_plan_item, refusals};
 use crate::kernel::money::Fen;
 use crate::kernel::problem::Problem;
 use crate::platform::db::{Sql, Tx};
@@ -45,6 +45,19 @@ pub async fn of_unit(tx: &Tx, id: Uuid, (street, community): (Uuid, Option<Uuid>
         return Err(refusals::line_of_another_unit());
     }
     if line.state == "approved" && line.fiscal_year == year { Ok(line) } else { Err(refusals::line_not_open(line.fiscal_year)) }
+}
+
+/// Whether one of these plan items stands in a line of an approved budget: the yearly plan that its district approved with the money.
+///
+/// # Errors
+/// 500 where the database fails.
+pub async fn plan_approved(tx: &Tx, items: impl IntoIterator<Item = Uuid>) -> Result<bool, Problem> {
+    let links = tx.all(tx.select::<budget_line_plan_item::Entity>().filter(budget_line_plan_item::Column::PlanItemId.is_in(items))).await?;
+    if links.is_empty() {
+        return Ok(false);
+    }
+    let lines = budget_line::Column::Id.is_in(links.iter().map(|link| link.budget_line_id));
+    Ok(tx.one(tx.select::<budget_line::Entity>().filter(lines).filter(budget_line::Column::State.eq("approved"))).await?.is_some())
 }
 
 /// Adds to what is spent on a line, from what is available; negative where money came back.

@@ -147,7 +147,7 @@ pub struct NewLine {
     pub grade: Option<String>,
     /// The place that its standard needs, such as the city of a night.
     pub place: Option<String>,
-    /// The day it was spent, where another standard was in force than today's.
+    /// The day it was spent, in the claim's year: its standard is the one that counts. Of a claim that names an activity, a day outside the activity's days changes no standard: its first day counts.
     pub date: Option<NaiveDate>,
     /// Why it is above the standard.
     pub reason: Option<String>,
@@ -217,7 +217,7 @@ pub struct NewClaim {
     /// From cash or quota.
     #[serde(default)]
     pub paid_from: FundKind,
-    /// The minutes of the collective decision, above what one person approves.
+    /// Which minutes of the collective decision; they are attached as `decision_minutes` above what one person approves.
     pub decision_reference: Option<String>,
     /// The lines, 1 to 100.
     pub lines: Vec<NewLine>,
@@ -334,7 +334,7 @@ pub struct ClaimChange {
     /// From cash or quota.
     #[schema(required = false)]
     pub paid_from: FundKind,
-    /// The minutes of the collective decision; null takes them off.
+    /// Which minutes of the collective decision; null takes the words off.
     pub decision_reference: Option<String>,
     /// All lines, with what they draw on invoices; left out, they stay.
     pub lines: Option<Vec<NewLine>>,

@@ -6,7 +6,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::papers::{EvidenceChecks, evidence_checks};
+use super::papers::{EvidenceChecks, decision_missing, evidence_checks};
 use super::{claim, draft, under_commitment};
 use crate::funds::budget::{budget_line, lines};
 use crate::funds::ledger::voucher_name;
@@ -134,7 +134,6 @@ pub async fn checks(tx: &Tx, row: &claim::Model, today: NaiveDate) -> Result<Che
     with_since.push(since.into());
     let chain = super::steps::chain_of(row)?;
     let lines_checked = line_checks(tx, row).await?;
-    let needs = chain.as_ref().is_some_and(|chain| chain.band.collective_decision);
     Ok(Checks {
         line_available_after: lines::available(&line).checked_sub(asks).map_err(Problem::internal)?,
         first_payee: count(tx, paid_before, key()).await? == 0,
@@ -143,7 +142,7 @@ pub async fn checks(tx: &Tx, row: &claim::Model, today: NaiveDate) -> Result<Che
         over_standard: lines_checked.iter().any(|line| line.over_standard),
         lines: lines_checked,
         approvals: chain.map(|chain| chain.band.approvers).unwrap_or_default(),
-        collective_decision_missing: needs && row.decision_reference.is_none(),
+        collective_decision_missing: decision_missing(tx, row).await?,
         activity,
         commitment,
         evidence: evidence_checks(tx, row, today).await?,

@@ -18,6 +18,7 @@ use crate::people::identity::duties::{self, Part};
 use crate::people::identity::user;
 use crate::people::tenancy::org_unit;
 use crate::platform::db::{Authorised, Scoped, Tx};
+use crate::work::activity::refusals::plan_item_of_another_year;
 use crate::work::plan::plan_item;
 
 /// The lines of a claim, in order.
@@ -96,13 +97,16 @@ fn claim_lines(row: &claim::Model, lines: Vec<NewLine>) -> Result<Vec<claim_line
     kept.collect()
 }
 
-/// The plan item is one of the unit's or its street's.
+/// The plan item is one of the unit's or its street's, of the claim's year.
 async fn check_plan_item(tx: &Tx, row: &claim::Model) -> Result<(), Problem> {
     let Some(id) = row.plan_item_id else {
         return Ok(());
     };
     let item = tx.reference::<plan_item::Entity>(id, "/plan_item_id").await?;
-    if item.street_id == row.street_id { Ok(()) } else { Err(Problem::unknown_reference("/plan_item_id")) }
+    if item.street_id != row.street_id || (item.community_id.is_some() && item.community_id != row.community_id) {
+        return Err(Problem::unknown_reference("/plan_item_id"));
+    }
+    if item.fiscal_year == row.fiscal_year { Ok(()) } else { Err(plan_item_of_another_year(item.fiscal_year)) }
 }
 
 fn number_of(act: &Act, id: Uuid) -> String {
@@ -186,7 +190,7 @@ pub struct Draft {
 /// Judges a new claim of a unit on one of its lines. Nothing is written.
 ///
 /// # Errors
-/// 422 `unknown_reference`, `line_of_another_unit`, and what [`standard_check::check`] refuses; 409 `line_not_open`.
+/// 422 `unknown_reference`, `line_of_another_unit`, `plan_item_of_another_year`, and what [`standard_check::check`] refuses; 409 `line_not_open`.
 pub async fn prepare(tx: &Tx, act: &Act, unit: &Authorised<org_unit::Model>, new: NewClaim) -> Result<Draft, Problem> {
     let street = unit.street_id.ok_or_else(|| Problem::unknown_reference("/street_id"))?;
     let line = line_of_unit(tx, act, new.budget_line_id, (street, unit.community_id)).await?;
@@ -331,6 +335,7 @@ pub async fn copy(tx: &Tx, act: &Act, row: Authorised<claim::Model>) -> Result<D
 pub async fn recheck(tx: &Tx, act: &Act, row: &claim::Model) -> Result<Vec<claim_line::Model>, Problem> {
     steps::require(Action::Submit, row)?;
     line_of_unit(tx, act, row.budget_line_id, (row.street_id, row.community_id)).await?;
+    check_plan_item(tx, row).await?;
     let stored = lines_of(tx, row.id).await?;
     let mut lines = stored.iter().cloned().map(NewLine::try_from).collect::<Result<Vec<_>, _>>()?;
     standard_check::check(tx, act, row, &mut lines).await?;

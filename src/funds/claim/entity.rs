@@ -71,7 +71,7 @@ pub mod claim {
         pub payment_reason: Option<String>,
         /// `cash` or `quota`.
         pub paid_from: String,
-        /// The minutes of the collective decision 集体决策.
+        /// Which minutes of the collective decision 集体决策; the paper itself is attached.
         pub decision_reference: Option<String>,
         /// What is charged to the line, tax included.
         pub amount: Fen,
@@ -177,7 +177,7 @@ pub mod claim_line {
         pub grade: Option<String>,
         /// The place that its standard needs, such as the city of a night.
         pub place: Option<String>,
-        /// The day it was spent, where given; else it goes by the day of drafting or submitting.
+        /// The day it was spent, where given; else it goes by the first day of the claim's activity, or by the day of drafting or submitting.
         pub date: Option<NaiveDate>,
         /// Why it is above the standard.
         pub reason: Option<String>,

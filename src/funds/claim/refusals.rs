@@ -30,6 +30,17 @@ pub fn payee_not_a_person(pointer: &str) -> Problem {
         .field(pointer, "payee_not_a_person", "收款人须为个人", "the payee must be a person")
 }
 
+/// 422: a claim of kind `lecture` pays for lectures only; what else was spent is proved by invoices.
+#[must_use]
+pub fn not_a_lecture_fee(pointer: &str) -> Problem {
+    Problem::new(422, "not_a_lecture_fee", "讲课费报销只能列支讲课费", "A lecture claim pays lecture fees only")
+        .detail(
+            "讲课费（lecture）类报销只列支付给个人的讲课费；其他费用请另填报销单，并附发票。",
+            "A claim of kind lecture pays persons for their work. Claim what else was spent apart, with its invoices.",
+        )
+        .field(pointer, "not_a_lecture_fee", "不是讲课费等劳务报酬", "pays nobody for work")
+}
+
 /// 409: papers were asked for and are not there yet.
 #[must_use]
 pub fn information_requested() -> Problem {

@@ -3,10 +3,11 @@
 
 use std::collections::BTreeMap;
 
+use chrono::{Datelike, NaiveDate};
 use sea_orm::{ActiveModelTrait, ColumnTrait, QueryFilter};
 use uuid::Uuid;
 
-use super::bodies::NewLine;
+use super::bodies::{ClaimKind, NewLine};
 use super::{claim, claim_line, refusals};
 use crate::funds::spending::standards::{self, Asked};
 use crate::funds::spending::tax::{self, LabourTax};
@@ -15,6 +16,7 @@ use crate::kernel::act::Act;
 use crate::kernel::money::Fen;
 use crate::kernel::problem::{Faults, Problem};
 use crate::platform::db::Tx;
+use crate::work::activity::activity;
 
 /// What a line was judged by.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -32,24 +34,30 @@ pub struct Verdict {
 /// Checks the lines of a claim, works out what is net, tax and gross, and notes the standard of each.
 ///
 /// # Errors
-/// 422 `unknown_reference`, `item_not_allowed`, `item_forbidden`, `payee_not_a_person`, `over_standard`, `reason_required`; `validation_failed` where lines are at fault in more ways than one.
+/// 422 `unknown_reference`, `item_not_allowed`, `item_forbidden`, `not_a_lecture_fee`, `payee_not_a_person`, `over_standard`, `reason_required`; `validation_failed` where lines are at fault in more ways than one.
 pub async fn check(tx: &Tx, act: &Act, row: &claim::Model, lines: &mut [NewLine]) -> Result<(), Problem> {
     let mut problems = Vec::new();
     let items = items_of(tx, row.category_id, lines, &mut problems).await?;
     together(std::mem::take(&mut problems))?;
     let by_net: Vec<bool> = lines.iter().map(|line| line.net.is_some()).collect();
     let is_labour = |line: &NewLine| items.get(&line.expense_item_id).is_some_and(|item| item.labour_income);
+    if row.kind == ClaimKind::Lecture.code() {
+        let others = lines.iter().enumerate().filter(|(_, line)| !is_labour(line));
+        problems.extend(others.map(|(index, _)| refusals::not_a_lecture_fee(&format!("/lines/{index}/expense_item_id"))));
+    }
     money(tx, act, row, lines, &is_labour, &mut problems).await?;
     let standards = of_items(tx, items.keys().copied()).await?;
+    let named = match row.activity_id {
+        Some(id) => tx.maybe_load::<activity::Entity>(id).await?,
+        None => None,
+    };
     for ((index, line), by_net) in lines.iter_mut().enumerate().zip(by_net) {
         let pointer = format!("/lines/{index}");
-        let on = line.date.unwrap_or(act.today);
+        let on = judged_on(line, named.as_ref(), act.today);
         let own: Vec<_> = standards.iter().filter(|standard| standard.expense_item_id == line.expense_item_id).cloned().collect();
         let mut faults = Faults::none();
-        if on > act.today {
-            faults.add(&format!("{pointer}/date"), "date_in_future", "发生日期不得晚于今天", "it was not spent after today");
-        }
-        let asked = Asked { quantities: &line.quantities, grade: line.grade.as_deref(), place: line.place.as_deref(), on };
+        date_faults(line, row.fiscal_year, act.today, &pointer, &mut faults);
+        let asked = Asked { quantities: &line.quantities, grade: line.grade.as_deref(), place: line.place.as_deref(), on, today: act.today };
         let judged = standards::judge(&own, asked, &pointer, &mut faults);
         problems.extend(faults.into_result().err());
         let Some(judged) = judged else {
@@ -75,6 +83,27 @@ pub async fn check(tx: &Tx, act: &Act, row: &claim::Model, lines: &mut [NewLine]
         }
     }
     together(problems)
+}
+
+/// The day whose standard a line is judged by: the day it says, else today. Of a claim that names an activity the day it says counts within the activity's days only; what was bought
+/// or paid on account before them, or settled after them, goes by the activity's first day: nobody chooses a standard by choosing a day.
+fn judged_on(line: &NewLine, named: Option<&activity::Model>, today: NaiveDate) -> NaiveDate {
+    match named {
+        None => line.date.unwrap_or(today),
+        Some(named) => line.date.filter(|day| (named.from_date..=named.to_date).contains(day)).unwrap_or(named.from_date),
+    }
+}
+
+/// A line was spent in the year that the claim charges, and not after today.
+fn date_faults(line: &NewLine, year: i32, today: NaiveDate, pointer: &str, faults: &mut Faults) {
+    let Some(day) = line.date else {
+        return;
+    };
+    if day > today {
+        faults.add(&format!("{pointer}/date"), "date_in_future", "发生日期不得晚于今天", "it was not spent after today");
+    } else if day.year() != year {
+        faults.add(&format!("{pointer}/date"), "date_not_in_year", format!("发生日期须在 {year} 年度内"), format!("it must lie in {year}, the year that the claim charges"));
+    }
 }
 
 /// One refusal for all: under its own code where they agree, else as content that breaks rules.

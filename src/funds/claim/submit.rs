@@ -47,7 +47,7 @@ pub async fn submit(tx: &Tx, act: &Act, recipients: &dyn Recipients, before: cla
     let lines = draft::recheck(tx, act, &before).await?;
     duties::take(tx, act, claim::Entity::place(&before), "claim", before.id, Part::Prepare).await?;
     let (after, actors) = admit(tx, act, recipients, &before).await?;
-    papers::require(tx, act, &before).await?;
+    papers::require(tx, act, &after).await?;
     let after = steps::put(tx, act, "submit", &before, after, None).await?;
     let draws = invoice::draws_of(tx, [after.id]).await?;
     finish(tx, Draft { claim: after, lines, draws }, actors).await
@@ -78,9 +78,6 @@ async fn finish(tx: &Tx, mut draft: Draft, actors: Vec<NextActors>) -> Result<Su
 /// The claim as it is once submitted, where nothing stands against it; gives who could act next.
 async fn admit(tx: &Tx, act: &Act, recipients: &dyn Recipients, before: &claim::Model) -> Result<(claim::Model, Vec<NextActors>), Problem> {
     let chain = chains::for_amount(tx, before.street_id, before.amount, act.today).await?;
-    if chain.band.collective_decision && before.decision_reference.as_deref().is_none_or(|reference| reference.trim().is_empty()) {
-        return Err(refusals::collective_decision_missing(before.amount));
-    }
     if before.payment_method == "transfer" && before.payee_account_sealed.is_none() {
         return Err(refusals::payee_account_missing(&before.number));
     }

@@ -5,7 +5,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::{commitment, steps};
+use super::{commitment, papers, steps};
 use crate::funds::budget::{budget_line, lines};
 use crate::kernel::money::Fen;
 use crate::kernel::problem::Problem;
@@ -29,6 +29,8 @@ pub struct CommitmentChecks {
     pub over_limit: bool,
     /// Other applications for the same activity, submitted or approved.
     pub same_activity: i64,
+    /// The minutes of the collective decision that the amount needs are missing.
+    pub collective_decision_missing: bool,
     /// The approvals it goes through after the review, in order.
     pub approvals: Vec<String>,
 }
@@ -49,6 +51,8 @@ pub(super) async fn checks(tx: &Tx, row: &commitment::Model) -> Result<Commitmen
     let others = Sql::both("SELECT COUNT(*) AS n FROM commitments WHERE street_id = $1 AND activity_id = $2 AND id <> $3 AND state IN ('submitted', 'approved')");
     let others = tx.query_one::<Count>(others, vec![row.street_id.into(), row.activity_id.into(), row.id.into()]).await?;
     let trips = activity::trips(tx, &named).await?;
+    let chain = steps::chain_of(row)?;
+    let needed = chain.as_ref().is_some_and(|chain| chain.band.collective_decision);
     Ok(CommitmentChecks {
         line_available_after: lines::available(&line).checked_sub(asks).map_err(Problem::internal)?,
         in_plan: named.plan_item_id.is_some(),
@@ -57,7 +61,8 @@ pub(super) async fn checks(tx: &Tx, row: &commitment::Model) -> Result<Commitmen
         over_limit: trips.iter().any(|trip| trip.over_limit),
         trips,
         same_activity: others.map_or(0, |count| count.n),
-        approvals: steps::chain_of(row)?.map(|chain| chain.band.approvers).unwrap_or_default(),
+        collective_decision_missing: needed && !papers::decision_attached(tx, row).await?,
+        approvals: chain.map(|chain| chain.band.approvers).unwrap_or_default(),
     })
 }
 

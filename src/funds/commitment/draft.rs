@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::model::Action;
 use super::routes::{CommitmentChange, NewCommitment, NewCommitmentLine};
-use super::{commitment, commitment_line, refusals, steps};
+use super::{commitment, commitment_line, papers, refusals, steps};
 use crate::funds::budget::{budget_line, lines};
 use crate::funds::ledger::refusals::amount_too_large;
 use crate::funds::spending::allowed;
@@ -51,7 +51,7 @@ async fn check(tx: &Tx, act: &Act, row: &mut commitment::Model, items: &[(Uuid, 
 /// Drafts an application of a unit for one of its activities, on one of its lines.
 ///
 /// # Errors
-/// 422 `unknown_reference`, `line_of_another_unit`, `activity_of_another_unit`, `item_not_allowed`, `item_forbidden`, `valid_until_out_of_range`; 409 `line_not_open`, `activity_cancelled`.
+/// 422 `unknown_reference`, `line_of_another_unit`, `activity_of_another_unit`, `attachment_of_another_unit`, `paper_not_taken`, `item_not_allowed`, `item_forbidden`, `valid_until_out_of_range`; 409 `line_not_open`, `activity_cancelled`.
 pub async fn add(tx: &Tx, act: &Act, unit: &Authorised<org_unit::Model>, new: NewCommitment) -> Result<commitment::Model, Problem> {
     let id = new_id();
     let mut row = commitment::Model {
@@ -92,6 +92,7 @@ pub async fn add(tx: &Tx, act: &Act, unit: &Authorised<org_unit::Model>, new: Ne
     let made = tx.insert::<commitment::Entity, _>(commitment::ActiveModel::from(row).reset_all()).await?;
     put_lines(tx, &made, new.lines).await?;
     steps::take_prepare(tx, act, &made).await?;
+    papers::attach(tx, act, &made, &new.papers).await?;
     audit::record(tx, act, Event::new("commitment.draft", "commitment", made.id, commitment::Entity::place(&made)).after(&made)?).await?;
     Ok(made)
 }

@@ -37,7 +37,7 @@ pub mod commitment {
         pub title: String,
         /// More about it.
         pub purpose: Option<String>,
-        /// The minutes of the collective decision 集体决策.
+        /// Which minutes of the collective decision 集体决策; the paper itself is attached.
         pub decision_reference: Option<String>,
         /// The estimate: the sum of its lines.
         pub amount: Fen,

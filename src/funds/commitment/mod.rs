@@ -8,6 +8,7 @@ pub mod entity;
 pub mod hold;
 pub mod job;
 pub mod model;
+mod papers;
 pub mod refusals;
 pub mod routes;
 mod steps;
@@ -15,6 +16,7 @@ mod submit;
 
 pub use check::open_commitments;
 pub use entity::{commitment, commitment_line};
+pub use papers::CommitmentPapers;
 
 use crate::platform::tasks::TaskSource;
 

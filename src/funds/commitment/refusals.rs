@@ -21,6 +21,15 @@ pub fn commitment_not_open(number: &str, state: &str) -> Problem {
     )
 }
 
+/// 409: after submission no paper comes or goes.
+#[must_use]
+pub fn papers_fixed(state: &str) -> Problem {
+    Problem::new(409, "papers_fixed", "附件已固定", "The papers are fixed").detail(
+        format!("事前申请状态为“{state}”：提交后不能添加或移除附件，请先退回。"),
+        format!("The application is in the state “{state}”: no paper comes or goes after submission. Have it returned first."),
+    )
+}
+
 /// 422: the claim and the application are not of one unit, line or activity.
 #[must_use]
 pub fn commitment_does_not_fit(number: &str) -> Problem {

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::papers::CommitmentPaper;
 use super::{check, commitment, commitment_line, decide, draft, submit};
 use crate::funds::budget::routes::Reason;
 use crate::kernel::access::{Actor, Capability};
@@ -55,12 +56,15 @@ pub struct NewCommitment {
     pub title: String,
     /// More about it, at most 1,000 characters.
     pub purpose: Option<String>,
-    /// The minutes of the collective decision, above what one person approves.
+    /// Which minutes of the collective decision; they are attached as `decision_minutes` above what one person approves.
     pub decision_reference: Option<String>,
     /// The last day on which claims are made under it, in the year of the line.
     pub valid_until: NaiveDate,
     /// The estimate, 1 to 100 lines.
     pub lines: Vec<NewCommitmentLine>,
+    /// Papers that were uploaded for it.
+    #[serde(default)]
+    pub papers: Vec<CommitmentPaper>,
     /// Submit it at once.
     #[serde(default)]
     pub submit: bool,
@@ -114,7 +118,7 @@ pub struct CommitmentChange {
     pub title: String,
     /// More about it; null takes it off.
     pub purpose: Option<String>,
-    /// The minutes of the collective decision; null takes it off.
+    /// Which minutes of the collective decision; null takes the words off.
     pub decision_reference: Option<String>,
     /// The last day on which claims are made under it.
     #[schema(required = false)]

@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 
 use super::model::{self, Action};
-use super::{commitment, draft, steps};
+use super::{commitment, draft, papers, steps};
 use crate::funds::budget::lines;
 use crate::funds::spending::chains;
 use crate::funds::spending::refusals::collective_decision_missing;
@@ -24,7 +24,7 @@ pub async fn submit(tx: &Tx, act: &Act, recipients: &dyn Recipients, before: com
     steps::take_prepare(tx, act, &before).await?;
     let (line, named) = draft::recheck(tx, act, &before).await?;
     let chain = chains::for_amount(tx, before.street_id, before.amount, act.today).await?;
-    if chain.band.collective_decision && before.decision_reference.as_deref().is_none_or(|reference| reference.trim().is_empty()) {
+    if chain.band.collective_decision && !papers::decision_attached(tx, &before).await? {
         return Err(collective_decision_missing(before.amount));
     }
     let actors = identity::require_hands(act, recipients, &commitment::Entity::place(&before), &model::all_steps(&chain), |_, _| false).await?;

@@ -25,8 +25,11 @@ pub fn item_forbidden(pointer: &str) -> Problem {
 #[must_use]
 pub fn collective_decision_missing(amount: Fen) -> Problem {
     Problem::new(422, "collective_decision_missing", "缺少集体决策记录", "The collective decision is missing")
-        .detail(format!("{amount} 超出单人审批限额，须附集体决策会议纪要（三重一大）。"), format!("{amount} is above what one person approves; name the minutes of the collective decision."))
-        .field("/decision_reference", "collective_decision_missing", "须填会议纪要文号", "must name the minutes")
+        .detail(
+            format!("{amount} 超出单人审批限额，须附集体决策会议纪要（三重一大）：请上传纪要（paper_kind 为 decision_minutes）。"),
+            format!("{amount} is above what one person approves: attach the minutes of the collective decision (paper_kind decision_minutes)."),
+        )
+        .field("/papers/decision_minutes", "collective_decision_missing", "须附会议纪要", "the minutes must be attached")
 }
 
 /// 409: another of the district has the code or the name.

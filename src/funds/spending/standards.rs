@@ -29,6 +29,8 @@ pub struct Asked<'a> {
     pub place: Option<&'a str>,
     /// The day it was spent.
     pub on: NaiveDate,
+    /// Today: a standard that began between the two is not got round by the earlier day.
+    pub today: NaiveDate,
 }
 
 /// The standard of a line, and what it allows.
@@ -92,9 +94,25 @@ fn choose<'a>(rows: Vec<&'a standard::Model>, field: fn(&standard::Model) -> Opt
     Err(rows.iter().filter_map(|row| field(row)).map(str::to_owned).collect::<BTreeSet<_>>().into_iter().collect())
 }
 
-/// Judges a line by the standards of its item: every fault is told, with its place below `pointer`. None where the item has no standard on that day, or something is amiss.
+/// The first day of an item's standards, where none was in force on the day of a line and one has begun since: such a line is not paid at cost only because its day is an early one.
+fn began_since(standards: &[standard::Model], asked: Asked<'_>) -> Option<NaiveDate> {
+    let later = standards.iter().filter(|row| !called_off(row) && row.effective_from > asked.on && row.effective_from <= asked.today);
+    later.map(|row| row.effective_from).min()
+}
+
+/// Judges a line by the standards of its item: every fault is told, with its place below `pointer`. None where the item has no standard on that day nor got one since, or something is amiss.
 pub fn judge<'a>(standards: &'a [standard::Model], asked: Asked<'_>, pointer: &str, faults: &mut Faults) -> Option<Judged<'a>> {
     let rows = in_force(standards, asked.on);
+    if let Some(first) = began_since(standards, asked).filter(|_| rows.is_empty()) {
+        let on = asked.on;
+        faults.add(
+            &format!("{pointer}/date"),
+            "no_standard",
+            format!("{on} 没有该费用项目的开支标准（自 {first} 起有），不能据实列支；请核对日期"),
+            format!("on {on} the item had no standard yet (its first begins on {first}), which does not make it payable at cost: check the day"),
+        );
+        return None;
+    }
     let bases: BTreeSet<&str> = rows.iter().map(|row| row.basis.as_str()).filter(|basis| *basis != ACTUAL).collect();
     let known: Vec<&str> = if rows.is_empty() { BASES.into_iter().filter(|basis| *basis != ACTUAL).collect() } else { bases.iter().copied().collect() };
     let mut sound = true;
@@ -244,7 +262,8 @@ mod tests {
     fn try_judge(standards: &[standard::Model], quantities: &[(&str, u32)], grade: Option<&str>, place: Option<&str>, on: &str) -> (Option<Allowed>, Vec<(String, &'static str)>) {
         let quantities = quantities.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect();
         let mut faults = Faults::none();
-        let judged = judge(standards, Asked { quantities: &quantities, grade, place, on: day(on) }, "/lines/0", &mut faults).map(|judged| (judged.standard.id, judged.allowed));
+        let judged =
+            judge(standards, Asked { quantities: &quantities, grade, place, on: day(on), today: day("2017-12-31") }, "/lines/0", &mut faults).map(|judged| (judged.standard.id, judged.allowed));
         let found = faults.into_result().err().map_or_else(Vec::new, |problem: Problem| problem.errors.into_iter().map(|error| (error.pointer, error.code)).collect());
         (judged, found)
     }
@@ -255,13 +274,16 @@ mod tests {
         for (on, allowed) in [("2017-06-30", 20_000), ("2017-07-01", 24_000)] {
             assert_eq!(try_judge(&rows, &[("person_day", 2)], None, None, on).0.unwrap().1, Some((2, Fen(allowed))), "{on}");
         }
-        assert_eq!(try_judge(&rows, &[], None, None, "2016-12-31"), (None, vec![]), "none is in force yet: at cost");
+        let early = (None, vec![("/lines/0/date".to_owned(), "no_standard")]);
+        assert_eq!(try_judge(&rows, &[], None, None, "2016-12-31"), early, "an early day does not make it payable at cost");
         assert_eq!(last_day(&rows[0], &rows), Some(day("2017-06-30")));
         rows[1].ended_on = Some(day("2017-05-01"));
         assert_eq!(last_day(&rows[0], &rows), None);
         assert_eq!(try_judge(&rows, &[("person_day", 2)], None, None, "2017-07-01").0.unwrap().1, Some((2, Fen(20_000))));
         rows[0].ended_on = Some(day("2017-05-01"));
         assert_eq!(try_judge(&rows, &[], None, None, "2017-05-02"), (None, vec![]));
+        let future = [standard("person_day", None, 10_000, "2018-01-01")];
+        assert_eq!(try_judge(&future, &[], None, None, "2017-05-02"), (None, vec![]), "the first one has not begun: at cost");
     }
 
     #[test]

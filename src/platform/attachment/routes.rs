@@ -54,7 +54,7 @@ pub struct NewAttachment {
     street_id: Option<Uuid>,
     /// The community, where no subject is named.
     community_id: Option<Uuid>,
-    /// `claim` or `invoice`.
+    /// `activity`, `commitment`, `claim` or `invoice`.
     subject_type: Option<String>,
     /// The record that it belongs to.
     subject_id: Option<Uuid>,
@@ -67,7 +67,7 @@ pub struct NewAttachment {
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"subject_type": "claim", "subject_id": "0190a0b0-0000-7000-8000-000000000001", "paper_kind": "sign_in_sheet"}))]
 pub struct NewAttachmentLink {
-    /// `claim` or `invoice`.
+    /// `activity`, `commitment`, `claim` or `invoice`.
     pub subject_type: String,
     /// The record.
     pub subject_id: Uuid,

@@ -26,11 +26,11 @@ pub fn activity_of_another_unit(pointer: &str) -> Problem {
         .field(pointer, "activity_of_another_unit", "属于其他单位", "belongs to another unit")
 }
 
-/// 422: the plan item is of another year than the activity.
+/// 422: the plan item is of another year than the activity, or the claim.
 #[must_use]
 pub fn plan_item_of_another_year(year: i32) -> Problem {
     Problem::new(422, "plan_item_of_another_year", "计划项目不是该年度的", "The plan item is of another year")
-        .detail(format!("该计划项目属于 {year} 年度，活动须在该年度内。"), format!("The plan item is of {year}; the activity must lie in that year."))
+        .detail(format!("该计划项目属于 {year} 年度，活动或报销单须属于该年度。"), format!("The plan item is of {year}; the activity, or the claim, must be of that year."))
         .field("/plan_item_id", "plan_item_of_another_year", format!("属于 {year} 年度"), format!("is of {year}"))
 }
 

@@ -120,6 +120,7 @@ pub async fn take(tx: &Tx, row: &claim::Model, draws: &[invoice_draw::Model]) ->
         return Ok(());
     }
     let sums = by_invoice(draws)?;
+    // By key and invoice: two invoices of one claim that have one key meet one another as well.
     let mut wanted = BTreeMap::new();
     for (id, sum) in sums {
         let values = vec![row.district_id.into(), row.street_id.into(), id.into(), sum.into(), row.payee_key.clone().into()];
@@ -128,12 +129,12 @@ pub async fn take(tx: &Tx, row: &claim::Model, draws: &[invoice_draw::Model]) ->
         if !drawn {
             return Err(why_not(&found, row));
         }
-        wanted.insert(model::key(&found), found.clone());
-        for sha256 in originals(tx, &found).await? {
-            wanted.insert(model::file_key(&sha256), found.clone());
+        let files = originals(tx, &found).await?;
+        for key in model::keys(&found).into_iter().chain(files.iter().map(|sha256| model::file_key(sha256))) {
+            wanted.insert((key, found.id), found.clone());
         }
     }
-    for (key, found) in wanted {
+    for ((key, _), found) in wanted {
         keys::take(tx, &found, &key).await?;
     }
     tx.execute(LIVE, vec![row.district_id.into(), row.street_id.into(), row.id.into(), true.into()]).await?;

@@ -27,8 +27,11 @@ pub mod invoice {
         pub kind: String,
         /// Its code; a digital invoice has none.
         pub code: Option<String>,
-        /// Its number.
+        /// Its number, as it was typed.
         pub number: String,
+        /// The number as it is compared: letters and digits only.
+        #[serde(skip)]
+        pub number_key: String,
         /// Whether its original is a file.
         pub electronic: bool,
         /// Who issued it.

@@ -2,8 +2,8 @@
 
 use chrono::{Datelike, NaiveDate};
 use serde::{Deserialize, Serialize};
+use unicode_normalization::UnicodeNormalization;
 use utoipa::ToSchema;
-use uuid::Uuid;
 
 use super::invoice;
 use crate::kernel::money::Fen;
@@ -107,30 +107,45 @@ fn digits(text: &str, lengths: &[usize]) -> bool {
     lengths.contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// A code or number without spaces, its letters large.
-fn plain(text: &str) -> String {
-    text.chars().filter(|character| !character.is_whitespace()).collect::<String>().to_uppercase()
+/// A code or number as it is compared: letters and digits only, whatever their width and case, so that a space, a hyphen or a sign that nobody sees makes no other invoice.
+#[must_use]
+pub fn plain(text: &str) -> String {
+    text.nfkc().filter(|character| character.is_alphanumeric()).collect::<String>().to_uppercase()
+}
+
+/// Whether a code is of an electronic VAT invoice of the older kind: 12 digits that begin with 0 and end with 11 (普通发票), 12 (通行费) or 13 (专用发票)
+/// (国家税务总局公告2015年第84号, 2020年第22号; 交通运输部公告2017年第66号).
+fn is_electronic_code(code: &str) -> bool {
+    digits(code, &[12]) && code.starts_with('0') && ["11", "12", "13"].iter().any(|tail| code.ends_with(tail))
+}
+
+/// Whether code and number are those of a digital invoice, of an electronic VAT invoice or of a fiscal receipt, wherever the code ends and the number begins.
+fn is_of_another_form(code: &str, number: &str) -> bool {
+    let on_paper = digits(code, &[12]) && digits(number, &[8]) && !is_electronic_code(code);
+    (digits(&format!("{code}{number}"), &[20]) && !on_paper) || (digits(code, &[8]) && digits(number, &[10]))
 }
 
 impl InvoiceFields {
     /// Whether the original is a file.
     #[must_use]
     pub fn is_electronic(&self) -> bool {
-        self.electronic.unwrap_or(matches!(self.kind, InvoiceKind::Digital | InvoiceKind::FiscalReceipt))
+        let by_code = self.kind == InvoiceKind::PaperVat && self.code.as_deref().is_some_and(|code| is_electronic_code(&plain(code)));
+        by_code || self.electronic.unwrap_or(matches!(self.kind, InvoiceKind::Digital | InvoiceKind::FiscalReceipt))
     }
 
-    /// Code and number as they are compared: without spaces, letters large.
+    /// Code and number as they are kept and shown: as they were typed, without the spaces around them.
     #[must_use]
-    pub fn normal(mut self) -> Self {
-        self.number = plain(&self.number);
-        self.code = self.code.as_deref().map(plain).filter(|code| !code.is_empty());
+    pub fn trimmed(mut self) -> Self {
+        self.number = self.number.trim().to_owned();
+        self.code = self.code.as_deref().map(|code| code.trim().to_owned()).filter(|code| !code.is_empty());
         self
     }
 
     /// Everything that is wrong with the form of it.
     fn form(&self, faults: &mut Faults) {
-        let said = self.clone().normal();
-        let (code, number) = (said.code.as_deref().unwrap_or_default(), said.number.as_str());
+        let said = self.clone().trimmed();
+        let (code, number) = (plain(said.code.as_deref().unwrap_or_default()), plain(&said.number));
+        let (code, number) = (code.as_str(), number.as_str());
         match said.kind {
             InvoiceKind::PaperVat => {
                 if !digits(code, &[10, 12]) {
@@ -138,6 +153,9 @@ impl InvoiceFields {
                 }
                 if !digits(number, &[8]) {
                     faults.add("/number", "invalid_value", "发票号码须为 8 位数字", "the number has 8 digits");
+                }
+                if said.electronic == Some(false) && is_electronic_code(code) {
+                    faults.add("/electronic", "invalid_value", "该代码是增值税电子发票的代码，原件是电子文件", "the code is one of an electronic VAT invoice: its original is a file");
                 }
             }
             InvoiceKind::Digital => {
@@ -162,8 +180,16 @@ impl InvoiceFields {
                 }
             }
             InvoiceKind::Ticket | InvoiceKind::Quota | InvoiceKind::PayList => {
-                faults.text("/number", number, 40);
-                if code.chars().count() > 40 {
+                faults.text("/number", if number.is_empty() { "" } else { said.number.as_str() }, 40);
+                if is_of_another_form(code, number) || (said.kind == InvoiceKind::PayList && digits(code, &[10, 12]) && digits(number, &[8])) {
+                    faults.add(
+                        "/number",
+                        "invoice_of_another_kind",
+                        "代码和号码是数电票、增值税发票或财政票据的，请按其种类登记",
+                        "code and number are those of a digital or VAT invoice or of a fiscal receipt: register it as one",
+                    );
+                }
+                if said.code.as_deref().unwrap_or_default().chars().count() > 40 {
                     faults.add("/code", "too_long", "最多 40 个字符", "at most 40 characters");
                 }
             }
@@ -190,11 +216,13 @@ impl Body for InvoiceFields {
     }
 }
 
-/// The key that an invoice takes in its district. A pay list is the street's own paper: its number is unique in the street.
+/// The keys that an invoice takes: its code and number, whatever its kind, in its street and in its district, so that no other kind makes another invoice of it.
+/// A pay list is the street's own paper: its number is unique in the street only.
 #[must_use]
-pub fn key(row: &invoice::Model) -> String {
-    let whose = if row.kind == InvoiceKind::PayList.code() { row.street_id } else { Uuid::nil() };
-    format!("{}:{}:{}:{}", row.kind, row.code.as_deref().unwrap_or_default(), row.number, whose.simple())
+pub fn keys(row: &invoice::Model) -> Vec<String> {
+    let said = format!("{}{}", plain(row.code.as_deref().unwrap_or_default()), row.number_key);
+    let in_street = format!("number:{said}:{}", row.street_id.simple());
+    if row.kind == InvoiceKind::PayList.code() { vec![in_street] } else { vec![in_street, format!("number:{said}")] }
 }
 
 /// The key that an original file takes.
@@ -244,19 +272,51 @@ mod tests {
     }
 
     #[test]
-    fn spaces_and_small_letters_make_no_other_invoice() {
-        let mut fields = InvoiceFields {
-            kind: InvoiceKind::Ticket,
-            code: Some(" ".to_owned()),
-            number: " e12 3 ".to_owned(),
-            electronic: None,
+    fn no_space_no_width_and_no_sign_that_nobody_sees_makes_another_invoice() {
+        for typed in ["E9876543210", " e987 654 3210 ", "Ｅ９８７６５４３２１０", "E-9876543210", "E9876\u{200B}543210", "Ｅ－9876/543210"] {
+            assert_eq!(plain(typed), "E9876543210", "{typed}");
+        }
+        assert_eq!(plain("发放表 2017-01"), "发放表201701");
+    }
+
+    #[test]
+    fn what_has_the_form_of_another_kind_is_registered_as_that() {
+        for kind in [InvoiceKind::Ticket, InvoiceKind::Quota, InvoiceKind::PayList] {
+            for (code, number) in [
+                (None, "18422000000012345678"),
+                (Some("042001700111"), "12345678"),
+                (None, "04200170011112345678"),
+                (Some("42010117"), "0123456789"),
+                (Some("18422000"), "000012345678"),
+                (Some(" "), "1842200000001234-5678"),
+            ] {
+                assert_eq!(said(kind, code, number), ["/number"], "{kind:?} {code:?} {number}");
+            }
+            assert!(said(kind, None, "E123456789").is_empty());
+        }
+        // 定额发票 and taxi receipts have a code of 12 digits and a number of 8, as VAT invoices have.
+        assert!(said(InvoiceKind::Quota, Some("142001713200"), "12345678").is_empty() && said(InvoiceKind::Ticket, Some("142001713200"), "12345678").is_empty());
+        assert_eq!(said(InvoiceKind::PayList, Some("142001713200"), "12345678"), ["/number"]);
+        assert_eq!(said(InvoiceKind::Ticket, None, "\u{200B}-"), ["/number"]);
+    }
+
+    #[test]
+    fn the_code_of_an_electronic_vat_invoice_says_that_its_original_is_a_file() {
+        let fields = |code: &str, electronic: Option<bool>| InvoiceFields {
+            kind: InvoiceKind::PaperVat,
+            code: Some(code.to_owned()),
+            number: "12345678".to_owned(),
+            electronic,
             seller_name: "x".to_owned(),
             issued_on: NaiveDate::MIN,
             total: Fen(1),
             lines: Vec::new(),
         };
-        fields = fields.normal();
-        assert_eq!((fields.code, fields.number.as_str()), (None, "E123"));
+        assert!(fields("042001700111", None).is_electronic() && fields("0420 0200 0113", None).is_electronic());
+        assert!(!fields("142001713200", None).is_electronic() && !fields("042001700104", None).is_electronic() && fields("4200171320", Some(true)).is_electronic());
+        let mut faults = Faults::none();
+        fields("042001700111", Some(false)).faults(&mut faults);
+        assert_eq!(faults.into_result().unwrap_err().errors[0].pointer, "/electronic");
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! What invoices refuse.
 
+use chrono::NaiveDate;
+
 use crate::kernel::money::Fen;
 use crate::kernel::problem::{KeptAttempt, Problem};
 
@@ -8,6 +10,13 @@ pub(super) fn invoice_of_another_unit(pointer: &str) -> Problem {
     Problem::new(422, "invoice_of_another_unit", "发票属于其他单位", "The invoice belongs to another unit")
         .detail("报销单只能使用本单位登记的发票；一张发票不能分给两个单位报销。", "A claim draws on invoices of its own unit: one invoice is not shared between units.")
         .field(pointer, "invoice_of_another_unit", "属于其他单位", "belongs to another unit")
+}
+
+/// 422: nobody has issued it yet.
+pub(super) fn issued_in_future(today: NaiveDate) -> Problem {
+    Problem::new(422, "date_in_future", "开票日期晚于今天", "The invoice is dated in the future")
+        .detail(format!("今天是 {today}，开票日期不得晚于今天；请按发票原件核对。"), format!("Today is {today}, and an invoice is not dated after it: look at the original again."))
+        .field("/issued_on", "date_in_future", "不得晚于今天", "must not be after today")
 }
 
 /// 409: more would be drawn than the invoice has.

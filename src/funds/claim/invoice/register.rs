@@ -3,7 +3,7 @@
 use sea_orm::ActiveModelTrait;
 use uuid::Uuid;
 
-use super::model::{self, InvoiceFields};
+use super::model::{self, InvoiceFields, plain};
 use super::{invoice, refusals};
 use crate::kernel::access::Place;
 use crate::kernel::act::Act;
@@ -14,10 +14,14 @@ use crate::platform::attachment::{NewLink, PaperKind, attachment, link, paper_no
 use crate::platform::audit::{self, Event};
 use crate::platform::db::{Authorised, Scoped, Tx};
 
-fn put_fields(row: &mut invoice::Model, fields: InvoiceFields) -> Result<(), Problem> {
-    let fields = fields.normal();
+fn put_fields(act: &Act, row: &mut invoice::Model, fields: InvoiceFields) -> Result<(), Problem> {
+    if fields.issued_on > act.today {
+        return Err(refusals::issued_in_future(act.today));
+    }
+    let fields = fields.trimmed();
     row.electronic = fields.is_electronic();
     row.kind = fields.kind.code().to_owned();
+    row.number_key = plain(&fields.number);
     (row.code, row.number) = (fields.code, fields.number);
     row.seller_name = fields.seller_name.trim().to_owned();
     (row.issued_on, row.total) = (fields.issued_on, fields.total);
@@ -28,7 +32,7 @@ fn put_fields(row: &mut invoice::Model, fields: InvoiceFields) -> Result<(), Pro
 /// Registers an invoice of a unit, with its original file where it is there.
 ///
 /// # Errors
-/// 422 `unknown_reference`, `attachment_of_another_unit`, `paper_not_taken` for a photo as original.
+/// 422 `unknown_reference`, `attachment_of_another_unit`, `date_in_future`, `paper_not_taken` for a photo as original.
 pub async fn register(tx: &Tx, act: &Act, place: Place, fields: InvoiceFields, original: Option<Uuid>) -> Result<invoice::Model, Problem> {
     let mut row = invoice::Model {
         id: new_id(),
@@ -38,6 +42,7 @@ pub async fn register(tx: &Tx, act: &Act, place: Place, fields: InvoiceFields, o
         kind: String::new(),
         code: None,
         number: String::new(),
+        number_key: String::new(),
         electronic: false,
         seller_name: String::new(),
         issued_on: fields.issued_on,
@@ -51,7 +56,7 @@ pub async fn register(tx: &Tx, act: &Act, place: Place, fields: InvoiceFields, o
         version: 1,
         created_at: act.at,
     };
-    put_fields(&mut row, fields)?;
+    put_fields(act, &mut row, fields)?;
     let made = tx.insert::<invoice::Entity, _>(invoice::ActiveModel::from(row).reset_all()).await?;
     audit::record(tx, act, Event::new("invoice.register", "invoice", made.id, place).after(&made)?).await?;
     if let Some(id) = original {
@@ -76,14 +81,14 @@ pub(super) fn require_original(media_type: &str) -> Result<(), Problem> {
 /// Corrects an invoice while no submitted claim draws on it.
 ///
 /// # Errors
-/// 409 `invoice_in_use`.
+/// 409 `invoice_in_use`; 422 `date_in_future`.
 pub async fn change(tx: &Tx, act: &Act, row: Authorised<invoice::Model>, fields: InvoiceFields) -> Result<invoice::Model, Problem> {
     let before = row.into_inner();
     if !before.drawn.is_zero() {
         return Err(refusals::invoice_in_use(&before.number));
     }
     let mut after = invoice::Model { version: before.version.saturating_add(1), ..before.clone() };
-    put_fields(&mut after, fields)?;
+    put_fields(act, &mut after, fields)?;
     put(tx, act, "invoice.change", &before, after, None).await
 }
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::model::{InvoiceFields, InvoiceKind, InvoiceLine};
+use super::model::{InvoiceFields, InvoiceKind, InvoiceLine, plain};
 use super::parse::{self, ParsedInvoice};
 use super::{invoice, invoice_draw, register};
 use crate::funds::budget::routes::Reason;
@@ -34,7 +34,7 @@ pub struct NewInvoice {
     pub code: Option<String>,
     /// Its number.
     pub number: String,
-    /// Whether its original is a file; a digital invoice's always is, a fiscal receipt's unless said otherwise.
+    /// Whether its original is a file; a digital invoice's always is, and one whose code is an electronic VAT invoice's; a fiscal receipt's unless said otherwise.
     pub electronic: Option<bool>,
     /// Who issued it.
     pub seller_name: String,
@@ -104,7 +104,7 @@ async fn parse_invoice(actor: Actor, upload: Upload) -> Result<HttpResponse, Pro
     upload.create_from_file(&actor, Capability::ClaimPrepare, &[Content::Xml, Content::Ofd], Rules::plain(), async |_, _, file| Ok(Done::found(parse::parse(&file)?))).await
 }
 
-/// Registers an invoice of a unit. Its key (kind, code, number) is taken in the district when the first claim that draws on it is submitted.
+/// Registers an invoice of a unit. Its key (code and number, of which letters and digits count, whatever its kind) is taken in the district when the first claim that draws on it is submitted.
 #[utoipa::path(tag = "invoices", request_body = NewInvoice, responses((status = 201, body = Invoice), Refusals))]
 #[post("/invoices")]
 async fn add_invoice(actor: Actor, write: Write) -> Result<HttpResponse, Problem> {
@@ -117,7 +117,7 @@ async fn add_invoice(actor: Actor, write: Write) -> Result<HttpResponse, Problem
         .await
 }
 
-/// Lists invoices. Filters: `street_id`, `community_id`, `kind`, `code`, `number`, `seller_name`, `red_lettered`. Sort: `issued_on`, `number`, `total`.
+/// Lists invoices. Filters: `street_id`, `community_id`, `kind`, `code`, `number` (however it is written: only letters and digits count), `seller_name`, `red_lettered`. Sort: `issued_on`, `number`, `total`.
 #[utoipa::path(tag = "invoices", responses((status = 200, body = ListPage<Invoice>), Refusals))]
 #[get("/invoices")]
 async fn list_invoices(actor: Actor, context: web::Data<Context>, request: HttpRequest) -> Result<HttpResponse, Problem> {
@@ -126,8 +126,11 @@ async fn list_invoices(actor: Actor, context: web::Data<Context>, request: HttpR
     let mut condition = list.equals::<Uuid>(Condition::all(), "street_id", invoice::Column::StreetId)?;
     condition = list.equals::<Uuid>(condition, "community_id", invoice::Column::CommunityId)?;
     condition = list.equals::<bool>(condition, "red_lettered", invoice::Column::RedLettered)?;
-    for (name, column) in [("kind", invoice::Column::Kind), ("code", invoice::Column::Code), ("number", invoice::Column::Number), ("seller_name", invoice::Column::SellerName)] {
+    for (name, column) in [("kind", invoice::Column::Kind), ("code", invoice::Column::Code), ("seller_name", invoice::Column::SellerName)] {
         condition = list.equals::<String>(condition, name, column)?;
+    }
+    if let Some(number) = list.filter::<String>("number")? {
+        condition = condition.add(invoice::Column::NumberKey.eq(plain(&number)));
     }
     let tx = context.read(&actor, Capability::ClaimRead).await?;
     let select = tx.select::<invoice::Entity>().filter(condition);

@@ -9,8 +9,11 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::super::invoice::{draws_of, invoice, invoice_draw};
-use super::super::{claim, draft};
+use super::super::{claim, claim_line, draft, refusals as claim_refusals, steps};
 use super::{refusals, rules};
+use crate::funds::budget::lines;
+use crate::funds::commitment::commitment;
+use crate::funds::spending::expense_item;
 use crate::kernel::act::Act;
 use crate::kernel::money::Fen;
 use crate::kernel::problem::{FieldError, Problem, Words};
@@ -18,9 +21,12 @@ use crate::platform::attachment::{PaperKind, attachment, attachment_link, links_
 use crate::platform::db::Tx;
 use crate::work::activity::activity;
 
-/// The papers that count for a claim: its own, and those of its activity once that was held, for then they are fixed as well.
+/// The papers that count for a claim: its own, those of the application it is made under, and those of its activity once that was held, for then they are fixed as well.
 async fn papers_of(tx: &Tx, row: &claim::Model) -> Result<Vec<attachment_link::Model>, Problem> {
     let mut papers = links_of(tx, "claim", &[row.id]).await?;
+    if let Some(id) = row.commitment_id {
+        papers.extend(links_of(tx, "commitment", &[id]).await?);
+    }
     if let Some(id) = row.activity_id
         && tx.maybe_load::<activity::Entity>(id).await?.is_some_and(|found| found.state == "held")
     {
@@ -29,21 +35,51 @@ async fn papers_of(tx: &Tx, row: &claim::Model) -> Result<Vec<attachment_link::M
     Ok(papers)
 }
 
-/// What the rules in force ask for and the claim has not: where, which paper, and the rule's words.
+/// The numbers of the lines that pay a person for work.
+async fn labour_lines(tx: &Tx, lines: &[claim_line::Model]) -> Result<BTreeSet<i32>, Problem> {
+    let items = expense_item::Column::Id.is_in(lines.iter().map(|line| line.expense_item_id));
+    let items = tx.all(tx.select::<expense_item::Entity>().filter(items).filter(expense_item::Column::LabourIncome.eq(true))).await?;
+    Ok(lines.iter().filter(|line| items.iter().any(|item| item.id == line.expense_item_id)).map(|line| line.line_number).collect())
+}
+
+/// Whether the plan that a claim serves was approved: its plan item, or that of its activity, stands in a line of an approved budget; or the activity was applied for, and that was approved.
+async fn plan_approved(tx: &Tx, row: &claim::Model) -> Result<bool, Problem> {
+    if let Some(id) = row.commitment_id
+        && tx.maybe_load::<commitment::Entity>(id).await?.is_some_and(|found| found.approved_on.is_some())
+    {
+        return Ok(true);
+    }
+    let of_activity = match row.activity_id {
+        Some(id) => tx.maybe_load::<activity::Entity>(id).await?.and_then(|found| found.plan_item_id),
+        None => None,
+    };
+    let items: BTreeSet<Uuid> = row.plan_item_id.into_iter().chain(of_activity).collect();
+    if items.is_empty() { Ok(false) } else { lines::plan_approved(tx, items).await }
+}
+
+/// What the rules in force ask for and the claim has not: where, which paper, and the rule's words. What a claim needs is not only what its preparer calls it: whatever its kind, one that names
+/// an activity needs an activity's papers, one that pays a person for work a lecture's, and every other line its invoices.
 async fn missing(tx: &Tx, row: &claim::Model, on: NaiveDate) -> Result<Vec<FieldError>, Problem> {
-    let rules = rules::in_force(tx, &row.kind, row.amount, on).await?;
+    let rules = rules::in_force(tx, row.amount, on).await?;
     if rules.is_empty() {
         return Ok(Vec::new());
     }
+    let lines = draft::lines_of(tx, row.id).await?;
+    let labour = labour_lines(tx, &lines).await?;
+    let mut kinds = BTreeSet::from([row.kind.as_str()]);
+    kinds.extend(row.activity_id.map(|_| "activity"));
+    kinds.extend((!labour.is_empty()).then_some("lecture"));
     let there: BTreeSet<String> = papers_of(tx, row).await?.into_iter().map(|link| link.paper_kind).collect();
-    let mut found = Vec::new();
-    for rule in rules {
-        if rule.paper == rules::INVOICE {
-            found.extend(uncovered(tx, row, &rule.source).await?);
+    let (mut found, mut asked) = (Vec::new(), BTreeSet::new());
+    for rule in rules.into_iter().filter(|rule| kinds.contains(rule.claim_kind.as_str())) {
+        if !asked.insert(rule.paper.clone()) {
             continue;
         }
-        // The plan item stands in the approved plan of the unit.
-        let by_plan = rule.paper == PaperKind::ApprovedPlan.code() && row.plan_item_id.is_some();
+        if rule.paper == rules::INVOICE {
+            found.extend(uncovered(tx, row, lines.iter().filter(|line| !labour.contains(&line.line_number)), &rule.source).await?);
+            continue;
+        }
+        let by_plan = rule.paper == PaperKind::ApprovedPlan.code() && !there.contains(&rule.paper) && plan_approved(tx, row).await?;
         if !by_plan && !there.contains(&rule.paper) {
             let word = PaperKind::of_code(&rule.paper).map_or_else(|| rule.paper.clone(), |kind| kind.word().to_owned());
             let words = Words::new(format!("缺少{word}（{}）", rule.source), format!("{} is missing ({})", rule.paper, rule.source));
@@ -54,14 +90,14 @@ async fn missing(tx: &Tx, row: &claim::Model, on: NaiveDate) -> Result<Vec<Field
 }
 
 /// The lines whose draws do not reach their amount.
-async fn uncovered(tx: &Tx, row: &claim::Model, source: &str) -> Result<Vec<FieldError>, Problem> {
+async fn uncovered(tx: &Tx, row: &claim::Model, lines: impl Iterator<Item = &claim_line::Model>, source: &str) -> Result<Vec<FieldError>, Problem> {
     let mut drawn: BTreeMap<i32, Fen> = BTreeMap::new();
     for draw in draws_of(tx, [row.id]).await? {
         let sum = drawn.entry(draw.line_number).or_default();
         *sum = sum.checked_add(draw.amount).map_err(Problem::internal)?;
     }
     let mut found = Vec::new();
-    for line in draft::lines_of(tx, row.id).await? {
+    for line in lines {
         let has = drawn.get(&line.line_number).copied().unwrap_or_default();
         if has < line.amount {
             let lacks = line.amount.checked_sub(has).map_err(Problem::internal)?;
@@ -72,11 +108,23 @@ async fn uncovered(tx: &Tx, row: &claim::Model, source: &str) -> Result<Vec<Fiel
     Ok(found)
 }
 
-/// Ok where every paper that the district asks for is there.
+/// Whether the minutes of the collective decision 集体决策 that a submitted claim's chain asks for are not there: attached to the claim, or to the application it is made under.
 ///
 /// # Errors
-/// 422 `papers_missing` with all that is missing.
+/// 500 where the database fails.
+pub async fn decision_missing(tx: &Tx, row: &claim::Model) -> Result<bool, Problem> {
+    let needed = steps::chain_of(row)?.is_some_and(|chain| chain.band.collective_decision);
+    Ok(needed && !papers_of(tx, row).await?.iter().any(|link| link.paper_kind == PaperKind::DecisionMinutes.code()))
+}
+
+/// Ok where every paper that the chain of a claim and its district ask for is there.
+///
+/// # Errors
+/// 422 `collective_decision_missing`; `papers_missing` with all that is missing.
 pub async fn require(tx: &Tx, act: &Act, row: &claim::Model) -> Result<(), Problem> {
+    if decision_missing(tx, row).await? {
+        return Err(claim_refusals::collective_decision_missing(row.amount));
+    }
     let missing = missing(tx, row, act.today).await?;
     if missing.is_empty() { Ok(()) } else { Err(refusals::papers_missing(missing)) }
 }

@@ -8,5 +8,5 @@ pub mod routes;
 mod rules;
 
 pub use attach::{ClaimPaper, ClaimPapers, attach};
-pub use check::{EvidenceChecks, count, evidence_checks, require};
+pub use check::{EvidenceChecks, count, decision_missing, evidence_checks, require};
 pub use entity::paper_rule;

@@ -94,13 +94,13 @@ impl Body for PaperRuleFields {
     }
 }
 
-/// The rules in force for a claim of this kind and amount on a day.
+/// The rules in force for claims of this amount on a day, of every kind of claim.
 ///
 /// # Errors
 /// 500 where the database fails.
-pub(super) async fn in_force(tx: &Tx, claim_kind: &str, amount: Fen, on: NaiveDate) -> Result<Vec<paper_rule::Model>, Problem> {
+pub(super) async fn in_force(tx: &Tx, amount: Fen, on: NaiveDate) -> Result<Vec<paper_rule::Model>, Problem> {
     let until = Condition::any().add(paper_rule::Column::EffectiveTo.is_null()).add(paper_rule::Column::EffectiveTo.gte(on));
-    let select = tx.select::<paper_rule::Entity>().filter(paper_rule::Column::ClaimKind.eq(claim_kind)).filter(paper_rule::Column::EffectiveFrom.lte(on)).filter(until);
+    let select = tx.select::<paper_rule::Entity>().filter(paper_rule::Column::EffectiveFrom.lte(on)).filter(until);
     tx.all(select.filter(paper_rule::Column::Above.lt(amount)).order_by_asc(paper_rule::Column::Id)).await
 }
 
