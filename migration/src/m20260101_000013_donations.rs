@@ -34,7 +34,7 @@ CREATE TABLE donation_uses (
   title text NOT NULL,
   payee_name text NOT NULL,
   amount bigint NOT NULL CHECK (amount > 0),
-  state text NOT NULL CHECK (state IN ('submitted', 'reviewed', 'approved', 'paid', 'rejected')),
+  state text NOT NULL CHECK (state IN ('submitted', 'reviewed', 'approved', 'paid', 'rejected', 'withdrawn')),
   reason text,
   prepared_by {uuid} NOT NULL REFERENCES users (id),
   reviewed_by {uuid} REFERENCES users (id),

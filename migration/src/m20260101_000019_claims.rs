@@ -9,6 +9,7 @@ use crate::ddl::{Class, Ddl};
 pub struct Migration;
 
 /// A claim holds money on its line only while it is open, and at most what it asks for; it is refunded at most once in full; a voucher pays one claim.
+/// What a claim pays a person for work counts from its submission, without a month until it is paid.
 const TABLES: &str = "
 CREATE TABLE approval_chains (
   {street_columns},
@@ -148,6 +149,18 @@ CREATE TABLE claim_lines (
   {community_keys}
 );
 CREATE INDEX claim_lines_item ON claim_lines (district_id, street_id, expense_item_id);
+CREATE TABLE labour_fees (
+  {street_columns},
+  claim_id {uuid} NOT NULL,
+  payee_key text NOT NULL,
+  month text,
+  gross bigint NOT NULL CHECK (gross >= 0),
+  tax bigint NOT NULL CHECK (tax >= 0),
+  UNIQUE (district_id, claim_id),
+  FOREIGN KEY (district_id, street_id, claim_id) REFERENCES claims (district_id, street_id, id),
+  {street_keys}
+);
+CREATE INDEX labour_fees_payee ON labour_fees (district_id, street_id, payee_key);
 CREATE TABLE claim_events (
   {community_columns},
   claim_id {uuid} NOT NULL,
@@ -189,6 +202,11 @@ const TASKS: &str = "SELECT 'claim' AS kind, c.id, c.district_id, c.street_id, c
   CASE WHEN c.state = 'draft' OR c.information_requested THEN CAST(NULL AS {uuid}) ELSE c.prepared_by END AS prepared_by, \
   CASE WHEN c.state = 'draft' OR c.information_requested THEN CAST(NULL AS text) ELSE COALESCE(u.person_key, CAST(u.id AS text)) END AS prepared_person, c.created_at \
   FROM claims c LEFT JOIN users u ON u.id = c.prepared_by WHERE c.state IN ('draft', 'submitted', 'endorsed', 'reviewed', 'approved') AND c.batch_id IS NULL";
+/// What was asked for an activity and still stands: what the activity says is fixed by it.
+const ACTIVITY_USES: &str = "SELECT activity_id, 'claim' AS kind FROM claims WHERE activity_id IS NOT NULL AND state IN ('submitted', 'endorsed', 'reviewed', 'approved', 'paid') \
+  UNION ALL SELECT activity_id, 'commitment' AS kind FROM commitments WHERE state IN ('submitted', 'approved')";
+/// Nothing of these years changes.
+const CLOSED_YEARS: &str = "SELECT street_id, year FROM fiscal_years WHERE state = 'closed'";
 /// A batch waits for the bank's answer.
 const BATCH_TASKS: &str = "SELECT 'payment_batch' AS kind, b.id, b.district_id, b.street_id, CAST(NULL AS {uuid}) AS community_id, 'claim.pay' AS capability, 'results' AS action, \
   b.number AS title, CAST(NULL AS {date}) AS due_on, CAST(NULL AS {uuid}) AS prepared_by, CAST(NULL AS text) AS prepared_person, b.created_at FROM payment_batches b WHERE b.state = 'made'";
@@ -200,12 +218,16 @@ impl MigrationTrait for Migration {
         ddl.run(TABLES).await?;
         ddl.guard("approval_chains", Class::Shared).await?;
         ddl.guard("payment_batches", Class::Street).await?;
+        // Tax is on what all units of a street pay a person: a community's claim counts what the others paid, of which it learns no more than the sum's tax.
+        ddl.guard("labour_fees", Class::Shared).await?;
         for table in ["claims", "claim_lines", "claim_events", "claim_refunds"] {
             ddl.guard(table, Class::Community).await?;
         }
         for table in ["approval_chains", "claim_events", "claim_refunds"] {
             ddl.append_only(table).await?;
         }
+        ddl.view("v_activity_uses", ACTIVITY_USES).await?;
+        ddl.view("v_closed_years", CLOSED_YEARS).await?;
         ddl.view("v_tasks_payment_batch", BATCH_TASKS).await?;
         ddl.view("v_tasks_claim", TASKS).await
     }

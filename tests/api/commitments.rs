@@ -327,6 +327,72 @@ on_both_databases! {
         assert_eq!(ok(all.act(app, &second, &id, "approve").await, 200)["state"], json!("approved"));
     }
 
+    async fn what_an_activity_says_is_fixed_by_what_was_asked_for_it_and_by_the_closing_of_its_year(app: TestApp) {
+        let all = Applications::open(app).await;
+        let street = &all.claims.street;
+        let path = format!("/activities/{}", all.claims.community_activity);
+        let change = async |body: Value, etag: &str| app.send(Method::PATCH, &path, &street.staff, Some(body), &[("If-Match", etag)]).await;
+        let hold = async |who: &str, body: Value, etag: &str| app.send(Method::POST, &format!("{path}/hold"), who, Some(body), &[("If-Match", etag)]).await;
+        let id = all.submitted(app, true, "600.00").await;
+        for body in [json!({"from_date": "2017-01-19"}), json!({"place": "景区"}), json!({"planned_headcount": 300}), json!({"outside_province": true})] {
+            assert_eq!(change(body, "\"v1\"").await.code(), (409, "activity_fixed"));
+        }
+        ok(all.act(app, &street.accountant, &id, "return").await, 200);
+        ok(change(json!({"planned_headcount": 29}), "\"v1\"").await, 200);
+        ok(all.act(app, &street.staff, &id, "submit").await, 200);
+        assert_eq!(change(json!({"planned_headcount": 31}), "\"v2\"").await.code(), (409, "activity_fixed"));
+        app.context.clocks.set("2017-01-22T01:00:00Z".parse().unwrap());
+        let (staff, accountant) = (app.log_in("c-staff", PASSWORD).await, app.log_in("c-accountant", PASSWORD).await);
+        let held = |headcount: i32| json!({"actual_headcount": headcount, "minutes": "28 人签到。"});
+        let mut later = held(28);
+        later["from_date"] = json!("2017-01-21");
+        ok(hold(&staff, later.clone(), "\"v2\"").await, 200);
+        ok(hold(&staff, held(27), "\"v3\"").await, 200);
+        let claim = ok(app.post(&staff, "/claims", all.claims.body(true, "100.00")).await, 201)["id"].as_str().unwrap().to_owned();
+        for body in [held(999), later] {
+            assert_eq!(hold(&staff, body, "\"v4\"").await.code(), (409, "activity_fixed"), "a claim was judged by it");
+        }
+        all.claims.step(app, &staff, &claim, "withdraw").await;
+        ok(hold(&staff, held(26), "\"v4\"").await, 200);
+        // The day has passed, the claim came first: what happened is recorded once.
+        let planned = json!({"community_id": street.community, "kind": "theme_day", "title": "二月", "from_date": "2017-01-21", "place": "党员活动室", "planned_headcount": 30});
+        let planned = ok(app.post(&staff, "/activities", planned).await, 201)["id"].as_str().unwrap().to_owned();
+        let mut body = all.claims.body(true, "100.00");
+        body["activity_id"] = json!(planned);
+        ok(app.post(&staff, "/claims", body).await, 201);
+        let path = format!("/activities/{planned}");
+        let hold = async |body: Value, etag: &str| app.send(Method::POST, &format!("{path}/hold"), &staff, Some(body), &[("If-Match", etag)]).await;
+        let mut moved = held(20);
+        moved["from_date"] = json!("2017-01-20");
+        assert_eq!(hold(moved, "\"v1\"").await.code(), (409, "activity_fixed"));
+        ok(hold(held(20), "\"v1\"").await, 200);
+        assert_eq!(hold(held(21), "\"v2\"").await.code(), (409, "activity_fixed"));
+        // The year is over and closed.
+        app.context.clocks.set("2018-01-02T01:00:00Z".parse().unwrap());
+        let (staff, accountant) = (app.log_in("c-staff", PASSWORD).await, { drop(accountant); app.log_in("c-accountant", PASSWORD).await });
+        let new = |day: &str| json!({"community_id": street.community, "kind": "theme_day", "title": "补记", "from_date": day, "place": "党员活动室", "planned_headcount": 30});
+        let late = ok(app.post(&staff, "/activities", new("2017-12-30")).await, 201)["id"].as_str().unwrap().to_owned();
+        ok(app.post(&accountant, "/fiscal-years", json!({"year": 2018})).await, 201);
+        mingzhang::platform::jobs::sweep(&app.context, &mingzhang::app::registry()).await.unwrap();
+        for period in ok(app.get(&accountant, "/ledger/periods?sort=month&fiscal_year=2017").await, 200)["data"].as_array().unwrap().iter().take(11) {
+            ok(app.act(&accountant, &format!("/ledger/periods/{}/close", period["id"].as_str().unwrap()), "\"v1\"").await, 200);
+        }
+        let year = app.get(&accountant, "/fiscal-years?year=2017").await.body["data"][0].clone();
+        let (closing, etag) = (format!("/fiscal-years/{}/close", year["id"].as_str().unwrap()), format!("\"v{}\"", year["version"]));
+        ok(app.send(Method::POST, &closing, &accountant, Some(json!({})), &[("If-Match", &etag), ("Idempotency-Key", "close")]).await, 200);
+        let refused = app.post(&staff, "/activities", new("2017-03-01")).await;
+        assert_eq!(refused.code(), (409, "year_closed"));
+        assert!(refused.text.contains("The year is closed"), "{}", refused.text);
+        for (method, path, body) in [
+            (Method::PATCH, format!("/activities/{late}"), json!({"from_date": "2018-01-05", "to_date": "2018-01-05"})),
+            (Method::POST, format!("/activities/{late}/hold"), held(999)),
+            (Method::POST, format!("/activities/{late}/cancel"), json!({"reason": "未办"})),
+        ] {
+            assert_eq!(app.send(method, &path, &staff, Some(body), &[("If-Match", "\"v1\"")]).await.code(), (409, "year_closed"), "{path}");
+        }
+        ok(app.post(&staff, "/activities", new("2018-01-02")).await, 201);
+    }
+
     async fn each_wrong_state_and_each_stale_version_is_refused(app: TestApp) {
         let all = Applications::open(app).await;
         let street = &all.claims.street;

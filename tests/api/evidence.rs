@@ -315,6 +315,33 @@ on_both_databases! {
         assert!(!lacks_plan(&claim(&plain, json!({"commitment_id": application.id()})).await), "an extra activity has its own approval");
     }
 
+    async fn one_scan_behind_two_invoices_is_seen_by_who_reviews(app: TestApp) {
+        let world = World::open(app).await;
+        let side = &world.own;
+        let scan = b"\x89PNG\r\n\x1a\n scan".to_vec();
+        let mut invoices = Vec::new();
+        for number in ["00000006", "00000007", "00000008"] {
+            let invoice = side.invoice(app, number, "100.00").await;
+            ok(app.upload(&side.street.staff, "/attachments", ("a.png", scan.clone()), &[("subject_type", "invoice"), ("subject_id", invoice.as_str()), ("paper_kind", "photo")]).await, 201);
+            invoices.push(invoice);
+        }
+        let claim = id(&ok(side.claim(app, &invoices[0], "100.00").await, 201));
+        let checks = ok(app.get(&side.street.accountant, &format!("/claims/{claim}/checks")).await, 200);
+        let mut seen: Vec<_> = checks["evidence"]["same_file_elsewhere"].as_array().unwrap().iter().map(|file| (file["subject_type"].as_str().unwrap(), file["subject_id"].as_str().unwrap())).collect();
+        seen.sort_unstable();
+        let mut expected = vec![("invoice", invoices[1].as_str()), ("invoice", invoices[2].as_str())];
+        expected.sort_unstable();
+        assert_eq!(seen, expected);
+        let own = side.invoice(app, "00000009", "100.00").await;
+        let file = side.paper(app, b"%PDF-1 own").await;
+        ok(app.post(&side.street.staff, &format!("/attachments/{file}/links"), json!({"subject_type": "invoice", "subject_id": own, "paper_kind": "photo"})).await, 201);
+        let mut body = side.body("100.00", json!([{"invoice_id": own, "amount": "100.00"}]));
+        body["papers"] = json!([{"attachment_id": file, "paper_kind": "other"}]);
+        let claim = id(&ok(app.post(&side.street.staff, "/claims", body).await, 201));
+        let checks = ok(app.get(&side.street.accountant, &format!("/claims/{claim}/checks")).await, 200);
+        assert_eq!(checks["evidence"]["same_file_elsewhere"], json!([]), "at the claim and at its own invoice it is no other record's");
+    }
+
     async fn a_rule_of_papers_is_the_districts_with_its_days(app: TestApp) {
         let world = World::open(app).await;
         let (side, first) = (&world.own, &world.own.street.first);

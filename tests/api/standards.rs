@@ -304,14 +304,14 @@ on_both_databases! {
         let mut firm = spending.claim(json!([line]), false);
         firm["payee"]["kind"] = json!("supplier");
         assert_eq!(app.post(&spending.street.party_office, "/claims", firm).await.code(), (422, "payee_not_a_person"));
-        let made = ok(app.post(&spending.street.party_office, "/claims", spending.claim(json!([line]), true)).await, 201);
-        assert_eq!((&made["amount"], &made["tax"], &made["net"], &made["reserved"]), (&json!("2300.00"), &json!("300.00"), &json!("2000.00"), &json!("2300.00")));
-        let shown = &made["lines"][0];
-        assert_eq!((&shown["amount"], &shown["tax"], &shown["net"], &shown["allowed"], &shown["over_standard"]), (&json!("2300.00"), &json!("300.00"), &json!("2000.00"), &json!("2000.00"), &json!(false)));
         let by_gross = ok(spending.one(app, "讲课费", lecture(json!({"amount": "2300.00"}))).await, 201);
         assert_eq!((&by_gross["tax"], &by_gross["net"]), (&json!("300.00"), &json!("2000.00")));
         let copied = ok(app.post(&spending.street.party_office, &format!("/claims/{}/copy", by_gross["id"].as_str().unwrap()), json!({})).await, 201);
         assert_eq!((&copied["amount"], &copied["lines"][0]["allowed"]), (&json!("2300.00"), &json!("2000.00")));
+        let made = ok(app.post(&spending.street.party_office, "/claims", spending.claim(json!([line]), true)).await, 201);
+        assert_eq!((&made["amount"], &made["tax"], &made["net"], &made["reserved"]), (&json!("2300.00"), &json!("300.00"), &json!("2000.00"), &json!("2300.00")));
+        let shown = &made["lines"][0];
+        assert_eq!((&shown["amount"], &shown["tax"], &shown["net"], &shown["allowed"], &shown["over_standard"]), (&json!("2300.00"), &json!("300.00"), &json!("2000.00"), &json!("2000.00"), &json!(false)));
         let id = made["id"].as_str().unwrap();
         ok(spending.step(app, &spending.street.accountant, id, "review", json!({})).await, 200);
         ok(spending.step(app, &spending.street.leader, id, "approve", json!({})).await, 200);
@@ -326,6 +326,80 @@ on_both_databases! {
         assert_eq!(lines(&vouchers["data"][0]["id"]).await, [json!(["1002", "1000.00", "0.00"]), json!(["2307", "150.00", "0.00"]), json!(["5001", "0.00", "1150.00"])]);
         let held = ok(app.get(&spending.street.accountant, &format!("/ledger/verify?street_id={}", spending.street.id)).await, 200);
         assert_eq!(held["holds"], json!(true), "{held}");
+    }
+
+    async fn fees_of_one_payee_in_a_month_are_taxed_together_over_all_claims_of_the_street(app: TestApp) {
+        let spending = Spending::open(app).await;
+        let fee = async |more: Value| {
+            let mut line = json!({"quantities": {"class_hour": 2}, "grade": "senior"});
+            line.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            spending.claim_line(app, "讲课费", line).await
+        };
+        let eight = fee(json!({"net": "800.00"})).await;
+        let submit = async |body: Value| ok(app.post(&spending.street.party_office, "/claims", body).await, 201);
+        let taxed = |claim: &Value| ["amount", "tax", "net"].map(|name| claim[name].as_str().unwrap().to_owned());
+        let draft = ok(spending.draft(app, json!([eight])).await, 201);
+        let first = submit(spending.claim(json!([eight]), true)).await;
+        assert_eq!(taxed(&first), ["800.00", "0.00", "800.00"], "a draft counts for nothing");
+        let second = submit(spending.claim(json!([eight]), true)).await;
+        assert_eq!(taxed(&second), ["1000.00", "200.00", "800.00"], "1,600.00 net is 1,800.00 gross");
+        let mut stranger = spending.claim(json!([eight]), true);
+        stranger["payee"]["account_number"] = json!("6299990000004321");
+        assert_eq!(taxed(&submit(stranger).await), ["800.00", "0.00", "800.00"], "another payee has a month of their own");
+        let gross = submit(spending.claim(json!([fee(json!({"amount": "1000.00"})).await]), true)).await;
+        assert_eq!(taxed(&gross), ["1000.00", "200.00", "800.00"]);
+        let stale = spending.step(app, &spending.street.party_office, draft["id"].as_str().unwrap(), "submit", json!({})).await;
+        assert_eq!((stale.code(), faults(&stale)), ((422, "validation_failed"), pairs(&[("/lines/0/tax", "tax_differs")])));
+        let id = |claim: &Value| claim["id"].as_str().unwrap().to_owned();
+        ok(spending.step(app, &spending.street.accountant, &id(&gross), "reject", json!({"reason": "重复"})).await, 200);
+        let approve = async |claim: &str| {
+            ok(spending.step(app, &spending.street.accountant, claim, "review", json!({})).await, 200);
+            ok(spending.step(app, &spending.street.leader, claim, "approve", json!({})).await, 200);
+        };
+        for claim in [&second, &first] {
+            approve(&id(claim)).await;
+            ok(spending.step(app, &spending.street.cashier, &id(claim), "pay", json!({})).await, 200);
+        }
+        let third = submit(spending.claim(json!([fee(json!({"net": "2000.00"})).await]), true)).await;
+        assert_eq!(taxed(&third), ["2485.71", "485.71", "2000.00"], "3,600.00 net is 4,285.71 gross with 685.71 of tax; 1,800.00 and 200.00 are there");
+        ok(spending.step(app, &spending.street.party_office, &id(&third), "withdraw", json!({})).await, 200);
+        ok(spending.step(app, &spending.street.accountant, &id(&second), "refunds", json!({"amount": "1000.00", "reason": "未讲"})).await, 201);
+        assert_eq!(taxed(&submit(spending.claim(json!([eight]), true)).await), ["1000.00", "200.00", "800.00"], "of the first one only");
+        app.context.clocks.set("2017-02-01T01:00:00Z".parse().unwrap());
+        let february = ok(app.post(&spending.street.party_office, "/claims", spending.claim(json!([eight]), true)).await, 201);
+        assert_eq!(taxed(&february), ["800.00", "0.00", "800.00"], "what is paid of January counts no more; the one on its way does, and withholds the 200.00 of both");
+        assert_eq!(ok(app.get(&spending.street.accountant, "/ledger/verify").await, 200)["holds"], json!(true));
+    }
+
+    async fn a_fee_is_not_paid_with_less_tax_than_its_month_asks_for(app: TestApp) {
+        let spending = Spending::open(app).await;
+        let line = spending.claim_line(app, "讲课费", json!({"net": "2000.00", "quantities": {"class_hour": 2}, "grade": "senior"})).await;
+        let made = ok(app.post(&spending.street.party_office, "/claims", spending.claim(json!([line]), true)).await, 201);
+        assert_eq!(made["tax"], json!("300.00"));
+        let rule = json!({"effective_from": "2017-02-01", "flat_up_to": "4000.00", "flat_deduction": "400.00", "deduction_percent": 10, "source": "示例", "brackets": [{"over": "0.00", "rate_percent": 20, "deduction": "0.00"}]});
+        ok(app.post(&spending.street.first, "/tax-rules", rule).await, 201);
+        app.context.clocks.set("2017-02-01T01:00:00Z".parse().unwrap());
+        let id = made["id"].as_str().unwrap();
+        let approve = async || {
+            ok(spending.step(app, &spending.street.accountant, id, "review", json!({})).await, 200);
+            let etag = app.get(&spending.street.accountant, &format!("/claims/{id}")).await.etag.unwrap();
+            ok(app.act(&spending.street.leader, &format!("/claims/{id}/approve"), &etag).await, 200);
+        };
+        approve().await;
+        let refused = spending.step(app, &spending.street.cashier, id, "pay", json!({})).await;
+        assert_eq!(refused.code(), (409, "labour_tax_short"));
+        assert!(refused.text.contains("380.00") && refused.text.contains("300.00"), "{}", refused.text);
+        ok(spending.step(app, &spending.street.leader, id, "return", json!({"reason": "重算税额"})).await, 200);
+        let etag = app.get(&spending.street.accountant, &format!("/claims/{id}")).await.etag.unwrap();
+        ok(app.send(Method::PATCH, &format!("/claims/{id}"), &spending.street.party_office, Some(json!({"lines": [line]})), &[("If-Match", &etag)]).await, 200);
+        ok(spending.step(app, &spending.street.party_office, id, "submit", json!({})).await, 200);
+        let etag = app.get(&spending.street.accountant, &format!("/claims/{id}")).await.etag.unwrap();
+        ok(app.act(&spending.street.accountant, &format!("/claims/{id}/review"), &etag).await, 200);
+        let etag = app.get(&spending.street.accountant, &format!("/claims/{id}")).await.etag.unwrap();
+        ok(app.act(&spending.street.leader, &format!("/claims/{id}/approve"), &etag).await, 200);
+        let etag = app.get(&spending.street.accountant, &format!("/claims/{id}")).await.etag.unwrap();
+        let paid = app.send(Method::POST, &format!("/claims/{id}/pay"), &spending.street.cashier, Some(json!({})), &[("If-Match", &etag), ("Idempotency-Key", "again")]).await;
+        assert_eq!(ok(paid, 200)["net"], json!("2000.00"));
     }
 
     async fn a_line_that_pays_for_work_needs_a_pay_list_and_every_other_line_its_invoices_whatever_the_claim_is_called(app: TestApp) {

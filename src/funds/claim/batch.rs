@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::model::Action;
 use super::pay::{self, BankFact};
-use super::{claim, decide, invoice, payees, payment_batch, refusals, steps};
+use super::{claim, decide, invoice, labour_month, payees, payment_batch, refusals, steps};
 use crate::funds::bank::{Batch, PaymentLine, bank_file_template, file_name, match_result, read_result, render};
 use crate::funds::ledger::ledger_period;
 use crate::kernel::access::Capability;
@@ -42,7 +42,7 @@ fn payment_line(keys: &KeyRing, row: &claim::Model, serial: u32) -> Result<Payme
 /// Makes a batch of approved claims of a street, with its bank file.
 ///
 /// # Errors
-/// 409 `invalid_transition`, `in_batch`, `invoice_red_lettered`, `paid_in_another_year`; 403 `separation_of_duties`; 422 `unknown_reference`, `not_by_transfer`, `mixed_funds`, `payee_account_missing`, `bank_file_refused`.
+/// 409 `invalid_transition`, `in_batch`, `invoice_red_lettered`, `labour_tax_short`, `paid_in_another_year`; 403 `separation_of_duties`; 422 `unknown_reference`, `not_by_transfer`, `mixed_funds`, `payee_account_missing`, `bank_file_refused`.
 pub async fn make(tx: &Tx, act: &Act, street: &Authorised<org_unit::Model>, template_id: Uuid, claim_ids: &[Uuid]) -> Result<payment_batch::Model, Problem> {
     let template = tx.reference::<bank_file_template::Entity>(template_id, "/template_id").await?;
     let (mut claims, mut lines) = (Vec::new(), Vec::new());
@@ -72,6 +72,7 @@ pub async fn make(tx: &Tx, act: &Act, street: &Authorised<org_unit::Model>, temp
         lines.push(payment_line(&act.keys, &row, u32::try_from(lines.len()).map_err(Problem::internal)?.saturating_add(1))?);
         claims.push(row);
     }
+    labour_month::require_withheld(tx, act, &claims).await?;
     let id = new_id();
     let sum = Fen::checked_sum(lines.iter().map(|line| line.amount)).map_err(Problem::internal)?;
     let tail: String = id.simple().to_string().chars().rev().take(6).collect();
@@ -101,7 +102,9 @@ pub async fn make(tx: &Tx, act: &Act, street: &Authorised<org_unit::Model>, temp
     let made = tx.insert::<payment_batch::Entity, _>(payment_batch::ActiveModel::from(row).reset_all()).await?;
     for (before, line) in claims.into_iter().zip(&lines) {
         let after = claim::Model { batch_id: Some(made.id), batch_serial: Some(i32::try_from(line.serial).map_err(Problem::internal)?), bank_returned: None, ..before.clone() };
-        steps::put(tx, act, "batch", &before, after, Some(made.number.clone())).await?;
+        let after = steps::put(tx, act, "batch", &before, after, Some(made.number.clone())).await?;
+        // Until the bank says when it paid, the month in which it was asked to counts.
+        labour_month::set_month(tx, &after, Some(Month::of(act.today))).await?;
     }
     audit::record(tx, act, Event::new("payment_batch.make", "payment_batch", made.id, payment_batch::Entity::place(&made)).after(&made)?).await?;
     Ok(made)
@@ -141,7 +144,8 @@ pub async fn void(tx: &Tx, act: &Act, before: payment_batch::Model, reason: Stri
     }
     for row in claims {
         let after = claim::Model { batch_id: None, batch_serial: None, ..row.clone() };
-        steps::put(tx, act, "batch", &row, after, Some(reason.clone())).await?;
+        let after = steps::put(tx, act, "batch", &row, after, Some(reason.clone())).await?;
+        labour_month::set_month(tx, &after, None).await?;
     }
     let after = payment_batch::Model { state: "void".to_owned(), voided_by: act.user_id(), void_reason: Some(reason.clone()), ..before.clone() };
     put(tx, act, "payment_batch.void", &before, after, Some(reason)).await
@@ -198,7 +202,8 @@ pub async fn import_result(tx: &Tx, act: &Act, before: payment_batch::Model, byt
             paid.push((row, date, BankFact { reference: Some(after.number.clone()), value_date: Some(value_date) }));
         } else {
             let back = claim::Model { batch_id: None, batch_serial: None, bank_returned: answer.reason.clone(), ..row.clone() };
-            steps::put(tx, act, "bank_returned", &row, back, answer.reason).await?;
+            let back = steps::put(tx, act, "bank_returned", &row, back, answer.reason).await?;
+            labour_month::set_month(tx, &back, None).await?;
         }
     }
     if !paid.is_empty() {

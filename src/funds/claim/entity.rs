@@ -88,7 +88,7 @@ pub mod claim {
         pub chain: Option<Json>,
         /// How many approvals of the chain are done.
         pub steps_done: i32,
-        /// What the next step takes; null where none is open.
+        /// What the next step takes; null where none is open, while papers are asked for, and while it lies in a payment batch.
         pub next_capability: Option<String>,
         /// What it holds on the line.
         pub reserved: Fen,

@@ -9,6 +9,7 @@ mod draft;
 pub mod entity;
 pub mod invoice;
 pub mod job;
+mod labour_month;
 mod model;
 pub mod papers;
 mod pay;

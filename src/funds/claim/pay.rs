@@ -8,12 +8,13 @@ use uuid::Uuid;
 
 use super::draft::Draft;
 use super::model::Action;
-use super::{claim, decide, draft, invoice, papers, refusals, steps};
+use super::{claim, decide, draft, invoice, labour_month, papers, refusals, steps};
 use crate::funds::budget::lines;
 use crate::funds::ledger::years::{self, Sums};
 use crate::funds::ledger::{Account, Entry, Posting, VoucherKind, post};
 use crate::kernel::act::Act;
 use crate::kernel::money::Fen;
+use crate::kernel::period::Month;
 use crate::kernel::problem::Problem;
 use crate::platform::db::Tx;
 use crate::platform::http::Ending;
@@ -83,7 +84,7 @@ impl Ending for Booking {
 /// Pays one claim alone, today; what is booked comes last.
 ///
 /// # Errors
-/// 409 `invalid_transition`, `information_requested`, `in_batch`, `invoice_red_lettered`, `paid_in_another_year`; 422 `value_date_out_of_range`; 403 `separation_of_duties`; as [`Booking::book`].
+/// 409 `invalid_transition`, `information_requested`, `in_batch`, `invoice_red_lettered`, `labour_tax_short`, `paid_in_another_year`; 422 `value_date_out_of_range`; 403 `separation_of_duties`; as [`Booking::book`].
 pub async fn pay(tx: &Tx, act: &Act, before: claim::Model, bank: BankFact) -> Result<(Draft, Booking), Problem> {
     steps::require(Action::Pay, &before)?;
     decide::require_no_batch(tx, &before).await?;
@@ -93,6 +94,7 @@ pub async fn pay(tx: &Tx, act: &Act, before: claim::Model, bank: BankFact) -> Re
     }
     let (lines, draws) = (draft::lines_of(tx, before.id).await?, invoice::draws_of(tx, [before.id]).await?);
     invoice::require_payable(tx, &draws).await?;
+    labour_month::require_withheld(tx, act, [&before]).await?;
     let mut posting = posting_of(act, &before, act.today, &bank);
     posting.attachments_count = papers::count(tx, &before, &draws).await?;
     let (mut paid, booking) = write(tx, act, vec![(before, act.today, bank, posting)]).await?;
@@ -143,6 +145,7 @@ async fn write(tx: &Tx, act: &Act, claims: Vec<(claim::Model, NaiveDate, BankFac
             ..before.clone()
         };
         let after = steps::put(tx, act, "pay", &before, after, None).await?;
+        labour_month::set_month(tx, &after, Some(Month::of(date))).await?;
         for sum in [by_line.entry(after.budget_line_id).or_default(), by_year.entry(after.fiscal_year).or_default()] {
             *sum = sum.checked_add(after.amount).map_err(Problem::internal)?;
         }

@@ -15,8 +15,24 @@ use crate::people::tenancy::street_names;
 use crate::platform::db::Tx;
 use crate::work::activity::activity;
 
-const ACTIONS: [(&str, &str); 9] =
-    [("draft", "经办"), ("submit", "提交"), ("endorse", "证明"), ("review", "审核"), ("approve", "审批"), ("pay", "支付"), ("return", "退回"), ("refund", "退款"), ("reverse", "红字冲销")];
+/// What stands on the paper of what happened; comments, urging and batches do not.
+const ACTIONS: [(&str, &str); 15] = [
+    ("draft", "经办"),
+    ("submit", "提交"),
+    ("endorse", "证明"),
+    ("review", "审核"),
+    ("approve", "审批"),
+    ("pay", "支付"),
+    ("return", "退回"),
+    ("request_info", "要求补正"),
+    ("provide_info", "补正"),
+    ("reject", "驳回"),
+    ("withdraw", "撤回"),
+    ("expire", "逾期"),
+    ("bank_returned", "银行退票"),
+    ("refund", "退款"),
+    ("reverse", "红字冲销"),
+];
 
 const STATES: [(&str, &str); 10] = [
     ("draft", "草稿"),

@@ -4,7 +4,7 @@ use chrono::Datelike;
 use sea_orm::ActiveModelTrait;
 
 use super::model::{self, Action};
-use super::{claim, claim_refund, invoice, pay, refusals, steps, under_commitment};
+use super::{claim, claim_refund, invoice, labour_month, pay, refusals, steps, under_commitment};
 use crate::funds::budget::lines;
 use crate::funds::ledger::years::{self, Sums};
 use crate::funds::ledger::{Account, Entry, Posting, VoucherKind, post};
@@ -29,6 +29,7 @@ pub async fn refund(tx: &Tx, act: &Act, before: claim::Model, amount: Fen, reaso
     let tax = model::refunded_tax(before.amount, before.tax, before.refunded, amount);
     let after = claim::Model { refunded: before.refunded.checked_add(amount).map_err(Problem::internal)?, ..before.clone() };
     let after = steps::put(tx, act, "refund", &before, after, Some(format!("{amount} {reason}"))).await?;
+    labour_month::lessen(tx, &before, amount, tax).await?;
     let year = act.today.year();
     let same_year = year == before.fiscal_year;
     let place = (before.district_id, before.street_id);
@@ -83,6 +84,7 @@ pub async fn reverse(tx: &Tx, act: &Act, before: claim::Model, reason: String) -
     let after = claim::Model { state: "reversed".to_owned(), from_commitment: Fen::ZERO, reversal_voucher_id: Some(posting.id), ..before.clone() };
     let after = steps::put(tx, act, "reverse", &before, after, Some(reason)).await?;
     invoice::free(tx, &before).await?;
+    labour_month::forget(tx, &before).await?;
     let back = before.amount.checked_neg().map_err(Problem::internal)?;
     under_commitment::unspend(tx, act, &before).await?;
     years::add(tx, before.street_id, year, Sums { spent: back, ..Sums::default() }).await?;

@@ -41,6 +41,15 @@ pub fn not_a_lecture_fee(pointer: &str) -> Problem {
         .field(pointer, "not_a_lecture_fee", "不是讲课费等劳务报酬", "pays nobody for work")
 }
 
+/// 409: what the payee is paid for work this month asks for more tax than the claim withholds.
+#[must_use]
+pub fn labour_tax_short(number: &str, needed: Fen, withheld: Fen) -> Problem {
+    Problem::new(409, "labour_tax_short", "代扣个人所得税不足", "Too little tax is withheld").detail(
+        format!("按该收款人本月劳务报酬合计，报销单 {number} 应代扣 {needed}，只扣了 {withheld}。请退回，由经办重新填写金额后提交。"),
+        format!("By the sum of the payee's fees of this month claim {number} has to withhold {needed}; it withholds {withheld}. Return it: its lines are given anew and taxed anew."),
+    )
+}
+
 /// 409: papers were asked for and are not there yet.
 #[must_use]
 pub fn information_requested() -> Problem {

@@ -62,7 +62,7 @@ async fn views(tx: &Tx, claims: Vec<claim::Model>) -> Result<Vec<Claim>, Problem
     Ok(claims.into_iter().map(view).collect())
 }
 
-/// Lists claims. Filters: `street_id`, `community_id`, `fiscal_year`, `state`, `budget_line_id`, `category_id`, `activity_id`, `commitment_id`, `number`, `batch_id`, `next_capability` (`claim.pay`: what the cashier is to pay). Sort: `number`, `amount`.
+/// Lists claims. Filters: `street_id`, `community_id`, `fiscal_year`, `state`, `budget_line_id`, `category_id`, `activity_id`, `commitment_id`, `number`, `batch_id`, `next_capability` (`claim.pay`: what the cashier is to pay; what lies in a batch or waits for papers is not). Sort: `number`, `amount`.
 #[utoipa::path(tag = "claims", responses((status = 200, body = ListPage<Claim>), Refusals))]
 #[get("/claims")]
 async fn list_claims(actor: Actor, context: web::Data<Context>, request: HttpRequest) -> Result<HttpResponse, Problem> {
@@ -294,7 +294,7 @@ async fn urge_claim(actor: Actor, write: Write, id: web::Path<String>) -> Result
                 return Err(refusals::urged_today());
             }
             let words = (format!("催办：报销单 {} {}", before.number, before.title), format!("Please act on claim {} {}", before.number, before.title));
-            let after = steps::put(tx, act, "change", &before, claim::Model { urged_on: Some(act.today), ..before.clone() }, None).await?;
+            let after = steps::put(tx, act, "urge", &before, claim::Model { urged_on: Some(act.today), ..before.clone() }, None).await?;
             steps::tell(tx, act, &after, next, "claim.urge", words).await?;
             Ok(Done::changed(after.version, view(tx, after, None).await?))
         })

@@ -8,12 +8,14 @@ use sea_orm::{ActiveModelTrait, ColumnTrait, QueryFilter};
 use uuid::Uuid;
 
 use super::bodies::{ClaimKind, NewLine};
+use super::labour_month::{self, Fees};
 use super::{claim, claim_line, refusals};
 use crate::funds::spending::standards::{self, Asked};
 use crate::funds::spending::tax::{self, LabourTax};
 use crate::funds::spending::{category_item, expense_item, of_items};
 use crate::kernel::act::Act;
 use crate::kernel::money::Fen;
+use crate::kernel::period::Month;
 use crate::kernel::problem::{Faults, Problem};
 use crate::platform::db::Tx;
 use crate::work::activity::activity;
@@ -138,7 +140,8 @@ async fn items_of(tx: &Tx, category: Uuid, lines: &[NewLine], problems: &mut Vec
     Ok(items)
 }
 
-/// Net, tax and gross of every line. What pays a person for work is taxed as one payment: the lines of a claim together, so that splitting them saves nothing.
+/// Net, tax and gross of every line. What pays a person for work is taxed as one payment: the lines of a claim together, and with what else the payee gets in the month ([`labour_month`]), so that
+/// splitting them saves nothing.
 async fn money(tx: &Tx, act: &Act, row: &claim::Model, lines: &mut [NewLine], is_labour: &impl Fn(&NewLine) -> bool, problems: &mut Vec<Problem>) -> Result<(), Problem> {
     let mut faults = Faults::none();
     let mut taxed = Vec::new();
@@ -159,14 +162,15 @@ async fn money(tx: &Tx, act: &Act, row: &claim::Model, lines: &mut [NewLine], is
             problems.push(refusals::payee_not_a_person(&format!("/lines/{index}/expense_item_id")));
         }
         // What counts is when it is paid, not when the work was done.
-        tax_of_lines(&tax::labour_on(tx, act.today).await?, &mut taxed, &mut faults);
+        let before = labour_month::besides(tx, row, Month::of(act.today)).await?;
+        tax_of_lines(&tax::labour_on(tx, act.today).await?, before, &mut taxed, &mut faults);
     }
     problems.extend(faults.into_result().err());
     Ok(())
 }
 
-/// Works out what was not given of lines that are taxed together: all of them say the net, or all of them the gross.
-fn tax_of_lines(rule: &LabourTax, lines: &mut [(usize, &mut NewLine)], faults: &mut Faults) {
+/// Works out what was not given of lines that are taxed together, and with what else the payee gets: all of them say the net, or all of them the gross.
+fn tax_of_lines(rule: &LabourTax, before_them: Fees, lines: &mut [(usize, &mut NewLine)], faults: &mut Faults) {
     let by_net = lines.iter().all(|(_, line)| line.net.is_some());
     if !by_net && lines.iter().any(|(_, line)| line.net.is_some()) {
         for (index, _) in lines.iter().filter(|(_, line)| line.net.is_none()) {
@@ -181,12 +185,17 @@ fn tax_of_lines(rule: &LabourTax, lines: &mut [(usize, &mut NewLine)], faults: &
     }
     let parts: Vec<Fen> = lines.iter().map(|(_, line)| line.net.unwrap_or(line.amount)).collect();
     let sum = Fen(parts.iter().fold(0_i64, |sum, part| sum.saturating_add(part.0)));
-    let tax = if by_net { Fen(rule.gross_of(sum).0.saturating_sub(sum.0)) } else { rule.tax(sum) };
+    let tax = if by_net { Fen(before_them.gross_beside(rule, sum).0.saturating_sub(sum.0)) } else { before_them.tax_beside(rule, sum) };
     let given = Fen(lines.iter().fold(0_i64, |sum, (_, line)| sum.saturating_add(line.tax.unwrap_or(Fen::ZERO).0)));
     let says_tax = lines.iter().any(|(_, line)| line.tax.is_some());
     if says_tax && given != tax {
         let at = lines.first().map_or(0, |(index, _)| *index);
-        faults.add(&format!("/lines/{at}/tax"), "tax_differs", format!("按税法应代扣 {tax}，请勿填写或照此更正"), format!("the rule withholds {tax}; leave the tax out, or say so"));
+        faults.add(
+            &format!("/lines/{at}/tax"),
+            "tax_differs",
+            format!("按税法（含该收款人本月其他劳务报酬）应代扣 {tax}；请重新填写该行金额，不填 tax"),
+            format!("by the rule, with what else the payee gets this month, {tax} is withheld; give the lines anew and leave the tax out"),
+        );
         return;
     }
     // The gross says the tax of each line already where it came from a claim that was worked out before.
@@ -249,7 +258,7 @@ mod tests {
 
     fn worked(lines: &mut [NewLine]) -> Faults {
         let mut faults = Faults::none();
-        tax_of_lines(&rule(), &mut lines.iter_mut().enumerate().collect::<Vec<_>>(), &mut faults);
+        tax_of_lines(&rule(), Fees::default(), &mut lines.iter_mut().enumerate().collect::<Vec<_>>(), &mut faults);
         faults
     }
 

@@ -43,8 +43,11 @@ pub async fn take_next(tx: &Tx, act: &Act, row: &claim::Model) -> Result<Act, Pr
     Ok(act)
 }
 
-/// What the next step takes, as it is kept on the claim.
+/// What the next step takes, as it is kept on the claim: none while it lies in a payment batch, which waits for the bank, or while papers are asked for.
 fn next_capability(row: &claim::Model) -> Result<Option<String>, Problem> {
+    if row.batch_id.is_some() || row.information_requested {
+        return Ok(None);
+    }
     let chain = chain_of(row)?;
     Ok(model::next_step(&row.state, row.community_id.is_some(), chain.as_ref(), row.steps_done).map(|(capability, _)| capability.code().to_owned()))
 }
@@ -78,7 +81,7 @@ pub fn note(writes: &mut Together, act: &Act, action: &'static str, before: Opti
 }
 
 /// The audit trail's name of each action.
-const AUDIT: [(&str, &str); 17] = [
+const AUDIT: [(&str, &str); 18] = [
     ("draft", "claim.draft"),
     ("change", "claim.change"),
     ("submit", "claim.submit"),
@@ -96,6 +99,7 @@ const AUDIT: [(&str, &str); 17] = [
     ("reverse", "claim.reverse"),
     ("batch", "claim.batch"),
     ("bank_returned", "claim.bank_returned"),
+    ("urge", "claim.urge"),
 ];
 
 /// A place in the timeline.

@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use super::bodies::NewClaim;
 use super::draft::Draft;
 use super::model::{self, Action};
-use super::{claim, draft, invoice, papers, refusals, steps, under_commitment};
+use super::{claim, draft, invoice, labour_month, papers, refusals, steps, under_commitment};
 use crate::funds::spending::chains::{self, Chain};
 use crate::kernel::act::Act;
 use crate::kernel::problem::Problem;
@@ -68,8 +68,9 @@ pub async fn at_once(tx: &Tx, act: &Act, recipients: &dyn Recipients, unit: &Aut
     finish(tx, Draft { claim: after, ..draft }, actors).await
 }
 
-/// Draws on the invoices; what is left to do is to hold the line.
+/// Notes the fees of the payee's month and draws on the invoices; what is left to do is to hold the line.
 async fn finish(tx: &Tx, mut draft: Draft, actors: Vec<NextActors>) -> Result<Submitted, Problem> {
+    labour_month::note(tx, &draft.claim).await?;
     invoice::take(tx, &draft.claim, &draft.draws).await?;
     draft.draws.iter_mut().for_each(|draw| draw.live = true);
     Ok(Submitted { reservation: Reservation(draft.claim.clone()), draft, actors })

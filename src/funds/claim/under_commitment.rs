@@ -5,7 +5,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::{claim, invoice, refusals};
+use super::{claim, invoice, labour_month, refusals};
 use crate::funds::budget::lines;
 use crate::funds::commitment::{self, commitment as application, hold, model};
 use crate::kernel::act::Act;
@@ -43,13 +43,19 @@ pub(super) async fn put(tx: &Tx, row: &mut claim::Model) -> Result<(), Problem> 
 /// 422 `activity_missing`, `commitment_does_not_fit`; 409 `activity_cancelled`, `commitment_not_open`.
 pub(super) async fn take(tx: &Tx, act: &Act, row: &claim::Model) -> Result<Fen, Problem> {
     put(tx, &mut row.clone()).await?;
-    match row.activity_id {
-        Some(id) => activity::live(&tx.reference::<event::Entity>(id, "/activity_id").await?)?,
-        None if row.kind == "activity" => return Err(refusals::activity_missing()),
-        None => {}
+    if row.activity_id.is_none() && row.kind == "activity" {
+        return Err(refusals::activity_missing());
     }
-    match row.commitment_id {
-        Some(id) => hold::take(tx, act, &hold::open(tx, act, id).await?, row.amount).await,
+    let open = match row.commitment_id {
+        Some(id) => Some(hold::open(tx, act, id).await?),
+        None => None,
+    };
+    if let Some(id) = row.activity_id {
+        // Locked, so that what it says does not change in the same moment; after the application, as an application's own submission locks them.
+        activity::live(&tx.load_locked::<event::Entity>(id).await?.into_read())?;
+    }
+    match open {
+        Some(open) => hold::take(tx, act, &open, row.amount).await,
         None => Ok(Fen::ZERO),
     }
 }
@@ -70,12 +76,13 @@ async fn give_back(tx: &Tx, act: &Act, before: &claim::Model) -> Result<Fen, Pro
     }
 }
 
-/// Gives back what the claim held before: to the invoices what it drew, and its reservation to its application while that is open, else to the line.
+/// Gives back what the claim held before: to the invoices what it drew, its fees to nobody's month, and its reservation to its application while that is open, else to the line.
 ///
 /// # Errors
 /// 500 where the database fails.
 pub(super) async fn release(tx: &Tx, act: &Act, before: &claim::Model) -> Result<(), Problem> {
     invoice::free(tx, before).await?;
+    labour_month::forget(tx, before).await?;
     if before.reserved.is_zero() {
         return Ok(());
     }

@@ -22,6 +22,8 @@ use crate::work::activity;
 pub async fn submit(tx: &Tx, act: &Act, recipients: &dyn Recipients, before: commitment::Model) -> Result<(commitment::Model, Vec<NextActors>), Problem> {
     steps::require(Action::Submit, &before)?;
     steps::take_prepare(tx, act, &before).await?;
+    // Locked, so that what it says does not change in the same moment.
+    tx.load_locked::<activity::activity::Entity>(before.activity_id).await?;
     let (line, named) = draft::recheck(tx, act, &before).await?;
     let chain = chains::for_amount(tx, before.street_id, before.amount, act.today).await?;
     if chain.band.collective_decision && !papers::decision_attached(tx, &before).await? {

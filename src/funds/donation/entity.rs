@@ -82,7 +82,7 @@ pub mod donation_use {
         pub payee_name: String,
         /// How much.
         pub amount: Fen,
-        /// `submitted`, `reviewed`, `approved`, `paid` or `rejected`.
+        /// `submitted`, `reviewed`, `approved`, `paid`, `rejected` or `withdrawn`.
         pub state: String,
         /// Why it was rejected.
         pub reason: Option<String>,

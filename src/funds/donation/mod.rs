@@ -2,6 +2,7 @@
 //! Its use goes through four hands as a claim does; what would exceed the fund on hand is refused by the ledger.
 
 pub mod entity;
+mod refusals;
 pub mod routes;
 mod work;
 

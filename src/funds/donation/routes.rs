@@ -140,14 +140,15 @@ async fn get_use(actor: Actor, context: web::Data<Context>, id: web::Path<String
     Ok(ok_versioned(row.version, &row))
 }
 
-/// Prepares a use of donated money and submits it.
+/// Prepares a use of donated money and submits it; what the fund does not hold beyond other uses on their way is refused.
 #[utoipa::path(tag = "donations", request_body = NewUse, responses((status = 201, body = Submitted<donation_use::Model>), Refusals))]
 #[post("/donation-uses")]
 async fn prepare_use(actor: Actor, context: web::Data<Context>, write: Write) -> Result<HttpResponse, Problem> {
     write
         .create(&actor, Capability::ClaimPrepare, Rules::plain(), async |tx, act, body: NewUse| {
             let unit = unit_of(tx, &actor, body.street_id, body.community_id, Capability::ClaimPrepare).await?;
-            let row = work::prepare(tx, act, &unit, body).await?;
+            let free = work::free(&context.db, unit.place()).await?;
+            let row = work::prepare(tx, act, &unit, body, free).await?;
             Ok(Done::created(format!("/api/v1/donation-uses/{}", row.id), Some(row.version), submitted(&context, tx, (Capability::ClaimReview, Part::Review), row).await?))
         })
         .await
@@ -188,7 +189,19 @@ async fn approve_use(actor: Actor, context: web::Data<Context>, write: Write, id
         .await
 }
 
-/// Rejects a reviewed use, with the reason.
+/// Withdraws a use before it is approved, as who prepared it.
+#[utoipa::path(tag = "donations", request_body = Nothing, responses((status = 200, body = donation_use::Model), Refusals))]
+#[post("/donation-uses/{id}/withdraw")]
+async fn withdraw_use(actor: Actor, write: Write, id: web::Path<String>) -> Result<HttpResponse, Problem> {
+    write
+        .on::<donation_use::Entity, Nothing, _>(&actor, Capability::ClaimPrepare, &id, rules(), async |tx, act, row, _| {
+            let row = work::withdraw(tx, act, row.into_inner()).await?;
+            Ok(Done::changed(row.version, row))
+        })
+        .await
+}
+
+/// Rejects a use that is not paid yet, also one that was approved by mistake, with the reason.
 #[utoipa::path(tag = "donations", request_body = Reason, responses((status = 200, body = donation_use::Model), Refusals))]
 #[post("/donation-uses/{id}/reject")]
 async fn reject_use(actor: Actor, write: Write, id: web::Path<String>) -> Result<HttpResponse, Problem> {
@@ -215,5 +228,5 @@ async fn pay_use(actor: Actor, write: Write, id: web::Path<String>) -> Result<Ht
 /// Adds the routes of this file.
 pub fn routes(config: &mut Routes<'_, '_>) {
     config.service(list_donations).service(get_donation).service(receive_donation).service(list_uses).service(get_use).service(prepare_use);
-    config.service(review_use).service(approve_use).service(reject_use).service(pay_use);
+    config.service(review_use).service(approve_use).service(withdraw_use).service(reject_use).service(pay_use);
 }

@@ -1,20 +1,22 @@
 //! Receiving donations and using them.
 
 use chrono::Datelike;
-use sea_orm::ActiveModelTrait;
+use sea_orm::{ActiveModelTrait, FromQueryResult};
 use uuid::Uuid;
 
 use super::routes::{NewDonation, NewUse};
-use super::{donation, donation_use};
-use crate::funds::ledger::{Account, Entry, Posting, VoucherKind, model, post};
+use super::{donation, donation_use, refusals};
+use crate::funds::ledger::{Account, Entry, Posting, VoucherKind, balance_of, model, post};
+use crate::kernel::access::{Place, Scope};
 use crate::kernel::act::Act;
 use crate::kernel::ids::new_id;
 use crate::kernel::masking;
+use crate::kernel::money::Fen;
 use crate::kernel::problem::Problem;
 use crate::people::identity::duties::{self, Part};
 use crate::people::tenancy::org_unit;
 use crate::platform::audit::{self, Event};
-use crate::platform::db::{Authorised, Scoped, Tx};
+use crate::platform::db::{Authorised, Db, Scoped, Sql, Tx};
 
 fn number_of(act: &Act, word: &str, id: Uuid) -> String {
     let tail: String = id.simple().to_string().chars().rev().take(8).collect();
@@ -56,12 +58,33 @@ pub async fn receive(tx: &Tx, act: &Act, unit: &Authorised<org_unit::Model>, new
     Ok(made)
 }
 
-/// Prepares a use of donated money.
+#[derive(FromQueryResult)]
+struct Asked {
+    amount: Fen,
+}
+
+/// What a street's fund holds beyond the uses that are on their way. It is the street's: a community that may use it is told whether there is enough, so this is read beside its own rows.
 ///
 /// # Errors
 /// 500 where the database fails.
-pub async fn prepare(tx: &Tx, act: &Act, unit: &Authorised<org_unit::Model>, new: NewUse) -> Result<donation_use::Model, Problem> {
+pub async fn free(db: &Db, place: Place) -> Result<Fen, Problem> {
+    let street = place.street.ok_or_else(|| Problem::internal("a fund of no street"))?;
+    let tx = db.read(Scope::Street(place.district, street)).await?;
+    let held = balance_of(&tx, street, Account::DonationFund).await?;
+    let asked = Sql::both("SELECT CAST(COALESCE(SUM(amount), 0) AS bigint) AS amount FROM donation_uses WHERE street_id = $1 AND state IN ('submitted', 'reviewed', 'approved')");
+    let asked = tx.query_one::<Asked>(asked, vec![street.into()]).await?.map_or(Fen::ZERO, |asked| asked.amount);
+    held.checked_sub(asked).map_err(Problem::internal)
+}
+
+/// Prepares a use of donated money, of which so much is free.
+///
+/// # Errors
+/// 409 `fund_short` where it is more than that.
+pub async fn prepare(tx: &Tx, act: &Act, unit: &Authorised<org_unit::Model>, new: NewUse, free: Fen) -> Result<donation_use::Model, Problem> {
     let street = unit.street_id.ok_or_else(|| Problem::unknown_reference("/street_id"))?;
+    if new.amount > free {
+        return Err(refusals::fund_short(new.amount));
+    }
     let id = new_id();
     let row = donation_use::Model {
         id,
@@ -90,9 +113,9 @@ pub async fn prepare(tx: &Tx, act: &Act, unit: &Authorised<org_unit::Model>, new
     Ok(made)
 }
 
-async fn step(tx: &Tx, act: &Act, names: (&'static str, &str), part: Part, before: &donation_use::Model, mut after: donation_use::Model) -> Result<donation_use::Model, Problem> {
+async fn step(tx: &Tx, act: &Act, names: (&'static str, &[&str]), part: Part, before: &donation_use::Model, mut after: donation_use::Model) -> Result<donation_use::Model, Problem> {
     let (action, from) = names;
-    if before.state != from {
+    if !from.contains(&before.state.as_str()) {
         return Err(Problem::invalid_transition(action, &before.state));
     }
     let place = donation_use::Entity::place(before);
@@ -111,7 +134,7 @@ async fn step(tx: &Tx, act: &Act, names: (&'static str, &str), part: Part, befor
 /// 409 `invalid_transition`; 403 `separation_of_duties`.
 pub async fn review(tx: &Tx, act: &Act, before: donation_use::Model) -> Result<donation_use::Model, Problem> {
     let after = donation_use::Model { state: "reviewed".to_owned(), reviewed_by: act.user_id(), ..before.clone() };
-    step(tx, act, ("donation_use.review", "submitted"), Part::Review, &before, after).await
+    step(tx, act, ("donation_use.review", &["submitted"]), Part::Review, &before, after).await
 }
 
 /// The leader approves a use.
@@ -120,16 +143,25 @@ pub async fn review(tx: &Tx, act: &Act, before: donation_use::Model) -> Result<d
 /// As [`review`].
 pub async fn approve(tx: &Tx, act: &Act, before: donation_use::Model) -> Result<donation_use::Model, Problem> {
     let after = donation_use::Model { state: "approved".to_owned(), approved_by: act.user_id(), ..before.clone() };
-    step(tx, act, ("donation_use.approve", "reviewed"), Part::Approve, &before, after).await
+    step(tx, act, ("donation_use.approve", &["reviewed"]), Part::Approve, &before, after).await
 }
 
-/// The leader rejects a reviewed use, with the reason.
+/// Who prepared a use takes it back before it is approved.
+///
+/// # Errors
+/// As [`review`].
+pub async fn withdraw(tx: &Tx, act: &Act, before: donation_use::Model) -> Result<donation_use::Model, Problem> {
+    let after = donation_use::Model { state: "withdrawn".to_owned(), ..before.clone() };
+    step(tx, act, ("donation_use.withdraw", &["submitted", "reviewed"]), Part::Prepare, &before, after).await
+}
+
+/// The leader rejects a use that is not paid yet, also one that was approved by mistake, with the reason.
 ///
 /// # Errors
 /// As [`review`].
 pub async fn reject(tx: &Tx, act: &Act, before: donation_use::Model, reason: String) -> Result<donation_use::Model, Problem> {
     let after = donation_use::Model { state: "rejected".to_owned(), reason: Some(reason), ..before.clone() };
-    step(tx, act, ("donation_use.reject", "reviewed"), Part::Approve, &before, after).await
+    step(tx, act, ("donation_use.reject", &["submitted", "reviewed", "approved"]), Part::Approve, &before, after).await
 }
 
 /// The cashier pays an approved use; it is booked under the accountant who reviewed (E12): Dr 5101 / Cr 1003.
@@ -141,7 +173,7 @@ pub async fn pay(tx: &Tx, act: &Act, before: donation_use::Model) -> Result<dona
     let mut posting = Posting::new((before.district_id, before.street_id), act.today, VoucherKind::DonationUse, ("donation_use", before.id), before.number.clone(), entries);
     (posting.prepared_by, posting.reviewed_by, posting.cashier) = (before.reviewed_by, before.approved_by, act.user_id());
     let after = donation_use::Model { state: "paid".to_owned(), paid_by: act.user_id(), paid_on: Some(act.today), voucher_id: Some(posting.id), ..before.clone() };
-    let after = step(tx, act, ("donation_use.pay", "approved"), Part::Pay, &before, after).await?;
+    let after = step(tx, act, ("donation_use.pay", &["approved"]), Part::Pay, &before, after).await?;
     post(tx, act, posting).await?;
     Ok(after)
 }

@@ -2,6 +2,7 @@
 //! which flag and do not refuse. Applications beforehand and claims name them.
 
 pub mod entity;
+mod fixed;
 mod limits;
 mod model;
 mod papers;

@@ -18,6 +18,22 @@ pub fn activity_cancelled(title: &str) -> Problem {
         .detail(format!("活动“{title}”已取消，不能为其申请或报销。"), format!("“{title}” is cancelled: nothing is applied for or claimed for it."))
 }
 
+/// 409: money was asked for what it says.
+#[must_use]
+pub fn activity_fixed(title: &str) -> Problem {
+    Problem::new(409, "activity_fixed", "活动内容已固定", "What the activity says is fixed").detail(
+        format!("“{title}”已有提交的事前申请或报销单，时间、地点、人数和外出情况不能再改；请先退回或撤回该申请或报销单，或另行登记活动。"),
+        format!("An application or a claim was submitted on “{title}”: its days, place, headcounts and trips stay as they are. Have it returned or withdraw it first, or plan another activity."),
+    )
+}
+
+/// 409: nothing of a closed year changes.
+#[must_use]
+pub fn year_closed(year: i32) -> Problem {
+    Problem::new(409, "year_closed", "该年度已关账", "The year is closed")
+        .detail(format!("{year} 年度已关账，不能再登记或更改该年度的活动。"), format!("{year} is closed: no activity is added to it, and none of it changes."))
+}
+
 /// 422: it is another unit's.
 #[must_use]
 pub fn activity_of_another_unit(pointer: &str) -> Problem {

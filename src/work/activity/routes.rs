@@ -283,20 +283,20 @@ async fn get_activity(actor: Actor, context: web::Data<Context>, id: web::Path<S
 /// Plans an activity of a street or a community: 三会一课, 主题党日, 中心组学习, 志愿服务 ….
 #[utoipa::path(tag = "plan", request_body = NewActivity, responses((status = 201, body = Activity), Refusals))]
 #[post("/activities")]
-async fn plan_activity(actor: Actor, write: Write) -> Result<HttpResponse, Problem> {
+async fn plan_activity(actor: Actor, context: web::Data<Context>, write: Write) -> Result<HttpResponse, Problem> {
     write
         .create(&actor, Capability::ActivityWrite, Rules::plain(), async |tx, act, body: NewActivity| {
             let unit = unit_of(tx, &actor, body.street_id, body.community_id, Capability::ActivityWrite).await?;
-            let made = work::plan(tx, act, &unit, body).await?;
+            let made = work::plan(tx, act, &context.db, &unit, body).await?;
             Ok(Done::created(format!("/api/v1/activities/{}", made.id), Some(made.version), view(tx, made).await?))
         })
         .await
 }
 
-/// Changes a planned activity.
+/// Changes a planned activity; once an application or a claim is submitted on it, what it says is fixed.
 #[utoipa::path(tag = "plan", request_body(content = ActivityChange, content_type = "application/merge-patch+json"), responses((status = 200, body = Activity), Refusals))]
 #[patch("/activities/{id}")]
-async fn change_activity(actor: Actor, write: Write, id: web::Path<String>) -> Result<HttpResponse, Problem> {
+async fn change_activity(actor: Actor, context: web::Data<Context>, write: Write, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     write
         .patch::<activity::Entity, ActivityChange, _>(
             &actor,
@@ -304,7 +304,7 @@ async fn change_activity(actor: Actor, write: Write, id: web::Path<String>) -> R
             &id,
             |row| row.version,
             async |tx, act, row, change| {
-                let row = work::change(tx, act, row, change).await?;
+                let row = work::change(tx, act, &context.db, row, change).await?;
                 Ok(Done::changed(row.version, view(tx, row).await?))
             },
         )
@@ -318,10 +318,10 @@ fn rules() -> Rules<activity::Model> {
 /// Records that an activity was held: who came, the minutes, and the day where it was another than planned. Said again, it corrects what was recorded.
 #[utoipa::path(tag = "plan", request_body = Held, responses((status = 200, body = Activity), Refusals))]
 #[post("/activities/{id}/hold")]
-async fn hold_activity(actor: Actor, write: Write, id: web::Path<String>) -> Result<HttpResponse, Problem> {
+async fn hold_activity(actor: Actor, context: web::Data<Context>, write: Write, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     write
         .on::<activity::Entity, Held, _>(&actor, Capability::ActivityWrite, &id, rules(), async |tx, act, row, body| {
-            let row = work::hold(tx, act, row, body).await?;
+            let row = work::hold(tx, act, &context.db, row, body).await?;
             Ok(Done::changed(row.version, view(tx, row).await?))
         })
         .await
@@ -330,10 +330,10 @@ async fn hold_activity(actor: Actor, write: Write, id: web::Path<String>) -> Res
 /// Cancels a planned activity, with the reason: nothing is applied for or claimed for it any more.
 #[utoipa::path(tag = "plan", request_body = Cancellation, responses((status = 200, body = Activity), Refusals))]
 #[post("/activities/{id}/cancel")]
-async fn cancel_activity(actor: Actor, write: Write, id: web::Path<String>) -> Result<HttpResponse, Problem> {
+async fn cancel_activity(actor: Actor, context: web::Data<Context>, write: Write, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     write
         .on::<activity::Entity, Cancellation, _>(&actor, Capability::ActivityWrite, &id, rules(), async |tx, act, row, body| {
-            let row = work::cancel(tx, act, row, body.reason).await?;
+            let row = work::cancel(tx, act, &context.db, row, body.reason).await?;
             Ok(Done::changed(row.version, view(tx, row).await?))
         })
         .await

@@ -4,14 +4,15 @@ use chrono::Datelike;
 use sea_orm::ActiveModelTrait;
 use uuid::Uuid;
 
+use super::fixed::Uses;
 use super::routes::{ActivityChange, Held, NewActivity, day_faults};
-use super::{activity, refusals};
+use super::{activity, fixed, refusals};
 use crate::kernel::act::Act;
 use crate::kernel::ids::new_id;
 use crate::kernel::problem::{Faults, Problem};
 use crate::people::tenancy::org_unit;
 use crate::platform::audit::{self, Event};
-use crate::platform::db::{Authorised, Scoped, Tx};
+use crate::platform::db::{Authorised, Db, Scoped, Tx};
 use crate::work::plan::plan_item;
 
 /// The plan item is one of the unit's or its street's, of the activity's year.
@@ -29,8 +30,8 @@ async fn check_plan_item(tx: &Tx, row: &activity::Model) -> Result<(), Problem> 
 /// Plans an activity of a unit.
 ///
 /// # Errors
-/// 422 `unknown_reference`, `plan_item_of_another_year`.
-pub async fn plan(tx: &Tx, act: &Act, unit: &Authorised<org_unit::Model>, new: NewActivity) -> Result<activity::Model, Problem> {
+/// 422 `unknown_reference`, `plan_item_of_another_year`; 409 `year_closed`.
+pub async fn plan(tx: &Tx, act: &Act, db: &Db, unit: &Authorised<org_unit::Model>, new: NewActivity) -> Result<activity::Model, Problem> {
     let row = activity::Model {
         id: new_id(),
         district_id: unit.district_id,
@@ -54,17 +55,21 @@ pub async fn plan(tx: &Tx, act: &Act, unit: &Authorised<org_unit::Model>, new: N
         created_at: act.at,
     };
     check_plan_item(tx, &row).await?;
+    fixed::require_open(db, unit.place(), [row.from_date, row.to_date]).await?;
     let made = tx.insert::<activity::Entity, _>(activity::ActiveModel::from(row).reset_all()).await?;
     audit::record(tx, act, Event::new("activity.plan", "activity", made.id, activity::Entity::place(&made)).after(&made)?).await?;
     Ok(made)
 }
 
-/// Changes an activity that is planned.
+/// Changes an activity that is planned, until an application or a claim is submitted on it.
 ///
 /// # Errors
-/// 409 `invalid_transition`; 422 as [`plan`].
-pub async fn change(tx: &Tx, act: &Act, row: Authorised<activity::Model>, change: ActivityChange) -> Result<activity::Model, Problem> {
+/// 409 `invalid_transition`, `activity_fixed`, `year_closed`; 422 as [`plan`].
+pub async fn change(tx: &Tx, act: &Act, db: &Db, row: Authorised<activity::Model>, change: ActivityChange) -> Result<activity::Model, Problem> {
     let before = require(row, "change", &["planned"])?;
+    if fixed::uses(tx, before.id).await? != Uses::default() {
+        return Err(refusals::activity_fixed(&before.title));
+    }
     let after = activity::Model {
         plan_item_id: change.plan_item_id,
         kind: change.kind.words().0.to_owned(),
@@ -78,14 +83,16 @@ pub async fn change(tx: &Tx, act: &Act, row: Authorised<activity::Model>, change
         ..before.clone()
     };
     check_plan_item(tx, &after).await?;
+    fixed::require_open(db, activity::Entity::place(&before), [before.from_date, before.to_date, after.from_date, after.to_date]).await?;
     put(tx, act, "activity.change", &before, after).await
 }
 
 /// Records that it was held: who came, what was said and decided, and when, where that is another day than planned. Said again, it corrects what was recorded.
+/// Once a claim is submitted on it, it is recorded once, on the days that the claim was judged by.
 ///
 /// # Errors
-/// 409 `invalid_transition`, `activity_not_over`; 422 `plan_item_of_another_year`.
-pub async fn hold(tx: &Tx, act: &Act, row: Authorised<activity::Model>, held: Held) -> Result<activity::Model, Problem> {
+/// 409 `invalid_transition`, `activity_not_over`, `activity_fixed`, `year_closed`; 422 `plan_item_of_another_year`.
+pub async fn hold(tx: &Tx, act: &Act, db: &Db, row: Authorised<activity::Model>, held: Held) -> Result<activity::Model, Problem> {
     let before = require(row, "hold", &["planned", "held"])?;
     let from_date = held.from_date.unwrap_or(before.from_date);
     let to_date = held.to_date.or_else(|| from_date.checked_add_signed(before.to_date.signed_duration_since(before.from_date))).unwrap_or(from_date);
@@ -95,6 +102,11 @@ pub async fn hold(tx: &Tx, act: &Act, row: Authorised<activity::Model>, held: He
     if to_date > act.today {
         return Err(refusals::activity_not_over(to_date));
     }
+    let says_more = before.state == "planned" && (from_date, to_date) == (before.from_date, before.to_date);
+    if !says_more && fixed::uses(tx, before.id).await?.claims {
+        return Err(refusals::activity_fixed(&before.title));
+    }
+    fixed::require_open(db, activity::Entity::place(&before), [before.from_date, before.to_date, from_date, to_date]).await?;
     let after = activity::Model { from_date, to_date, actual_headcount: Some(held.actual_headcount), minutes: Some(held.minutes), state: "held".to_owned(), ..before.clone() };
     check_plan_item(tx, &after).await?;
     put(tx, act, "activity.hold", &before, after).await
@@ -103,9 +115,10 @@ pub async fn hold(tx: &Tx, act: &Act, row: Authorised<activity::Model>, held: He
 /// Cancels an activity that is planned: nothing is applied for or claimed for it any more.
 ///
 /// # Errors
-/// 409 `invalid_transition`.
-pub async fn cancel(tx: &Tx, act: &Act, row: Authorised<activity::Model>, reason: String) -> Result<activity::Model, Problem> {
+/// 409 `invalid_transition`, `year_closed`.
+pub async fn cancel(tx: &Tx, act: &Act, db: &Db, row: Authorised<activity::Model>, reason: String) -> Result<activity::Model, Problem> {
     let before = require(row, "cancel", &["planned"])?;
+    fixed::require_open(db, activity::Entity::place(&before), [before.from_date, before.to_date]).await?;
     let after = activity::Model { state: "cancelled".to_owned(), cancel_reason: Some(reason), ..before.clone() };
     put(tx, act, "activity.cancel", &before, after).await
 }

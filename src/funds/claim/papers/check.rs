@@ -142,7 +142,7 @@ pub async fn count(tx: &Tx, row: &claim::Model, draws: &[invoice_draw::Model]) -
 /// A paper whose bytes also stand elsewhere.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct SameFile {
-    /// The paper of this claim.
+    /// The paper of this claim, or of an invoice it draws on.
     pub attachment_id: Uuid,
     /// What it is here.
     pub paper_kind: String,
@@ -157,7 +157,7 @@ pub struct SameFile {
 pub struct EvidenceChecks {
     /// Papers and invoices that the district asks for and that are not there.
     pub missing: Vec<String>,
-    /// Papers whose bytes also stand at other records of the street (or of the community, to its people).
+    /// Papers of the claim and of the invoices it draws on whose bytes also stand at other records of the street (or of the community, to its people).
     pub same_file_elsewhere: Vec<SameFile>,
     /// Numbers of invoices that were red-lettered.
     pub red_lettered: Vec<String>,
@@ -173,23 +173,28 @@ pub async fn evidence_checks(tx: &Tx, row: &claim::Model, on: NaiveDate) -> Resu
     let missing = missing(tx, row, on).await?.into_iter().map(|error| error.pointer).collect();
     let draws = draws_of(tx, [row.id]).await?;
     let ids: BTreeSet<Uuid> = draws.iter().map(|draw| draw.invoice_id).collect();
-    let red = tx.all(tx.select::<invoice::Entity>().filter(invoice::Column::Id.is_in(ids)).filter(invoice::Column::RedLettered.eq(true))).await?;
-    Ok(EvidenceChecks { missing, same_file_elsewhere: same_files(tx, row).await?, red_lettered: red.into_iter().map(|found| found.number).collect(), papers: count(tx, row, &draws).await? })
+    let red = tx.all(tx.select::<invoice::Entity>().filter(invoice::Column::Id.is_in(ids.iter().copied())).filter(invoice::Column::RedLettered.eq(true))).await?;
+    Ok(EvidenceChecks { missing, same_file_elsewhere: same_files(tx, row, &ids).await?, red_lettered: red.into_iter().map(|found| found.number).collect(), papers: count(tx, row, &draws).await? })
 }
 
-async fn same_files(tx: &Tx, row: &claim::Model) -> Result<Vec<SameFile>, Problem> {
-    let own = papers_of(tx, row).await?;
+/// Papers of the claim, of what it is made for, and of the invoices it draws on, whose bytes also stand at another record. What one claim has twice on purpose, at itself and at its own
+/// activity, application or invoice, is none; two of its invoices with one scan are.
+async fn same_files(tx: &Tx, row: &claim::Model, invoices: &BTreeSet<Uuid>) -> Result<Vec<SameFile>, Problem> {
+    let mut own = papers_of(tx, row).await?;
+    own.extend(links_of(tx, "invoice", &invoices.iter().copied().collect::<Vec<_>>()).await?);
     let files = tx.all(tx.select::<attachment::Entity>().filter(attachment::Column::Id.is_in(own.iter().map(|link| link.attachment_id)))).await?;
     let of_file: BTreeMap<Uuid, &str> = files.iter().map(|file| (file.id, file.sha256.as_str())).collect();
     let alike = attachment::Column::Sha256.is_in(files.iter().map(|file| file.sha256.as_str()));
     let alike = tx.all(tx.select::<attachment::Entity>().filter(attachment::Column::StreetId.eq(row.street_id)).filter(alike)).await?;
     let others = attachment_link::Column::AttachmentId.is_in(alike.iter().map(|file| file.id));
-    let others = tx.all(tx.select::<attachment_link::Entity>().filter(others).filter(attachment_link::Column::SubjectId.is_not_in([Some(row.id), row.activity_id].into_iter().flatten()))).await?;
+    let around: BTreeSet<Uuid> = [Some(row.id), row.activity_id, row.commitment_id].into_iter().flatten().collect();
+    let others = tx.all(tx.select::<attachment_link::Entity>().filter(others).filter(attachment_link::Column::SubjectId.is_not_in(around.iter().copied()))).await?;
     let hashes: BTreeMap<Uuid, &str> = alike.iter().map(|file| (file.id, file.sha256.as_str())).collect();
     let mut found = Vec::new();
     for link in &own {
         let hash = of_file.get(&link.attachment_id);
-        for other in others.iter().filter(|other| hash.is_some() && hashes.get(&other.attachment_id) == hash) {
+        let elsewhere = |other: &&attachment_link::Model| other.subject_id != link.subject_id && !(around.contains(&link.subject_id) && invoices.contains(&other.subject_id));
+        for other in others.iter().filter(elsewhere).filter(|other| hash.is_some() && hashes.get(&other.attachment_id) == hash) {
             found.push(SameFile { attachment_id: link.attachment_id, paper_kind: link.paper_kind.clone(), subject_type: other.subject_type.clone(), subject_id: other.subject_id });
         }
     }
