@@ -11,6 +11,7 @@ mod books;
 mod bucket;
 mod calendar;
 mod claims;
+mod claims_played;
 mod command_line;
 mod commitments;
 mod cors;
