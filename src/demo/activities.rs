@@ -13,8 +13,19 @@ use crate::kernel::problem::Problem;
 /// The category whose activities are applied for beforehand.
 const APPLIED: &str = "基层党组织运行经费";
 
-/// What a unit does in a month: in town, or a journey out of it.
-pub(super) type Which = (Option<usize>, bool);
+/// What a unit does in a month.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Occasion {
+    /// What it does in town.
+    InTown,
+    /// A journey out of town.
+    Journey,
+    /// A lecture.
+    Lecture,
+}
+
+/// Whose occasion it is.
+pub(super) type Which = (Option<usize>, Occasion);
 
 /// The activities of a month, and the applications under which some are claimed.
 #[derive(Default)]
@@ -25,7 +36,31 @@ pub(super) struct Month {
 
 /// Which activity a claim pays for; none where it pays for none.
 fn which(spec: &Spec) -> Option<Which> {
-    (spec.kind == "activity").then_some((spec.community, spec.item == "F01"))
+    let occasion = match (spec.kind, spec.item) {
+        ("lecture", _) => Occasion::Lecture,
+        ("activity", "F01") => Occasion::Journey,
+        ("activity", _) => Occasion::InTown,
+        _ => return None,
+    };
+    Some((spec.community, occasion))
+}
+
+/// What kind of activity it is, what it is called and where, by the first claim for it: 三会一课 in turn, 中心组学习 of the street, volunteer service, performances, 讲党课.
+fn what(spec: &Spec, (community, occasion): Which, month: u32) -> (&'static str, &'static str, &'static str) {
+    match (occasion, spec.title, month) {
+        (Occasion::Lecture, ..) => ("party_lecture", "专题党课", "街道会议室"),
+        (Occasion::Journey, ..) => ("theme_day", "赴市外红色教育基地", "红色教育基地"),
+        (_, "三会一课学习资料", _) if community.is_none() => ("study_group", "中心组学习", "街道会议室"),
+        (_, "三会一课学习资料", 2) => ("branch_committee", "支部委员会", "党员活动室"),
+        (_, "三会一课学习资料", 7) => ("party_class", "党课", "党员活动室"),
+        (_, "三会一课学习资料", 10) => ("party_group", "党小组会", "党员活动室"),
+        (_, "三会一课学习资料", _) => ("branch_assembly", "支部党员大会", "党员活动室"),
+        (_, "志愿服务物料", _) => ("volunteer_service", "志愿服务", "社区广场"),
+        (_, "社区党员大会", _) => ("branch_assembly", "社区党员大会", "社区会议室"),
+        (_, "主题党日场地", 8) => ("performance", "主题党日文艺演出", "社区文化广场"),
+        (_, "代表接待选民场地", _) => ("other", "代表接待选民", "人大代表之家"),
+        _ => ("theme_day", "主题党日", "党员活动室"),
+    }
 }
 
 impl Month {
@@ -50,8 +85,9 @@ pub(super) async fn plan(player: &Player, year: &Year, specs: &[Spec], number: u
         let Some(which) = which(spec).filter(|which| !month.activities.contains_key(which)) else {
             continue;
         };
-        let body = json!({"community_id": year.community(which.0), "kind": "theme_day", "title": if which.1 { "赴市外红色教育基地".to_owned() } else { format!("{number}月主题党日") },
-            "from_date": held_on, "place": if which.1 { "红色教育基地" } else { "党员活动室" }, "planned_headcount": 30, "outside_town": which.1,
+        let (kind, title, place) = what(spec, which, number);
+        let body = json!({"community_id": year.community(which.0), "kind": kind, "title": format!("{number}月{title}"),
+            "from_date": held_on, "place": place, "planned_headcount": 30, "outside_town": which.1 == Occasion::Journey,
             "plan_item_id": if which.0.is_none() { year.plan_item(spec.category) } else { None }});
         let planned = player.step(&key("activity", which, number), &preparer(which.0), "/activities", body).await?;
         month.activities.insert(which, planned.id());
@@ -62,32 +98,37 @@ pub(super) async fn plan(player: &Player, year: &Year, specs: &[Spec], number: u
     Ok(month)
 }
 
-fn key(what: &str, (community, outside): Which, month: u32) -> String {
-    format!("{what}:{}{}:{month}", community.map_or_else(|| "s".to_owned(), |index| index.to_string()), if outside { "-out" } else { "" })
+fn key(what: &str, (community, occasion): Which, month: u32) -> String {
+    let tail = match occasion {
+        Occasion::InTown => "",
+        Occasion::Journey => "-out",
+        Occasion::Lecture => "-lecture",
+    };
+    format!("{what}:{}{tail}:{month}", community.map_or_else(|| "s".to_owned(), |index| index.to_string()))
 }
 
 /// Each community applies for its activity; the accountant reviews, the leader approves.
 async fn apply(player: &Player, year: &Year, specs: &[Spec], number: u32, month: &mut Month) -> Result<(), Problem> {
     let mut submitted = Vec::new();
     for (index, _) in year.communities.iter().enumerate() {
-        let of_unit: Vec<&Spec> = specs.iter().filter(|spec| spec.category == APPLIED && which(spec) == Some((Some(index), false))).collect();
-        let Some(activity) = month.activities.get(&(Some(index), false)).filter(|_| !of_unit.is_empty()) else {
+        let of_unit: Vec<&Spec> = specs.iter().filter(|spec| spec.category == APPLIED && which(spec) == Some((Some(index), Occasion::InTown))).collect();
+        let Some(activity) = month.activities.get(&(Some(index), Occasion::InTown)).filter(|_| !of_unit.is_empty()) else {
             continue;
         };
         let lines: Vec<Value> = of_unit.iter().map(|spec| json!({"expense_item_id": year.item(spec.item), "description": spec.title, "amount": spec.amount})).collect();
         let community = year.community(Some(index));
-        let body = json!({"community_id": community, "budget_line_id": year.line(APPLIED, community)?, "activity_id": activity, "title": format!("{number}月主题党日事前申请"),
+        let body = json!({"community_id": community, "budget_line_id": year.line(APPLIED, community)?, "activity_id": activity, "title": format!("{number}月活动事前申请"),
             "valid_until": format!("2017-{number:02}-28"), "lines": lines, "submit": true});
-        let said = player.step(&key("application", (Some(index), false), number), &preparer(Some(index)), "/commitments", body).await?;
+        let said = player.step(&key("application", (Some(index), Occasion::InTown), number), &preparer(Some(index)), "/commitments", body).await?;
         submitted.push((index, said));
     }
     player.day(&format!("2017-{number:02}-06"))?;
     for (index, said) in &mut submitted {
-        *said = player.step_on(&key("application-review", (Some(*index), false), number), ACCOUNTANT, &format!("/commitments/{}/review", said.id()), &said.etag, json!({})).await?;
+        *said = player.step_on(&key("application-review", (Some(*index), Occasion::InTown), number), ACCOUNTANT, &format!("/commitments/{}/review", said.id()), &said.etag, json!({})).await?;
     }
     player.day(&format!("2017-{number:02}-07"))?;
     for (index, said) in submitted {
-        let approved = player.step_on(&key("application-approve", (Some(index), false), number), LEADER, &format!("/commitments/{}/approve", said.id()), &said.etag, json!({})).await?;
+        let approved = player.step_on(&key("application-approve", (Some(index), Occasion::InTown), number), LEADER, &format!("/commitments/{}/approve", said.id()), &said.etag, json!({})).await?;
         month.applications.insert(index, approved.id());
     }
     Ok(())
@@ -116,7 +157,7 @@ pub(super) async fn close(player: &Player, month: &Month, number: u32) -> Result
         let (path, who) = (format!("/commitments/{id}"), preparer(Some(*index)));
         let now = player.get(&who, &path).await?;
         if text_of(&now.body, "state") == "approved" {
-            player.step_on(&key("application-close", (Some(*index), false), number), &who, &format!("{path}/close"), &now.etag, json!({})).await?;
+            player.step_on(&key("application-close", (Some(*index), Occasion::InTown), number), &who, &format!("{path}/close"), &now.etag, json!({})).await?;
         }
     }
     Ok(())

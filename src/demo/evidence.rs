@@ -1,4 +1,4 @@
-//! What the demo's claims are proved by: an invoice each, a lecture's pay list, and of activities the plan, the notice and the sign-in sheet, as small files that say that they are examples.
+//! What the demo's claims are proved by: an invoice each, one of them electronic with its original, a lecture's pay list, and of activities the plan, the notice and the sign-in sheet, as small files that say that they are examples.
 
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -57,6 +57,9 @@ pub(super) async fn of_activity(player: &Player, who: &str, key: &str, activity:
     Ok(())
 }
 
+/// The claim whose invoice is an electronic one (增值税电子普通发票, a code of 12 digits that begins with 0 and ends with 11), proved by its original file.
+const ELECTRONIC: &str = "claim:0:s:0";
+
 /// The body of a claim with its invoice registered and drawn on by its only line, or of a lecture with its pay list.
 ///
 /// # Errors
@@ -72,8 +75,10 @@ pub(super) async fn proved(player: &Player, who: &str, key: &str, month: u32, mu
         return Ok(body);
     }
     let (community, amount) = (said("/community_id"), said("/lines/0/amount"));
-    let invoice = json!({"community_id": community, "kind": "paper_vat", "code": "4200171320", "number": number(key), "seller_name": said("/payee/name"),
-        "issued_on": format!("2017-{month:02}-01"), "total": amount});
+    let original = if key == ELECTRONIC { paper(player, who, key, "invoice_original").await?.get("attachment_id").cloned() } else { None };
+    let code = if original.is_some() { "042001700111" } else { "4200171320" };
+    let invoice = json!({"community_id": community, "kind": "paper_vat", "code": code, "number": number(key), "seller_name": said("/payee/name"),
+        "issued_on": format!("2017-{month:02}-01"), "total": amount, "original_attachment_id": original});
     let invoice = player.step(&format!("invoice:{key}"), who, "/invoices", invoice).await?.id();
     if let Some(line) = body.pointer_mut("/lines/0").and_then(Value::as_object_mut) {
         line.insert("draws".to_owned(), json!([{"invoice_id": invoice, "amount": amount}]));

@@ -67,6 +67,10 @@ impl Folder {
         std::fs::create_dir_all(&folder).unwrap();
         Self(folder)
     }
+
+    pub fn path(&self) -> &std::path::Path {
+        &self.0
+    }
 }
 
 impl Drop for Folder {
@@ -134,6 +138,11 @@ impl TestApp {
     /// The same database behind these proxies.
     pub async fn behind(&self, proxies: &str) -> Self {
         Self::serve(self.context.clone().with_trusted_proxies(proxies.parse().unwrap()), None)
+    }
+
+    /// Where it is served.
+    pub fn address(&self) -> &str {
+        &self.address
     }
 
     async fn start(url: &str, folder: Option<Folder>) -> Self {
