@@ -33,7 +33,7 @@ use crate::platform::attachment::{self, AttachmentsClean, Subjects};
 use crate::platform::audit::{self, Attempts};
 use crate::platform::calendar;
 use crate::platform::db::{Db, Reason};
-use crate::platform::http::{Complete, Context, Origins, Public, Purpose, RateGate, RateLimits, Routes, TrustedProxies, errors_page, finish, keep_exports, limit, observe, ok};
+use crate::platform::http::{Complete, Context, Origins, Public, Purpose, RateGate, RateLimits, Routes, TrustedProxies, Whereabouts, errors_page, finish, keep_exports, limit, observe, ok};
 use crate::platform::jobs::{self, Registry};
 use crate::platform::notification;
 use crate::platform::tasks::{self, TaskSources};
@@ -72,7 +72,7 @@ impl Modify for Security {
 
 #[derive(OpenApi)]
 #[openapi(
-    info(title = "Mingzhang 明账", description = "Open books for the funds of a district's communities. Amounts are strings of yuan with two decimals."),
+    info(title = "Mingzhang 明账", description = "Open books for the funds of a district's communities. Amounts are strings of yuan with two decimals.\n\nA row is made in the unit that the body names (`street_id`, `community_id`), lists and figures are of the unit that the query names; both may be left out by who acts in one unit only. Who acts in several that do not lie within each other names one wherever no id in the path tells it: every operation takes `street_id` or `community_id` of one's own units in the query for this. `me/tasks` and `notifications` are of all one's units."),
     components(schemas(ProblemBody)),
     modifiers(&Security),
     security(("bearer" = []))
@@ -93,11 +93,87 @@ pub fn context(db: Db, clocks: Clocks, keys: Arc<KeyRing>, objects: Arc<dyn Obje
         authenticator,
         attempts,
         recipients,
+        whereabouts: Arc::new(whereabouts()),
         objects,
         rates: Arc::new(RateGate::new(RateLimits::default())),
         origins: Origins::default(),
         proxies: TrustedProxies::default(),
     }
+}
+
+/// Where the rows lie that requests name: of each noun that has an id after it in a path, and of what the body of a creation refers to where it names no unit.
+#[must_use]
+pub fn whereabouts() -> Whereabouts {
+    let people = Whereabouts::of_units::<tenancy::org_unit::Entity>()
+        .noun::<tenancy::org_unit::Entity>("org-units")
+        .noun::<user::Entity>("users")
+        .noun::<identity::role_assignment::Entity>("role-assignments")
+        .reference::<tenancy::org_unit::Entity>("/unit_id")
+        .reference::<tenancy::org_unit::Entity>("/parent_id");
+    let platform = people
+        .noun::<calendar::entity::calendar_year::Entity>("calendar-years")
+        .noun::<notification::entity::notification::Entity>("notifications")
+        .noun::<jobs::entity::job_slot::Entity>("job-slots")
+        .noun::<jobs::entity::job_run::Entity>("job-runs")
+        .noun::<attachment::attachment::Entity>("attachments")
+        .noun::<attachment::attachment_link::Entity>("attachment-links");
+    let work = platform
+        .noun::<plan::plan_item::Entity>("plan-items")
+        .noun::<activity::activity::Entity>("activities")
+        .noun::<activity::activity_limit::Entity>("activity-limits")
+        .reference::<activity::activity::Entity>("/subject_id");
+    let spending = work
+        .noun::<spending::category::Entity>("categories")
+        .noun::<spending::expense_item::Entity>("expense-items")
+        .noun::<spending::standard::Entity>("standards")
+        .noun::<spending::tax_rule::Entity>("tax-rules")
+        .noun::<spending::approval_chain::Entity>("approval-chains");
+    let ledger = spending
+        .noun::<ledger::fiscal_year::Entity>("fiscal-years")
+        .noun::<ledger::voucher::Entity>("ledger/vouchers")
+        .noun::<ledger::ledger_period::Entity>("ledger/periods")
+        .noun::<ledger::opening_balance::Entity>("opening-balances")
+        .noun::<ledger::tax_payment::Entity>("tax-payments")
+        .noun::<ledger::account_map::row::Entity>("account-maps")
+        .noun::<ledger::export::entity::voucher_export::Entity>("voucher-exports");
+    let budget = ledger
+        .noun::<budget::budget::Entity>("budgets")
+        .noun::<budget::budget_line::Entity>("budget-lines")
+        .noun::<budget::budget_adjustment::Entity>("budget-adjustments")
+        .noun::<budget::receipt::Entity>("receipts")
+        .noun::<budget::treasury_return::Entity>("treasury-returns")
+        .reference::<budget::budget::Entity>("/budget_id")
+        .no_unit("summary/district");
+    let bank = budget
+        .noun::<bank::bank_file_template::Entity>("bank-file-templates")
+        .noun::<bank::statement_layout::Entity>("statement-layouts")
+        .noun::<bank::bank_statement::Entity>("bank-statements")
+        .noun::<bank::bank_match::Entity>("bank-matches");
+    let claims = bank
+        .noun::<commitment::commitment::Entity>("commitments")
+        .noun::<claim::claim::Entity>("claims")
+        .noun::<claim::payment_batch::Entity>("payment-batches")
+        .noun::<claim::payee::Entity>("payees")
+        .noun::<claim::papers::paper_rule::Entity>("paper-rules")
+        .noun::<claim::invoice::invoice::Entity>("invoices")
+        .no_unit("invoices/parse")
+        .reference::<claim::claim::Entity>("/items/0/id")
+        .reference::<claim::claim::Entity>("/subject_id")
+        .reference::<claim::invoice::invoice::Entity>("/subject_id")
+        .noun::<donation::donation::Entity>("donations")
+        .noun::<donation::donation_use::Entity>("donation-uses");
+    claims
+        .noun::<stipend::scheme_kind::Entity>("scheme-kinds")
+        .noun::<stipend::stipend_scheme::Entity>("stipend-schemes")
+        .noun::<stipend::beneficiary::Entity>("beneficiaries")
+        .noun::<stipend::enrolment::Entity>("enrolments")
+        .noun::<stipend::payout_run::Entity>("payout-runs")
+        .noun::<stipend::payout_item::Entity>("payout-items")
+        .noun::<stipend::bank_file::Entity>("bank-files")
+        .noun::<stipend::recovery::Entity>("recoveries")
+        .reference::<stipend::stipend_scheme::Entity>("/scheme_id")
+        .reference::<stipend::enrolment::Entity>("/enrolment_id")
+        .reference::<stipend::payout_run::Entity>("/run_id")
 }
 
 /// The jobs of this deployment.

@@ -302,6 +302,63 @@ pub struct Assignment {
     pub capabilities: &'static BTreeSet<Capability>,
 }
 
+/// What a request tells of the unit that it is about. It is looked for only where something depends on it: [`Actor::acts_apart`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum About {
+    /// Nothing.
+    #[default]
+    Unsaid,
+    /// This unit.
+    Unit(Place),
+    /// A row that sits there.
+    Row(Place),
+    /// No unit: it is the same from each (the district's reference data), or it was found in none.
+    NoUnit,
+}
+
+/// A request does not tell in which of several units it is meant, none of which lies above the others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnitUnclear {
+    /// The units, each with its name.
+    among: Vec<(Place, String)>,
+}
+
+impl UnitUnclear {
+    /// Whether the units are communities of one street.
+    fn only_communities(&self) -> bool {
+        self.among.first().is_some_and(|(first, _)| self.among.iter().all(|(place, _)| place.community.is_some() && place.street == first.street))
+    }
+
+    /// How each of the units is named; nothing where one may be any street of a district.
+    fn choices(&self, before: &str, separator: &str) -> String {
+        let choice = |(place, name): &(Place, String)| match (place.community, place.street) {
+            (Some(community), _) => Some(format!("community_id={community} ({name})")),
+            (None, street) => street.map(|street| format!("street_id={street} ({name})")),
+        };
+        let choices: Option<Vec<String>> = self.among.iter().map(choice).collect();
+        choices.filter(|choices| !choices.is_empty()).map(|choices| format!("{before}{}", choices.join(separator))).unwrap_or_default()
+    }
+
+    /// 422 where a body must name the unit: `community_required` among communities of one street, else `street_required`.
+    #[must_use]
+    pub fn in_body(&self) -> Problem {
+        let refusal = if self.only_communities() { Problem::community_required() } else { Problem::street_required() };
+        let detail = (format!("{}{}", refusal.detail.zh, self.choices("可选：", "、")), format!("{}{}", refusal.detail.en, self.choices(" One of: ", ", ")));
+        refusal.detail(detail.0, detail.1)
+    }
+}
+
+impl From<UnitUnclear> for Problem {
+    /// 400 `invalid_parameter`: the query must name the unit, for a list that is short of the other units' rows would look like a whole one.
+    fn from(unclear: UnitUnclear) -> Self {
+        let name = if unclear.only_communities() { "community_id" } else { "street_id" };
+        Self::new(400, "invalid_parameter", "查询参数有误", "A query parameter is wrong").detail(
+            format!("您在不止一个单位任职，请用参数 {name} 指明是哪一个。{}", unclear.choices("可选：", "、")),
+            format!("You act in several units: say which one with the parameter {name}.{}", unclear.choices(" One of: ", ", ")),
+        )
+    }
+}
+
 /// A person with a live login, as read for this one request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Actor {
@@ -319,6 +376,8 @@ pub struct Actor {
     pub home: Place,
     /// The roles held today.
     pub assignments: Vec<Assignment>,
+    /// The unit that this request is about.
+    pub about: About,
 }
 
 impl Actor {
@@ -370,20 +429,169 @@ impl Actor {
         if self.may(capability, place) { Ok(()) } else { Err(Problem::forbidden(capability.code())) }
     }
 
-    /// What belongs to this person whatever the role, such as tasks and notices, is looked for here: the widest unit among the assignments, else the home unit.
+    /// The widest unit among the assignments, else the home unit: where a request is begun, before it is known what it is about.
     #[must_use]
     pub fn scope(&self) -> Scope {
-        self.widest(|_any| true)
+        Scope::of_place(widest(self.assignments.iter().map(|assignment| assignment.place)).unwrap_or(self.home))
+    }
+
+    /// Where to look for what belongs to this person whatever the role, such as tasks and notices: all units of the assignments, none within another, [`Actor::scope`] first; else the home unit.
+    #[must_use]
+    pub fn scopes(&self) -> Vec<Scope> {
+        let mut tops: Vec<Place> = Vec::new();
+        let mut places: Vec<Place> = self.assignments.iter().map(|assignment| assignment.place).collect();
+        places.sort_by_key(breadth);
+        for place in places {
+            if !tops.iter().any(|top| top.covers(&place)) {
+                tops.push(place);
+            }
+        }
+        if tops.is_empty() {
+            tops.push(self.home);
+        }
+        tops.into_iter().map(Scope::of_place).collect()
+    }
+
+    /// The units at which a capability is held.
+    fn places(&self, capability: Capability) -> impl Iterator<Item = Place> {
+        self.assignments.iter().filter(move |assignment| assignment.capabilities.contains(&capability)).map(|assignment| assignment.place)
+    }
+
+    /// Whether some capability is held at several units of which none lies above the others (an accountant of two streets): only then it matters what a request is about.
+    #[must_use]
+    pub fn acts_apart(&self) -> bool {
+        self.assignments.len() > 1 && Capability::ALL.iter().any(|capability| widest(self.places(*capability)).is_some_and(|top| self.places(*capability).any(|place| !top.covers(&place))))
     }
 
     /// What a transaction sees in which this capability is used: the widest unit at which it is held, else the home unit. A role that is held above, and does not have it, widens nothing.
-    #[must_use]
-    pub fn scope_for(&self, capability: Capability) -> Scope {
-        self.widest(|assignment| assignment.capabilities.contains(&capability))
+    /// Where it is held at several units of which none lies above the others, it is the one that the request is about; where it is about none of them, what it is about is out of reach from any.
+    ///
+    /// # Errors
+    /// Where the request does not tell which of them it is about.
+    pub fn scope_for(&self, capability: Capability) -> Result<Scope, UnitUnclear> {
+        let Some(first) = widest(self.places(capability)) else {
+            return Ok(Scope::of_place(self.home));
+        };
+        if self.places(capability).all(|place| first.covers(&place)) {
+            return Ok(Scope::of_place(first));
+        }
+        let (named, is_row) = match self.about {
+            About::Unsaid => return Err(self.unclear(capability, None)),
+            About::NoUnit => return Ok(Scope::of_place(first)),
+            About::Unit(named) => (named, false),
+            About::Row(named) => (named, true),
+        };
+        let above = widest(self.places(capability).filter(|place| place.covers(&named)));
+        let Some(place) = above.or_else(|| widest(self.places(capability).filter(|place| named.covers(place)))) else {
+            return Ok(Scope::of_place(first));
+        };
+        // A row that lies above several of them is seen alike from each.
+        if is_row || above.is_some() || self.places(capability).filter(|other| named.covers(other)).all(|other| place.covers(&other)) {
+            return Ok(Scope::of_place(place));
+        }
+        Err(self.unclear(capability, Some(named)))
     }
 
-    fn widest(&self, which: impl Fn(&Assignment) -> bool) -> Scope {
-        let places = self.assignments.iter().filter(|assignment| which(assignment)).map(|assignment| assignment.place);
-        Scope::of_place(places.min_by_key(|place| (place.street.is_some(), place.community.is_some())).unwrap_or(self.home))
+    /// The units at which a capability is held, those within `within`, to be told.
+    fn unclear(&self, capability: Capability, within: Option<Place>) -> UnitUnclear {
+        let held = self.assignments.iter().filter(|assignment| assignment.capabilities.contains(&capability) && within.is_none_or(|within| within.covers(&assignment.place)));
+        let mut among: Vec<(Place, String)> = Vec::new();
+        for assignment in held {
+            if !among.iter().any(|(place, _)| *place == assignment.place) {
+                among.push((assignment.place, assignment.unit_name.clone()));
+            }
+        }
+        UnitUnclear { among }
+    }
+
+    /// The street, or the community, at or below which a capability is held, and nowhere else.
+    ///
+    /// # Errors
+    /// Where it is held in several streets, in several communities but not their street, or for a district.
+    pub fn only_unit(&self, capability: Capability) -> Result<Place, UnitUnclear> {
+        let top = widest(self.places(capability)).filter(|top| top.street.is_some() && self.places(capability).all(|place| top.covers(&place)));
+        top.ok_or_else(|| self.unclear(capability, None))
+    }
+}
+
+/// The district comes before its streets, a street before its communities.
+const fn breadth(place: &Place) -> (bool, bool) {
+    (place.street.is_some(), place.community.is_some())
+}
+
+/// The widest of these units, the first among equals.
+fn widest(places: impl Iterator<Item = Place>) -> Option<Place> {
+    places.min_by_key(breadth)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::LazyLock;
+
+    use super::*;
+
+    fn actor(places: &[Place]) -> Actor {
+        static READS: LazyLock<BTreeSet<Capability>> = LazyLock::new(|| BTreeSet::from([Capability::ClaimRead]));
+        let held = |place: &Place| Assignment { role: Role::Accountant, place: *place, unit_name: "街".to_owned(), acting_for: None, capabilities: &READS };
+        let nobody = Uuid::nil();
+        Actor {
+            user_id: nobody,
+            username: String::new(),
+            person_key: None,
+            session_id: nobody,
+            must_change_password: false,
+            home: Place::district(id(0)),
+            assignments: places.iter().map(held).collect(),
+            about: About::Unsaid,
+        }
+    }
+
+    const fn id(number: u128) -> Uuid {
+        Uuid::from_u128(number)
+    }
+
+    const ONE: Place = Place::street(id(0), id(1));
+    const TWO: Place = Place::street(id(0), id(2));
+    const ONES: Place = Place::community(id(0), id(1), id(11));
+    const ONES_OTHER: Place = Place::community(id(0), id(1), id(12));
+
+    fn scope_of(places: &[Place], about: About) -> Result<Scope, UnitUnclear> {
+        Actor { about, ..actor(places) }.scope_for(Capability::ClaimRead)
+    }
+
+    #[test]
+    fn who_acts_in_one_unit_or_in_one_above_the_others_is_asked_nothing() {
+        for places in [&[][..], &[ONE], &[ONES, ONE], &[ONE, ONE], &[TWO, ONES, Place::district(id(0))]] {
+            assert!(!actor(places).acts_apart(), "{places:?}");
+            assert!(scope_of(places, About::Unsaid).is_ok(), "{places:?}");
+            assert_eq!(scope_of(places, About::Unit(ONES_OTHER)), scope_of(places, About::Unsaid), "{places:?}");
+        }
+    }
+
+    #[test]
+    fn who_acts_apart_acts_where_the_request_is_about() {
+        let apart = [TWO, ONES, ONE];
+        assert!(actor(&apart).acts_apart());
+        assert!(scope_of(&apart, About::Unsaid).is_err());
+        for (about, scope) in [(ONE, ONE), (ONES, ONE), (ONES_OTHER, ONE), (TWO, TWO), (Place::street(id(0), id(3)), TWO)] {
+            assert_eq!(scope_of(&apart, About::Unit(about)), Ok(Scope::of_place(scope)));
+            assert_eq!(scope_of(&apart, About::Row(about)), Ok(Scope::of_place(scope)));
+        }
+    }
+
+    #[test]
+    fn a_street_does_not_tell_which_of_its_communities_is_meant_and_a_row_of_it_is_seen_from_each() {
+        let apart = [ONES, ONES_OTHER];
+        assert!(actor(&apart).acts_apart());
+        assert_eq!(scope_of(&apart, About::Unit(ONE)).map_err(|unclear| unclear.in_body().code), Err("community_required"));
+        assert_eq!(scope_of(&apart, About::Row(ONE)), Ok(Scope::of_place(ONES)));
+        assert_eq!(scope_of(&apart, About::Unit(ONES_OTHER)), Ok(Scope::of_place(ONES_OTHER)));
+        assert_eq!(scope_of(&[ONES, TWO], About::Unit(ONE)), Ok(Scope::of_place(ONES)));
+    }
+
+    #[test]
+    fn what_is_ones_own_is_looked_for_in_all_units_none_within_another() {
+        assert_eq!(actor(&[ONES, TWO, ONE, TWO]).scopes(), [TWO, ONE].map(Scope::of_place));
+        assert_eq!(actor(&[]).scopes(), [Scope::District(id(0))]);
     }
 }

@@ -190,6 +190,22 @@ impl Problem {
         )
     }
 
+    /// 422: the body of who acts in several streets, or for a district, does not say in which street.
+    #[must_use]
+    pub fn street_required() -> Self {
+        Self::new(422, "street_required", "请指明街道", "Name the street")
+            .detail("您在不止一个街道（或在区级）办理，请在 street_id 中指明是哪个街道。", "You act in more than one street (or for a district): say which one in street_id.")
+            .field("/street_id", "street_required", "须指明街道", "must name a street")
+    }
+
+    /// 422: the body of who acts in several communities of a street does not say in which community.
+    #[must_use]
+    pub fn community_required() -> Self {
+        Self::new(422, "community_required", "请指明社区", "Name the community")
+            .detail("您在不止一个社区办理，请在 community_id 中指明是哪个社区。", "You act in more than one community: say which one in community_id.")
+            .field("/community_id", "community_required", "须指明社区", "must name a community")
+    }
+
     /// 409: the document is in a state from which this action does not lead on.
     #[must_use]
     pub fn invalid_transition(action: &str, state: &str) -> Self {

@@ -45,6 +45,7 @@ mod stipends;
 mod support;
 mod tasks;
 mod tax_months;
+mod units;
 mod upload;
 mod verification;
 mod year_close;

@@ -381,6 +381,8 @@ async fn record_treasury_return(actor: Actor, write: Write) -> Result<HttpRespon
 #[serde(deny_unknown_fields)]
 struct SummaryQuery {
     street_id: Option<Uuid>,
+    /// Which community is meant by who acts in several.
+    community_id: Option<Uuid>,
     fiscal_year: Option<i32>,
 }
 
@@ -390,15 +392,20 @@ fn summary_query(request: &HttpRequest) -> Result<SummaryQuery, Problem> {
     Ok(query.into_inner())
 }
 
-/// A street's year: by category, by community, in all.
-#[utoipa::path(tag = "budget", params(("street_id" = Option<Uuid>, Query), ("fiscal_year" = Option<i32>, Query)), responses((status = 200, body = StreetSummary), Refusals))]
+/// A street's year: by category, by community, in all. Who acts in several communities names one (`community_id`).
+#[utoipa::path(tag = "budget", params(("street_id" = Option<Uuid>, Query), ("community_id" = Option<Uuid>, Query), ("fiscal_year" = Option<i32>, Query)), responses((status = 200, body = StreetSummary), Refusals))]
 #[get("/summary/street")]
 async fn street_summary(actor: Actor, context: web::Data<Context>, request: HttpRequest) -> Result<HttpResponse, Problem> {
     actor.require_anywhere(Capability::BudgetRead)?;
     let query = summary_query(&request)?;
     let tx = context.read(&actor, Capability::BudgetRead).await?;
     let year = query.fiscal_year.unwrap_or_else(|| context.clocks.business_today().year());
-    let street = match actor.scope_for(Capability::BudgetRead).place() {
+    let own = tx.scope().place();
+    if query.community_id.is_some() && query.community_id != own.and_then(|place| place.community) {
+        let (zh, en) = ("参数 community_id：只供在多个社区任职的人指明是哪一个", "Parameter community_id: only says which one is meant by who acts in several communities");
+        return Err(Problem::new(400, "invalid_parameter", "查询参数有误", "A query parameter is wrong").detail(zh, en));
+    }
+    let street = match own {
         Some(place) if place.community.is_some() && (query.street_id.is_none() || query.street_id == place.street) => place.street.ok_or_else(Problem::not_found)?,
         _ => street_of(&tx, &actor, query.street_id, Capability::BudgetRead).await?.id,
     };

@@ -107,7 +107,7 @@ async fn verify_ledger(actor: Actor, context: web::Data<Context>, request: HttpR
     actor.require_anywhere(Capability::LedgerRead)?;
     let query = web::Query::<VerifyQuery>::from_query(request.query_string())
         .map_err(|error| Problem::new(400, "invalid_parameter", "查询参数有误", "A query parameter is wrong").detail(error.to_string(), error.to_string()))?;
-    let tx = context.db.snapshot(actor.scope_for(Capability::LedgerRead)).await?;
+    let tx = context.db.snapshot(actor.scope_for(Capability::LedgerRead)?).await?;
     let mut streets = tx.select::<org_unit::Entity>().filter(org_unit::Column::Level.eq("street")).order_by_asc(org_unit::Column::Id);
     if let Some(street) = query.street_id {
         streets = streets.filter(org_unit::Column::Id.eq(street));

@@ -104,7 +104,7 @@ async fn get_voucher_export(actor: Actor, context: web::Data<Context>, id: web::
 #[get("/voucher-exports/{id}/file")]
 async fn download_voucher_export(actor: Actor, context: web::Data<Context>, request: HttpRequest, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     actor.require_anywhere(Capability::LedgerExport)?;
-    let tx = context.write(actor.scope_for(Capability::LedgerExport)).await?;
+    let tx = context.write(actor.scope_for(Capability::LedgerExport)?).await?;
     let row = tx.load_text::<voucher_export::Entity>(&id).await?.authorise(&actor, Capability::LedgerExport)?.into_inner();
     let act = context.act(Performer::Person(actor.clone()), request_id(&request), context.client_text(&request));
     audit::record(&tx, &act, Event::new("voucher_export.read", "voucher_export", row.id, voucher_export::Entity::place(&row))).await?;
@@ -112,7 +112,7 @@ async fn download_voucher_export(actor: Actor, context: web::Data<Context>, requ
     request.extensions_mut().insert(DownloadKept);
     let (size, disposition) = (u64::try_from(row.size).map_err(Problem::internal)?, format!("attachment; filename=\"{}\"", row.file_name));
     // A piece at a time, each in a short transaction of its own: a slow reader holds neither memory nor a connection. The rows never change.
-    let pieces = stream::try_unfold((context, actor.scope_for(Capability::LedgerExport), row, 1_i32), async |(context, scope, row, number)| {
+    let pieces = stream::try_unfold((context, actor.scope_for(Capability::LedgerExport)?, row, 1_i32), async |(context, scope, row, number)| {
         let tx = context.db.read(scope).await?;
         let piece = export::read_chunk(&tx, &row, number).await?;
         tx.rollback().await?;

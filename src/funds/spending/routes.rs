@@ -338,7 +338,7 @@ async fn chain_in_force(actor: Actor, context: web::Data<Context>, request: Http
         .map_err(|error| Problem::new(400, "invalid_parameter", "查询参数有误", "A query parameter is wrong").detail(error.to_string(), error.to_string()))?
         .street_id;
     let tx = context.read(&actor, Capability::ReferenceRead).await?;
-    let own = actor.scope_for(Capability::ReferenceRead).place().and_then(|place| place.street);
+    let own = tx.scope().place().and_then(|place| place.street);
     let street = match own.filter(|own| asked.is_none_or(|asked| asked == *own)) {
         Some(own) => own,
         None => crate::people::tenancy::street_of(&tx, &actor, asked, Capability::ReferenceRead).await?.id,

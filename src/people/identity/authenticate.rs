@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::capabilities::of_role;
 use super::refusals::invalid_token;
-use crate::kernel::access::{Actor, Assignment, Place, Role, Scope};
+use crate::kernel::access::{About, Actor, Assignment, Place, Role, Scope};
 use crate::kernel::clock::Clocks;
 use crate::kernel::crypto::KeyRing;
 use crate::kernel::ids::new_id;
@@ -171,6 +171,7 @@ fn actor_of(claims: &Claims, account: Account) -> Result<Actor, Problem> {
         must_change_password: account.must_change_password,
         home: Place { district: account.district_id, street: account.street_id, community: account.community_id },
         assignments: held.into_iter().filter_map(assignment).collect(),
+        about: About::Unsaid,
     })
 }
 

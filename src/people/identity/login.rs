@@ -14,7 +14,7 @@ use super::authenticate::{ACCESS_SECONDS, access_token};
 use super::passwords::{self, Passwords};
 use super::refusals::{invalid_credentials, invalid_refresh_token, totp_required, weak_password};
 use super::totp::{self, SecondFactor};
-use crate::kernel::access::{Actor, Place};
+use crate::kernel::access::{About, Actor, Place};
 use crate::kernel::crypto::random_bytes;
 use crate::kernel::ids::new_id;
 use crate::kernel::problem::Problem;
@@ -97,7 +97,8 @@ pub async fn log_in(context: &Context, passwords: &Passwords, username: &str, pa
     tx.execute(insert, vec![session.into(), account.id.into(), origin.address.clone().into(), origin.user_agent.into(), now.into(), (now + LOGIN_LASTS).into()]).await?;
     let refresh_token = new_refresh_token(&tx, session, now).await?;
     let place = Place { district: account.district_id, street: account.street_id, community: account.community_id };
-    let actor = Actor { user_id: account.id, username: username.to_owned(), person_key: None, session_id: session, must_change_password: false, home: place, assignments: Vec::new() };
+    let actor =
+        Actor { user_id: account.id, username: username.to_owned(), person_key: None, session_id: session, must_change_password: false, home: place, assignments: Vec::new(), about: About::Unsaid };
     let act = context.act(crate::kernel::act::Performer::Person(actor), origin.request_id, Some(origin.address));
     audit::record(&tx, &act, Event::new("session.start", "session", session, place)).await?;
     tx.commit().await?;

@@ -15,9 +15,7 @@ pub struct FileUnits;
 #[async_trait]
 impl Units for FileUnits {
     async fn unit(&self, tx: &Tx, actor: &Actor, street_id: Option<Uuid>, community_id: Option<Uuid>) -> Result<Place, Problem> {
-        // Who acts for one community only need not name it.
-        let only = actor.scope_for(Capability::AttachmentAdd).place().and_then(|place| place.community).filter(|_| street_id.is_none());
-        Ok(unit_of(tx, actor, street_id, community_id.or(only), Capability::AttachmentAdd).await?.place())
+        Ok(unit_of(tx, actor, street_id, community_id, Capability::AttachmentAdd).await?.place())
     }
 
     async fn streets(&self, db: &Db) -> Result<Vec<Place>, Problem> {

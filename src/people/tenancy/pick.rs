@@ -6,24 +6,13 @@ use sea_orm::{ColumnTrait, QueryFilter, QueryOrder};
 use uuid::Uuid;
 
 use super::org_unit;
-use crate::kernel::access::{Actor, Capability};
+use crate::kernel::access::{Actor, Capability, Place};
 use crate::kernel::problem::Problem;
 use crate::platform::db::{Authorised, Db, Reason, Tx};
 
-fn street_required() -> Problem {
-    Problem::new(422, "street_required", "请指明街道", "Name the street")
-        .detail("您在不止一个街道（或在区级）办理，请在 street_id 中指明是哪个街道。", "You act in more than one street (or for a district): say which one in street_id.")
-        .field("/street_id", "street_required", "须指明街道", "must name a street")
-}
-
-/// The only street in which the actor holds the capability.
-fn only_street(actor: &Actor, capability: Capability) -> Result<Uuid, Problem> {
-    let held = actor.assignments.iter().filter(|assignment| assignment.capabilities.contains(&capability));
-    let streets: BTreeSet<Option<Uuid>> = held.map(|assignment| assignment.place.street).collect();
-    match streets.first() {
-        Some(Some(street)) if streets.len() == 1 => Ok(*street),
-        _ => Err(street_required()),
-    }
+/// The only unit in which the actor holds the capability.
+fn only_unit(actor: &Actor, capability: Capability) -> Result<Place, Problem> {
+    actor.only_unit(capability).map_err(|unclear| unclear.in_body())
 }
 
 /// The street that a body names, or the only one in which the actor holds the capability.
@@ -31,7 +20,10 @@ fn only_street(actor: &Actor, capability: Capability) -> Result<Uuid, Problem> {
 /// # Errors
 /// 422 `unknown_reference` where it is out of reach, `street_required`; 403 where the capability is not held there.
 pub async fn street_of(tx: &Tx, actor: &Actor, street_id: Option<Uuid>, capability: Capability) -> Result<Authorised<org_unit::Model>, Problem> {
-    let id = street_id.map_or_else(|| only_street(actor, capability), Ok)?;
+    let id = match street_id {
+        Some(id) => id,
+        None => only_unit(actor, capability)?.street.ok_or_else(Problem::street_required)?,
+    };
     let unit = tx.load_reference::<org_unit::Entity>(id, "/street_id").await?;
     if unit.place().street.is_none() || unit.place().community.is_some() {
         return Err(Problem::unknown_reference("/street_id"));
@@ -39,12 +31,13 @@ pub async fn street_of(tx: &Tx, actor: &Actor, street_id: Option<Uuid>, capabili
     unit.authorise(actor, capability)
 }
 
-/// The community that a body names, or else its street.
+/// The community that a body names, or else its street; where it names neither, the only unit in which the actor holds the capability, a community too.
 ///
 /// # Errors
-/// As [`street_of`]; 422 `unknown_reference` for a community of another street.
+/// As [`street_of`]; 422 `unknown_reference` for a community of another street, `community_required` for who acts in several communities of a street.
 pub async fn unit_of(tx: &Tx, actor: &Actor, street_id: Option<Uuid>, community_id: Option<Uuid>, capability: Capability) -> Result<Authorised<org_unit::Model>, Problem> {
-    let Some(community) = community_id else {
+    let own = if street_id.is_none() && community_id.is_none() { only_unit(actor, capability)?.community } else { None };
+    let Some(community) = community_id.or(own) else {
         return street_of(tx, actor, street_id, capability).await;
     };
     let unit = tx.load_reference::<org_unit::Entity>(community, "/community_id").await?;

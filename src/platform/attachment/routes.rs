@@ -210,7 +210,7 @@ async fn download_attachment(actor: Actor, context: web::Data<Context>, request:
     let bytes = store::read(context.objects.as_ref(), std::sync::Arc::clone(&context.keys), path).await?;
     if found.links.is_empty() || found.links.iter().any(|link| PaperKind::of_code(&link.paper_kind).is_none_or(PaperKind::names_people)) {
         let act = context.act(Performer::Person(actor.clone()), request_id(&request), context.client_text(&request));
-        let tx = context.write(actor.scope_for(Capability::AttachmentRead)).await?;
+        let tx = context.write(actor.scope_for(Capability::AttachmentRead)?).await?;
         let event = Event::new("attachment.download", "attachment", found.attachment.id, attachment::Entity::place(&found.attachment)).after(&json!({"sha256": found.attachment.sha256}))?;
         audit::record(&tx, &act, event).await?;
         tx.commit().await?;

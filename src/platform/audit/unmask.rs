@@ -59,7 +59,7 @@ where
         return Ok(Shown { tx, row, unmasked: false });
     }
     let id = Uuid::parse_str(id).map_err(|_form| Problem::not_found())?;
-    let tx = context.write(actor.scope_for(Capability::PersonUnmask)).await?;
+    let tx = context.write(actor.scope_for(Capability::PersonUnmask)?).await?;
     let row = tx.load::<E>(id).await?.authorise(actor, Capability::PersonUnmask)?.into_inner();
     let reason = asked.reason.filter(|reason| !reason.trim().is_empty()).ok_or_else(reason_required)?;
     let act = Act { capability: Some(Capability::PersonUnmask), ..context.act(Performer::Person(actor.clone()), request_id(request), context.client_text(request)) };

@@ -181,6 +181,11 @@ impl Db {
         self.enter(sql, values).await
     }
 
+    /// Leaves a reading connection for the next read of this request, which goes on with it where it is in the same scope.
+    pub fn carry(&self, reader: Tx) {
+        carried::leave(self.address(), reader);
+    }
+
     async fn connection(&self) -> Result<Session, Problem> {
         if self.is_postgres() {
             return Ok(Session::PostgresReader(Mutex::new(self.0.reader.get_postgres_connection_pool().acquire().await.map_err(not_had)?)));
@@ -272,8 +277,7 @@ impl Entered {
 
     /// Leaves the connection for the first read of this request; the statement has set this very scope.
     pub fn carry(self, scope: Scope) {
-        let reader = Tx::new(self.reader, scope, self.db.0.backend);
-        carried::leave(self.db.address(), reader);
+        self.db.carry(Tx::new(self.reader, scope, self.db.0.backend));
     }
 }
 

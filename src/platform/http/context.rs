@@ -12,6 +12,7 @@ use super::cors::Origins;
 use super::exported::Export;
 use super::limits::{RateGate, RateLimits};
 use super::proxies::TrustedProxies;
+use super::whereabouts::Whereabouts;
 use crate::kernel::access::{Actor, Capability, Place, Role, Scope};
 use crate::kernel::act::{Act, Performer, Trail};
 use crate::kernel::calendar::SharedCalendar;
@@ -94,6 +95,8 @@ pub struct Context {
     pub attempts: Arc<dyn AttemptLog>,
     /// Who holds a capability at a unit.
     pub recipients: Arc<dyn Recipients>,
+    /// Where the rows are found that requests name.
+    pub whereabouts: Arc<Whereabouts>,
     /// Where files are kept.
     pub objects: Arc<dyn ObjectStore>,
     /// How often one may ask.
@@ -141,17 +144,9 @@ impl Context {
     /// A transaction that reads what the actor may see by a capability.
     ///
     /// # Errors
-    /// 500 where the database fails.
+    /// 400 `invalid_parameter` where who acts in several units does not say which is meant; 500 where the database fails.
     pub async fn read(&self, actor: &Actor, capability: Capability) -> Result<Tx, Problem> {
-        self.db.read(actor.scope_for(capability)).await
-    }
-
-    /// A transaction that reads what belongs to the actor, whatever the role: tasks, notices.
-    ///
-    /// # Errors
-    /// 500 where the database fails.
-    pub async fn read_own(&self, actor: &Actor) -> Result<Tx, Problem> {
-        self.db.read(actor.scope()).await
+        self.db.read(actor.scope_for(capability)?).await
     }
 
     /// A transaction that writes where the actor may act.

@@ -1,5 +1,7 @@
 //! Cursors: the sort values of the last row, authenticated and bound to path, filters and sort.
 
+use std::cmp::Ordering;
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sea_orm::Value;
@@ -10,7 +12,7 @@ use crate::kernel::crypto::KeyRing;
 use crate::kernel::problem::Problem;
 
 /// One sort value. Only the kinds that lists sort by exist.
-#[derive(Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 enum Piece {
     /// No value.
     Null,
@@ -58,6 +60,11 @@ fn value(piece: Piece) -> Value {
         Piece::Day(day) => day.into(),
         Piece::Instant(instant) => instant.into(),
     }
+}
+
+/// The order of two sort values of a column, as the database has it.
+pub(super) fn compare(one: Value, other: Value) -> Ordering {
+    piece(one).cmp(&piece(other))
 }
 
 /// The cursor after a row with these sort values.

@@ -45,10 +45,13 @@ impl FromRequest for Actor {
         Box::pin(async move {
             let context = context.ok_or_else(|| Problem::internal("no context"))?;
             let token = token.ok_or_else(unauthenticated)?;
-            let actor = context.authenticator.actor(token.trim()).await?;
+            let mut actor = context.authenticator.actor(token.trim()).await?;
             if actor.must_change_password && !open_before_password_change(request.path()) {
                 return Err(Problem::new(403, "password_change_required", "请先修改初始密码", "Change the first password")
                     .detail("首次登录须先修改密码（POST /api/v1/auth/password），然后才能办理其他事项。", "The first password must be changed (POST /api/v1/auth/password) before anything else."));
+            }
+            if actor.acts_apart() {
+                actor.about = context.whereabouts.of_request(&context.db, &actor, &request).await?;
             }
             request.extensions_mut().insert(actor.clone());
             Ok(actor)

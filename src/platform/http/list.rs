@@ -1,20 +1,22 @@
 //! Lists: keyset pages with bound cursors, named filters, and the same rows as CSV or XLSX.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
 use actix_web::http::header::ACCEPT;
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{HttpMessage, HttpRequest, HttpResponse};
 use futures_util::StreamExt;
 use futures_util::stream;
 use sea_orm::sea_query::{Condition, Expr, ExprTrait};
-use sea_orm::{ColumnTrait, ModelTrait, Order, QueryFilter, QueryOrder, QuerySelect, Select};
+use sea_orm::{ColumnTrait, EntityTrait, ModelTrait, Order, QueryFilter, QueryOrder, QuerySelect, Select};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 use super::{Context, cursor, export};
-use crate::kernel::access::Scope;
+use crate::kernel::access::{Actor, Assignment, Scope};
 use crate::kernel::problem::Problem;
 use crate::platform::db::{Scoped, Tx};
 
@@ -35,7 +37,7 @@ pub struct ListPage<T> {
 }
 
 /// A field that a list can be sorted by.
-pub type SortColumn<E> = (&'static str, <E as sea_orm::EntityTrait>::Column);
+pub type SortColumn<E> = (&'static str, <E as EntityTrait>::Column);
 
 /// What a client asked of a list.
 #[derive(Debug)]
@@ -53,6 +55,18 @@ pub(super) fn invalid_parameter(name: &str, zh: &str, en: &str) -> Problem {
     Problem::new(400, "invalid_parameter", "查询参数有误", "A query parameter is wrong").detail(format!("参数 {name}：{zh}"), format!("Parameter {name}: {en}"))
 }
 
+/// Whether a parameter names one of the units of who acts in several, to say which is meant. It is no filter: what is seen then is that unit's.
+fn names_own_unit(request: &HttpRequest, name: &str, text: &str) -> bool {
+    let own = |held: &Assignment| match name {
+        "street_id" => held.place.street.filter(|_| held.place.community.is_none()),
+        "community_id" => held.place.community,
+        _ => None,
+    };
+    let extensions = request.extensions();
+    let actor = extensions.get::<Actor>().filter(|actor| matches!(name, "street_id" | "community_id") && actor.acts_apart());
+    actor.is_some_and(|actor| Uuid::parse_str(text).is_ok_and(|id| actor.assignments.iter().any(|held| own(held) == Some(id))))
+}
+
 fn unknown_parameter(name: &str, known: &str) -> Problem {
     Problem::new(400, "unknown_parameter", "未知的查询参数", "Unknown query parameter")
         .detail(format!("参数 {name} 未知。可用的筛选：{known}"), format!("The parameter {name} is unknown. Filters here: {known}"))
@@ -67,7 +81,7 @@ impl ListRequest {
         let pairs: Vec<(String, String)> = serde_urlencoded::from_str(request.query_string()).map_err(|error| invalid_parameter("?", &error.to_string(), &error.to_string()))?;
         let mut given = BTreeMap::new();
         for (name, text) in pairs {
-            if !COMMON.contains(&name.as_str()) && !filters.contains(&name.as_str()) {
+            if !COMMON.contains(&name.as_str()) && !filters.contains(&name.as_str()) && !names_own_unit(request, &name, &text) {
                 return Err(unknown_parameter(&name, &filters.join(", ")));
             }
             if text.contains('\0') {
@@ -145,6 +159,54 @@ impl ListRequest {
         key: impl Fn(&V) -> Vec<sea_orm::Value>,
     ) -> Result<HttpResponse, Problem> {
         self.refuse_sort()?;
+        self.answer_fetched(context, columns, fetch, key).await
+    }
+
+    /// Answers with the rows of several scopes that fulfil a condition, where no row lies in two: each scope is read by itself, one after the other, and the page is the first of all their rows.
+    ///
+    /// # Errors
+    /// As [`ListRequest::answer`].
+    pub async fn answer_of_all<E, V>(
+        &self,
+        context: &Context,
+        scopes: &[Scope],
+        condition: Condition,
+        sorts: &[SortColumn<E>],
+        columns: &'static [&'static str],
+        view: impl Fn(E::Model) -> V + 'static,
+    ) -> Result<HttpResponse, Problem>
+    where
+        E: Scoped,
+        E::Column: Copy,
+        E::Model: ModelTrait<Entity = E>,
+        V: Serialize + 'static,
+    {
+        if let [only] = scopes {
+            let tx = context.db.read(*only).await?;
+            let select = tx.select::<E>().filter(condition);
+            return self.answer(context, tx, select, sorts, columns, async move |_: &Tx, rows: Vec<E::Model>| Ok(rows.into_iter().map(&view).collect())).await;
+        }
+        let order = self.order::<E>(sorts)?;
+        let fetch = async |after: Option<&[sea_orm::Value]>, limit: u64| {
+            let mut rows = Vec::new();
+            for scope in scopes {
+                let tx = context.db.read(*scope).await?;
+                rows.extend(tx.all(keyset(tx.select::<E>().filter(condition.clone()), &order, after).limit(limit)).await?);
+            }
+            rows.sort_by(|one, other| compare(one, other, &order));
+            rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+            Ok(rows.into_iter().map(|row| Keyed { key: order.iter().map(|(column, _)| row.get(*column)).collect(), shown: view(row) }).collect())
+        };
+        self.answer_fetched(context, columns, fetch, |row: &Keyed<V>| row.key.clone()).await
+    }
+
+    async fn answer_fetched<V: Serialize>(
+        &self,
+        context: &Context,
+        columns: &'static [&'static str],
+        fetch: impl AsyncFn(Option<&[sea_orm::Value]>, u64) -> Result<Vec<V>, Problem>,
+        key: impl Fn(&V) -> Vec<sea_orm::Value>,
+    ) -> Result<HttpResponse, Problem> {
         let chosen = export::columns(columns, self.columns.as_deref())?;
         if let Some(format) = export::Format::of_accept(&self.accept) {
             let mut pages = Vec::new();
@@ -269,6 +331,27 @@ where
         let shown = in_json((rest.view)(&tx, rows).await?)?;
         Ok(Some((shown, full.then_some(rest))))
     }
+}
+
+/// A row as shown, with what its place in the list is told by.
+#[derive(Serialize)]
+struct Keyed<V> {
+    #[serde(skip)]
+    key: Vec<sea_orm::Value>,
+    #[serde(flatten)]
+    shown: V,
+}
+
+/// Which of two rows comes first in this order.
+fn compare<M: ModelTrait>(one: &M, other: &M, order: &[(<M::Entity as EntityTrait>::Column, Order)]) -> Ordering
+where
+    <M::Entity as EntityTrait>::Column: Copy,
+{
+    let each = order.iter().map(|(column, direction)| {
+        let ascending = cursor::compare(one.get(*column), other.get(*column));
+        if matches!(direction, Order::Desc) { ascending.reverse() } else { ascending }
+    });
+    each.fold(Ordering::Equal, Ordering::then)
 }
 
 fn in_json<V: Serialize>(rows: Vec<V>) -> Result<Vec<serde_json::Value>, Problem> {

@@ -20,6 +20,7 @@ mod refusals;
 mod respond;
 mod routes;
 mod upload;
+mod whereabouts;
 mod write;
 
 pub use body::{Body, Nothing, read_json};
@@ -38,4 +39,5 @@ pub use refusals::Refusals;
 pub use respond::{etag, ok, ok_versioned, print_page};
 pub use routes::{Purpose, Routes};
 pub use upload::{Content, FILE_MOST_BYTES, FileForm, Upload, UploadedFile};
+pub use whereabouts::Whereabouts;
 pub use write::{Done, Ending, Rules, Write, refuse_dry_run, request_id};

@@ -15,6 +15,7 @@ use utoipa::ToSchema;
 use zip::ZipArchive;
 
 use super::body::{RawBody, too_large};
+use super::write::Parsed;
 use super::{Body, Context, Done, Rules, Write, idempotency};
 use crate::kernel::access::{Actor, Capability};
 use crate::kernel::act::Act;
@@ -230,20 +231,21 @@ impl Upload {
 }
 
 /// The file of a body, and the fingerprint of its name and bytes.
-async fn read_file(raw: RawBody, takes: &[Content]) -> Result<(String, UploadedFile), Problem> {
-    let (fingerprint, file, fields) = read_parts(raw, takes).await?;
+async fn read_file(raw: RawBody, takes: &[Content]) -> Result<Parsed<UploadedFile>, Problem> {
+    let (content, file, fields) = read_parts(raw, takes).await?;
     match fields.keys().next() {
-        None => Ok((fingerprint, file)),
+        None => Ok(Parsed { content, fields: None, body: file }),
         Some(part) => Err(only_one_file(part)),
     }
 }
 
 /// The file of a body, the fields beside it, and the fingerprint of all.
-async fn read_file_and_fields<B: Body>(raw: RawBody, takes: &[Content]) -> Result<(String, (UploadedFile, B)), Problem> {
+async fn read_file_and_fields<B: Body>(raw: RawBody, takes: &[Content]) -> Result<Parsed<(UploadedFile, B)>, Problem> {
     let (fingerprint, file, fields) = read_parts(raw, takes).await?;
     let told = serde_json::to_string(&fields).map_err(Problem::internal)?;
-    let body = RawBody::of_fields(fields)?.parse::<B>()?;
-    Ok((idempotency::fingerprint(&[fingerprint.as_bytes(), told.as_bytes()]), (file, body)))
+    let fields = RawBody::of_fields(fields)?;
+    let body = fields.parse::<B>()?;
+    Ok(Parsed { content: idempotency::fingerprint(&[fingerprint.as_bytes(), told.as_bytes()]), fields: Some(fields), body: (file, body) })
 }
 
 type Fields = serde_json::Map<String, serde_json::Value>;

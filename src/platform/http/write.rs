@@ -15,7 +15,7 @@ use super::body::{JSON_MOST_BYTES, RawBody};
 use super::idempotency::{self, Answer};
 use super::list::invalid_parameter;
 use super::{Body, Context, etag};
-use crate::kernel::access::{Actor, Capability};
+use crate::kernel::access::{About, Actor, Capability, Scope};
 use crate::kernel::act::{Act, Performer};
 use crate::kernel::problem::Problem;
 use crate::platform::db::{Authorised, Scoped, Tx};
@@ -155,10 +155,19 @@ impl FromRequest for Write {
     }
 }
 
-/// A JSON body, and its fingerprint.
-async fn parse_json<B: Body>(raw: RawBody) -> Result<(String, B), Problem> {
+/// A body that was read.
+pub(super) struct Parsed<B> {
+    /// What the fingerprint of the request is taken over.
+    pub content: String,
+    /// The fields as they came; none of a file without fields.
+    pub fields: Option<RawBody>,
+    /// What the use case gets.
+    pub body: B,
+}
+
+async fn parse_json<B: Body>(raw: RawBody) -> Result<Parsed<B>, Problem> {
     let body = raw.parse::<B>()?;
-    Ok((idempotency::fingerprint(&[raw.bytes()]), body))
+    Ok(Parsed { content: idempotency::fingerprint(&[raw.bytes()]), fields: Some(raw), body })
 }
 
 /// What a request says of `dry_run`.
@@ -237,7 +246,7 @@ impl Write {
         actor: &Actor,
         capability: Capability,
         rules: Rules<()>,
-        parse: impl AsyncFnOnce(RawBody) -> Result<(String, B), Problem>,
+        parse: impl AsyncFnOnce(RawBody) -> Result<Parsed<B>, Problem>,
         work: impl AsyncFnOnce(&Tx, &Act, B) -> Result<Done<R>, Problem>,
     ) -> Result<HttpResponse, Problem> {
         let raw = std::mem::take(&mut self.body);
@@ -245,8 +254,8 @@ impl Write {
         let result = async {
             actor.require_anywhere(capability)?;
             self.require_headers(rules.money, false)?;
-            let (content, body) = parse(raw).await?;
-            let tx = self.context.write(actor.scope_for(capability)).await?;
+            let Parsed { content, fields, body } = parse(raw).await?;
+            let tx = self.context.write(self.scope_of_new(actor, capability, fields).await?).await?;
             self.finish(tx, actor, &content, async |tx, act| work(tx, act, body).await).await
         }
         .await;
@@ -277,7 +286,7 @@ impl Write {
         actor: &Actor,
         (capability, id): (Capability, &str),
         rules: Rules<E::Model>,
-        parse: impl AsyncFnOnce(RawBody) -> Result<(String, B), Problem>,
+        parse: impl AsyncFnOnce(RawBody) -> Result<Parsed<B>, Problem>,
         work: impl AsyncFnOnce(&Tx, &Act, Authorised<E::Model>, B) -> Result<Done<R>, Problem>,
     ) -> Result<HttpResponse, Problem>
     where
@@ -287,11 +296,11 @@ impl Write {
         self.capability = Some(capability);
         let result = async {
             actor.require_anywhere(capability)?;
-            let tx = self.context.write(actor.scope_for(capability)).await?;
+            let tx = self.context.write(actor.scope_for(capability)?).await?;
             let id = Uuid::parse_str(id).map_err(|_bad| Problem::not_found())?;
             let row = if rules.version.is_some() { tx.load_locked::<E>(id).await? } else { tx.load::<E>(id).await? };
             self.require_headers(rules.money, rules.version.is_some())?;
-            let (content, body) = parse(raw).await?;
+            let Parsed { content, body, .. } = parse(raw).await?;
             let row = row.authorise(actor, capability)?;
             self.finish(tx, actor, &content, async |tx, act| {
                 if let Some(version) = rules.version {
@@ -316,12 +325,12 @@ impl Write {
         let result = async {
             actor.require_anywhere(capability)?;
             self.require_headers(false, false)?;
-            let (content, body) = parse_json::<B>(raw).await?;
+            let Parsed { content, body, .. } = parse_json::<B>(raw).await?;
             let act = self.act(actor);
             let fingerprint = self.fingerprint(&content);
             let key = self.key.as_deref().filter(|_| !self.dry_run);
             if let Some(key) = key {
-                let tx = self.context.write(actor.scope_for(capability)).await?;
+                let tx = self.context.write(actor.scope_for(capability)?).await?;
                 if let Some(answer) = idempotency::find(&tx, actor.user_id, key, &fingerprint, act.at).await? {
                     return Ok(answer.response(true));
                 }
@@ -329,7 +338,7 @@ impl Write {
             let done = work(&act, body, self.dry_run).await?;
             let answer = Answer { status: 200, location: None, etag: None, body: serde_json::to_value(&done).map_err(Problem::internal)? };
             if let Some(key) = key {
-                let tx = self.context.write(actor.scope_for(capability)).await?;
+                let tx = self.context.write(actor.scope_for(capability)?).await?;
                 // Who came first with the same key has kept the answer; the work was safe to run twice.
                 if idempotency::find(&tx, actor.user_id, key, &fingerprint, act.at).await?.is_none() {
                     idempotency::store(&tx, actor.user_id, key, fingerprint, act.at, &answer).await?;
@@ -368,7 +377,7 @@ impl Write {
         self.capability = Some(capability);
         let result = async {
             actor.require_anywhere(capability)?;
-            let tx = self.context.write(actor.scope_for(capability)).await?;
+            let tx = self.context.write(actor.scope_for(capability)?).await?;
             let row = tx.load_locked::<E>(Uuid::parse_str(id).map_err(|_bad| Problem::not_found())?).await?;
             self.require_headers(false, true)?;
             let content = idempotency::fingerprint(&[raw.bytes()]);
@@ -382,6 +391,20 @@ impl Write {
         }
         .await;
         self.keep_refusal(actor, Some(id.to_owned()), result).await
+    }
+
+    /// Where a new row is made: of who acts in several units, the body names one, unless the address does.
+    async fn scope_of_new(&self, actor: &Actor, capability: Capability, fields: Option<RawBody>) -> Result<Scope, Problem> {
+        let unclear = match actor.scope_for(capability) {
+            Ok(scope) => return Ok(scope),
+            Err(unclear) => unclear,
+        };
+        let Some(fields) = fields.filter(|_| actor.about == About::Unsaid) else {
+            return Err(unclear.into());
+        };
+        let fields: serde_json::Value = serde_json::from_slice(fields.bytes()).unwrap_or_default();
+        let about = self.context.whereabouts.of_body(&self.context.db, actor, &fields).await?;
+        Actor { about, ..actor.clone() }.scope_for(capability).map_err(|unclear| unclear.in_body())
     }
 
     fn require_headers(&self, money: bool, version: bool) -> Result<(), Problem> {

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::entity::job_run;
 use super::progress::{Alive, Heart};
 use super::{LEASE, Outcome, Progress, refusals};
-use crate::kernel::access::{Actor, Place};
+use crate::kernel::access::{Actor, Place, Scope};
 use crate::kernel::act::Act;
 use crate::kernel::ids::new_id;
 use crate::kernel::problem::Problem;
@@ -93,7 +93,7 @@ where
 }
 
 async fn begin(context: &Context, actor: &Actor, kind: &'static str, place: Place) -> Result<job_run::Model, Problem> {
-    let tx = context.db.write(actor.scope()).await?;
+    let tx = context.db.write(Scope::of_place(place)).await?;
     let lease_until = tx.database_now().await? + LEASE;
     let row = job_run::ActiveModel {
         id: Set(new_id()),

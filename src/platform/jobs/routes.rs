@@ -320,10 +320,19 @@ pub struct JobReport {
     pub slots: Vec<SlotReport>,
 }
 
-/// Runs the slots of a job and period at one's units now, held and failed ones too. A slot done before is told as it is, and nothing is posted again.
-#[utoipa::path(tag = "jobs", request_body = StartJob, responses((status = 200, body = JobReport), Refusals))]
+/// Where a job is run.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct StartQuery {
+    street_id: Option<Uuid>,
+    #[expect(dead_code, reason = "read by every write from the address itself")]
+    dry_run: Option<bool>,
+}
+
+/// Runs the slots of a job and period at one's units now, or of one street only (`?street_id=`), held and failed ones too. A slot done before is told as it is, and nothing is posted again.
+#[utoipa::path(tag = "jobs", params(("street_id" = Option<Uuid>, Query)), request_body = StartJob, responses((status = 200, body = JobReport), Refusals))]
 #[post("/jobs/{name}/run")]
-async fn run_job(actor: Actor, registry: web::Data<Registry>, write: Write, name: web::Path<String>) -> Result<HttpResponse, Problem> {
+async fn run_job(actor: Actor, registry: web::Data<Registry>, write: Write, request: HttpRequest, name: web::Path<String>) -> Result<HttpResponse, Problem> {
     let context = write.context().clone();
     let job = name.into_inner();
     // Who may start none learns by a 403 from below, as the order of refusals has it.
@@ -334,16 +343,19 @@ async fn run_job(actor: Actor, registry: web::Data<Registry>, write: Write, name
     write
         .long(&actor, Capability::JobRun, async |act, body: StartJob, dry_run| {
             actor.require_anywhere(capability)?;
-            let may = |place: Option<Place>| place.is_some_and(|place| actor.may(Capability::JobRun, &place) && actor.may(capability, &place));
+            let query = web::Query::<StartQuery>::from_query(request.query_string())
+                .map_err(|error| Problem::new(400, "invalid_parameter", "查询参数有误", "A query parameter is wrong").detail(error.to_string(), error.to_string()))?;
+            let scope = actor.scope_for(Capability::JobRun)?;
+            let within = |place: &Place| scope.place().is_some_and(|top| top.covers(place)) && query.street_id.is_none_or(|street| place.street == Some(street));
+            let may = |place: Option<Place>| place.is_some_and(|place| within(&place) && actor.may(Capability::JobRun, &place) && actor.may(capability, &place));
             if dry_run {
                 let slots = sweep::standing(&context, &registry, &job, &body.period, may).await?;
                 return Ok(JobReport { job: job.clone(), period: body.period, slots });
             }
             let slots = sweep::run_where(&context, &registry, &job, &body.period, act.user_id(), may).await?;
             let report = JobReport { job: job.clone(), period: body.period, slots };
-            let tx = context.write(actor.scope_for(Capability::JobRun)).await?;
-            let place = actor.scope_for(Capability::JobRun).place();
-            audit::record(&tx, act, Event { action: "job.run", subject_type: "job", place, ..Event::default() }.after(&report)?).await?;
+            let tx = context.write(scope).await?;
+            audit::record(&tx, act, Event { action: "job.run", subject_type: "job", place: scope.place(), ..Event::default() }.after(&report)?).await?;
             tx.commit().await?;
             Ok(report)
         })

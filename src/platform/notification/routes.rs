@@ -4,8 +4,8 @@ use actix_web::http::header::ACCEPT_LANGUAGE;
 use actix_web::{HttpRequest, HttpResponse, get, post, web};
 use chrono::{DateTime, Utc};
 use sea_orm::ActiveValue::{Set, Unchanged};
+use sea_orm::ColumnTrait;
 use sea_orm::sea_query::Condition;
-use sea_orm::{ColumnTrait, QueryFilter};
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -53,11 +53,11 @@ impl Notification {
 
 const COLUMNS: &[&str] = &["id", "kind", "text", "subject_type", "subject_id", "street_id", "created_at", "read_at"];
 
-/// Lists one's own notices, the newest first. Filters: `unread` (true or false), `kind`.
+/// Lists one's own notices, of all of one's units, the newest first. Filters: `unread` (true or false), `kind`, `street_id`.
 #[utoipa::path(tag = "notifications", responses((status = 200, body = ListPage<Notification>), Refusals))]
 #[get("/notifications")]
 async fn list_notifications(actor: Actor, context: web::Data<Context>, request: HttpRequest) -> Result<HttpResponse, Problem> {
-    let list = ListRequest::parse(&request, &["unread", "kind"])?;
+    let list = ListRequest::parse(&request, &["unread", "kind", "street_id"])?;
     let own = Condition::all().add(notification::Column::UserId.eq(actor.user_id));
     let own = match list.filter::<bool>("unread")? {
         Some(true) => own.add(notification::Column::ReadAt.is_null()),
@@ -65,10 +65,10 @@ async fn list_notifications(actor: Actor, context: web::Data<Context>, request: 
         None => own,
     };
     let own = list.equals::<String>(own, "kind", notification::Column::Kind)?;
-    let tx = context.read_own(&actor).await?;
-    let select = tx.select::<notification::Entity>().filter(own);
+    let own = list.equals::<Uuid>(own, "street_id", notification::Column::StreetId)?;
     let language = language(&request);
-    list.answer(&context, tx, select, &[("created_at", notification::Column::CreatedAt)], COLUMNS, async move |_, rows| Ok(rows.into_iter().map(|row| Notification::of(row, language)).collect())).await
+    let sorts = &[("created_at", notification::Column::CreatedAt)];
+    list.answer_of_all::<notification::Entity, _>(&context, &actor.scopes(), own, sorts, COLUMNS, move |row| Notification::of(row, language)).await
 }
 
 /// Marks one of one's own notices as read.

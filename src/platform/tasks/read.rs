@@ -35,6 +35,17 @@ pub struct Task {
     pub(super) position: Uuid,
 }
 
+/// Which tasks are asked for.
+#[derive(Clone, Copy)]
+pub(super) struct Wanted<'a> {
+    /// Those of one street.
+    pub street: Option<Uuid>,
+    /// Those after the last page, which ended here.
+    pub after: Option<&'a [Value]>,
+    /// So many.
+    pub limit: u64,
+}
+
 /// A statement that grows with its values.
 #[derive(Default)]
 struct Text {
@@ -64,8 +75,12 @@ impl Text {
     }
 
     /// The rows after the last page, the newest first.
-    fn page(&mut self, after: Option<&[Value]>, limit: u64) {
-        if let Some([position, action]) = after {
+    fn page(&mut self, wanted: Wanted<'_>) {
+        if let Some(street) = wanted.street {
+            self.add(" AND t.street_id = ");
+            self.bind(street);
+        }
+        if let Some([position, action]) = wanted.after {
             self.add(" AND (t.position < ");
             self.bind(position.clone());
             self.add(" OR (t.position = ");
@@ -75,7 +90,7 @@ impl Text {
             self.add("))");
         }
         self.add(" ORDER BY t.position DESC, t.action LIMIT ");
-        self.bind(i64::try_from(limit).unwrap_or(i64::MAX));
+        self.bind(i64::try_from(wanted.limit).unwrap_or(i64::MAX));
     }
 
     async fn run(self, tx: &Tx) -> Result<Vec<Task>, Problem> {
@@ -85,9 +100,10 @@ impl Text {
 
 const SHOWN: &str = "SELECT t.kind, t.id, t.action, t.title, t.street_id, t.community_id, t.due_on, t.created_at, t.position FROM ";
 
-/// What the actor may do now: a capability held at the unit, on a document that another person prepared.
-pub(super) async fn to_do(tx: &Tx, sources: &TaskSources, actor: &Actor, after: Option<&[Value]>, limit: u64) -> Result<Vec<Task>, Problem> {
-    let held: Vec<_> = actor.assignments.iter().filter(|held| !held.capabilities.is_empty()).collect();
+/// What the actor may do now in the transaction's scope: a capability held at the unit, on a document that another person prepared.
+pub(super) async fn to_do(tx: &Tx, sources: &TaskSources, actor: &Actor, wanted: Wanted<'_>) -> Result<Vec<Task>, Problem> {
+    let here = |place: &Place| tx.scope().place().is_some_and(|scope| scope.covers(place));
+    let held: Vec<_> = actor.assignments.iter().filter(|held| !held.capabilities.is_empty() && here(&held.place)).collect();
     let (Some(union), false) = (sources.union(), held.is_empty()) else {
         return Ok(Vec::new());
     };
@@ -108,13 +124,13 @@ pub(super) async fn to_do(tx: &Tx, sources: &TaskSources, actor: &Actor, after: 
         text.add("))");
     }
     text.add(")");
-    text.page(after, limit);
+    text.page(wanted);
     text.run(tx).await
 }
 
-/// The open documents that the actor prepared.
-pub(super) async fn started(tx: &Tx, sources: &TaskSources, actor: &Actor, after: Option<&[Value]>, limit: u64) -> Result<Vec<Task>, Problem> {
-    let (Some(union), Some(place)) = (sources.union(), actor.scope().place()) else {
+/// The open documents in the transaction's scope that the actor prepared.
+pub(super) async fn started(tx: &Tx, sources: &TaskSources, actor: &Actor, wanted: Wanted<'_>) -> Result<Vec<Task>, Problem> {
+    let (Some(union), Some(place)) = (sources.union(), tx.scope().place()) else {
         return Ok(Vec::new());
     };
     let mut text = Text::default();
@@ -122,16 +138,16 @@ pub(super) async fn started(tx: &Tx, sources: &TaskSources, actor: &Actor, after
     text.bind(actor.user_id);
     text.add(" AND ");
     text.below(place);
-    text.page(after, limit);
+    text.page(wanted);
     text.run(tx).await
 }
 
 /// Nobody's document: logins, and notices that were read.
 const NO_DOCUMENTS: &str = "('session', 'notification', 'operation', 'job')";
 
-/// What the actor did last on each document, of the audit trail.
-pub(super) async fn done(tx: &Tx, actor: &Actor, after: Option<&[Value]>, limit: u64) -> Result<Vec<Task>, Problem> {
-    let Some(place) = actor.scope().place() else {
+/// What the actor did last on each document in the transaction's scope, of the audit trail.
+pub(super) async fn done(tx: &Tx, actor: &Actor, wanted: Wanted<'_>) -> Result<Vec<Task>, Problem> {
+    let Some(place) = tx.scope().place() else {
         return Ok(Vec::new());
     };
     let mut text = Text::default();
@@ -143,6 +159,6 @@ pub(super) async fn done(tx: &Tx, actor: &Actor, after: Option<&[Value]>, limit:
     text.bind(actor.user_id);
     text.add(" AND NOT EXISTS (SELECT 1 FROM audit_events l WHERE l.subject_id = e.subject_id AND l.user_id = e.user_id AND l.id > e.id)) t WHERE ");
     text.below(place);
-    text.page(after, limit);
+    text.page(wanted);
     text.run(tx).await
 }

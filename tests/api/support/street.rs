@@ -35,7 +35,12 @@ impl Street {
 
     /// Another street of the same district, with its own people; categories are the district's.
     pub async fn beside(app: &TestApp, sister: &Self, prefix: &str) -> Self {
-        let mut street = Self::with_people(app, (sister.first.clone(), sister.second.clone(), sister.district.clone()), "长丰街", prefix).await;
+        Self::named_beside(app, sister, "长丰街", prefix).await
+    }
+
+    /// As `beside`, of this name.
+    pub async fn named_beside(app: &TestApp, sister: &Self, name: &str, prefix: &str) -> Self {
+        let mut street = Self::with_people(app, (sister.first.clone(), sister.second.clone(), sister.district.clone()), name, prefix).await;
         street.category.clone_from(&sister.category);
         street.plan(app).await;
         street
