@@ -74,6 +74,8 @@ on_both_databases! {
             assert_eq!((summary["total"]["received"].as_str(), ok(app.get(&both, &format!("/ledger/verify?{named}")).await, 200)["vouchers"].as_i64()), (Some(amount), Some(1)));
             assert!(!ok(app.get(&both, &format!("/ledger/balances?{named}")).await, 200)["data"].as_array().unwrap().is_empty());
             assert_eq!(ok(app.get(&both, &format!("/ledger/accounts/1002/detail?{named}")).await, 200)["data"][1]["debit"].as_str(), Some(amount));
+            let templates = ok(app.get(&both, &format!("/bank-file-templates?{named}")).await, 200)["data"].as_array().unwrap().len();
+            assert_eq!((templates > 0, Some(templates)), (true, ok(app.get(&street.accountant, "/bank-file-templates").await, 200)["data"].as_array().map(Vec::len)), "what the district keeps for its streets");
             let units = each(&ok(app.get(&both, &format!("/org-units?{named}&sort=name")).await, 200), "id");
             assert_eq!(units.iter().collect::<BTreeSet<_>>(), BTreeSet::from([&street.id, &street.community]));
         }

@@ -82,14 +82,14 @@ pub(super) fn code_faults(code: &str, faults: &mut Faults) {
 
 const COLUMNS: &[&str] = &["id", "street_id", "code", "name", "definition", "version", "created_at"];
 
-/// Lists the templates of the district and of one's street. Filters: `code`, `street_id`. Sort: `code`, `name`.
+/// Lists the templates of the district and of one's street. Filters: `code`, `street_id` (the street's and the district's). Sort: `code`, `name`.
 #[utoipa::path(tag = "bank", responses((status = 200, body = ListPage<BankFileTemplate>), Refusals))]
 #[get("/bank-file-templates")]
 async fn list_bank_file_templates(actor: Actor, context: web::Data<Context>, request: HttpRequest) -> Result<HttpResponse, Problem> {
     actor.require_anywhere(Capability::ReferenceRead)?;
     let list = ListRequest::parse(&request, &["code", "street_id"])?;
     let condition = list.equals::<String>(Condition::all(), "code", bank_file_template::Column::Code)?;
-    let condition = list.equals::<Uuid>(condition, "street_id", bank_file_template::Column::StreetId)?;
+    let condition = list.kept_for_street(condition, bank_file_template::Column::StreetId)?;
     let tx = context.read(&actor, Capability::ReferenceRead).await?;
     let select = tx.select::<bank_file_template::Entity>().filter(condition);
     let sorts = [("code", bank_file_template::Column::Code), ("name", bank_file_template::Column::Name)];

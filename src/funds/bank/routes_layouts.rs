@@ -74,14 +74,14 @@ impl Body for NewStatementLayout {
 
 const COLUMNS: &[&str] = &["id", "street_id", "code", "name", "definition", "version", "created_at"];
 
-/// Lists the layouts of statements of the district and of one's street. Filters: `code`, `street_id`. Sort: `code`, `name`.
+/// Lists the layouts of statements of the district and of one's street. Filters: `code`, `street_id` (the street's and the district's). Sort: `code`, `name`.
 #[utoipa::path(tag = "bank", responses((status = 200, body = ListPage<StatementLayoutRow>), Refusals))]
 #[get("/statement-layouts")]
 async fn list_statement_layouts(actor: Actor, context: web::Data<Context>, request: HttpRequest) -> Result<HttpResponse, Problem> {
     actor.require_anywhere(Capability::ReferenceRead)?;
     let list = ListRequest::parse(&request, &["code", "street_id"])?;
     let condition = list.equals::<String>(Condition::all(), "code", statement_layout::Column::Code)?;
-    let condition = list.equals::<Uuid>(condition, "street_id", statement_layout::Column::StreetId)?;
+    let condition = list.kept_for_street(condition, statement_layout::Column::StreetId)?;
     let tx = context.read(&actor, Capability::ReferenceRead).await?;
     let select = tx.select::<statement_layout::Entity>().filter(condition);
     let sorts = [("code", statement_layout::Column::Code), ("name", statement_layout::Column::Name)];

@@ -309,7 +309,7 @@ async fn approve_one(tx: &Tx, act: &crate::kernel::act::Act, actor: &Actor, item
     decide::approve(tx, act, row).await
 }
 
-/// Approves many claims, each by its own rules: an outcome for each.
+/// Approves many claims, each by its own rules: an outcome for each. Who approves in several streets sends the claims of each by themselves: of the first one's street, the others are not found.
 #[utoipa::path(tag = "claims", request_body = BulkApproval, responses((status = 200, body = BulkOutcome), Refusals))]
 #[post("/claims/approve")]
 async fn approve_claims(actor: Actor, write: Write) -> Result<HttpResponse, Problem> {

@@ -123,6 +123,17 @@ impl ListRequest {
         })
     }
 
+    /// Of rows that a district or a street keeps for all below it, what the street of the filter `street_id` has: its own and the district's.
+    ///
+    /// # Errors
+    /// As [`ListRequest::filter`].
+    pub fn kept_for_street(&self, condition: Condition, column: impl ColumnTrait) -> Result<Condition, Problem> {
+        Ok(match self.filter::<Uuid>("street_id")? {
+            Some(street) => condition.add(Condition::any().add(column.is_null()).add(column.eq(street))),
+            None => condition,
+        })
+    }
+
     fn order<E: Scoped>(&self, sorts: &[SortColumn<E>]) -> Result<Vec<(E::Column, Order)>, Problem>
     where
         E::Column: Copy,
