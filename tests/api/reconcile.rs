@@ -1,11 +1,14 @@
 //! Bank statements: imported whole or not at all, matched with the books by rules and by hand, reconciled, and needed to close a month.
 
+use std::collections::BTreeSet;
+
 use mingzhang::kernel::access::Scope;
 use mingzhang::platform::db::Sql;
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::on_both_databases;
+use crate::support::clear::tables_with;
 use crate::support::spending::Spending;
 use crate::support::street::{Street, ok};
 use crate::support::{Answer, TestApp};
@@ -53,7 +56,7 @@ on_both_databases! {
         let open = ok(app.get(&bank.street.accountant, &format!("{path}/lines?open=true")).await, 200);
         assert_eq!((open["data"].as_array().unwrap().len(), open["data"][0]["summary"].as_str()), (1, Some("结息")));
         let of = |found: &Value, name: &str| found[name].as_str().or(found[name]["sum"].as_str()).unwrap().to_owned();
-        let found = ok(app.get(&bank.street.leader, &format!("{path}/reconciliation")).await, 200);
+        let found = ok(app.get(&bank.street.accountant, &format!("{path}/reconciliation")).await, 200);
         let told = ["book_balance", "bank_received", "bank_paid", "adjusted_book", "bank_balance", "book_received", "book_paid", "adjusted_bank", "difference"].map(|name| of(&found, name));
         assert_eq!(told, ["9350.00", "1.23", "0.00", "9351.23", "9501.23", "0.00", "150.00", "9351.23", "0.00"]);
         let page = app.get(&bank.street.accountant, &format!("{path}/print")).await;
@@ -286,5 +289,37 @@ on_both_databases! {
         let lines = ok(app.get(&street.accountant, &format!("/bank-statements/{}/lines?sort=line_number", statement.id())).await, 200)["data"].clone();
         assert_eq!((lines[0]["date"].as_str(), lines[0]["amount"].as_str(), lines[0]["counterparty"].as_str(), lines[0]["serial"].as_str()), (Some("2017-01-05"), Some("-300.00"), Some("张*"), Some("#1")), "{lines}");
         assert_eq!((lines[1]["amount"].as_str(), lines[1]["counterparty"].as_str()), (Some("5.50"), Some("示例公司有限")));
+    }
+
+    async fn the_banks_words_are_sealed_and_shown_to_who_reconciles_with_card_and_id_numbers_masked(app: TestApp) {
+        let bank = Spending::open(app, "硚口区", "", "cash").await;
+        Spending::day(app, "2017-01-05");
+        let paid = bank.paid(app, "300.00", "2017010512345678901").await;
+        Spending::day(app, "2017-02-06");
+        let words = "代发 欧阳明月 6222021234567890128 420104199001010009 业务号2017010512345678901";
+        let lines = [("2017-01-03", "S1", "财预1号", "拨款", "10000.00"), ("2017-01-20", "S2", "", words, "-300.00"), ("2017-01-21", "S3", "6222021234567890128", words, "-7.00")];
+        let statement = bank.statement(app, JANUARY, "0.00", &lines).await;
+        assert_eq!(statement.status, 201, "{}", statement.text);
+        for secret in ["欧阳明月", "6222021234567890128 ", "420104199001010009"] {
+            assert_eq!(tables_with(app, &bank.street, secret).await, BTreeSet::new(), "{secret}");
+        }
+        let path = format!("/bank-statements/{}", statement.id());
+        let read = async |who: &str| ok(app.get(who, &format!("{path}/lines?sort=line_number")).await, 200)["data"].clone();
+        let seen = read(&bank.street.accountant).await;
+        let masked = "代发 欧阳明月 6222************128 4201**********0009 业务号2017010512345678901";
+        assert_eq!((seen[1]["summary"].as_str(), seen[1]["counterparty"].as_str()), (Some(masked), Some("示例文化馆")));
+        assert_eq!(seen[2]["bank_reference"].as_str(), Some("6222021234567890128"), "the bank's references stay readable");
+        assert_eq!(seen[2]["summary"].as_str(), Some("代发 欧阳明月 6222021234567890128 4201**********0009 业务号2017010512345678901"));
+        let others = read(&bank.street.leader).await;
+        assert_eq!((&others[1]["summary"], &others[1]["counterparty"]), (&Value::Null, &json!("示例文化馆")));
+        for (who, reconciles) in [(&bank.street.accountant, true), (&bank.street.leader, false)] {
+            let csv = app.send(Method::GET, &format!("{path}/lines"), who, None, &[("Accept", "text/csv")]).await.text;
+            let texts = [csv, app.get(who, &format!("{path}/reconciliation")).await.text, app.get(who, &format!("{path}/print")).await.text];
+            for text in texts {
+                assert!(text.contains("示例文化馆") && text.contains("欧阳明月") == reconciles && !text.contains("420104199001010009"), "{text}");
+            }
+        }
+        let report = bank.matched(app, &statement.id()).await;
+        assert_eq!(rules_of(&report), ["reference", "reference"], "the rules read the whole words: {}", paid["bank_reference"]);
     }
 }

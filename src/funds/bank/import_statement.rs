@@ -6,10 +6,12 @@ use sea_orm::{ActiveModelTrait, ColumnTrait, QueryFilter, QueryOrder};
 use uuid::Uuid;
 
 use super::read_statement::{ReadLine, ReadStatement, read_statement};
+use super::words::Part;
 use super::{bank_statement, bank_statement_line, refusals, statement_layout};
 use crate::funds::ledger::refusals::period_closed;
 use crate::funds::ledger::{Account, ledger_period};
 use crate::kernel::act::Act;
+use crate::kernel::crypto::KeyRing;
 use crate::kernel::ids::new_id;
 use crate::kernel::money::Fen;
 use crate::kernel::period::Month;
@@ -92,7 +94,7 @@ pub async fn import(tx: &Tx, act: &Act, street: &Authorised<org_unit::Model>, ne
     // Two at the same moment follow the same statement: the database takes one.
     let taken = |error| if is_unique_violation(&error) { refusals::statement_imported(new.from_date, new.to_date) } else { error.into() };
     let made = tx.try_insert::<bank_statement::Entity, _>(row).await.map_err(taken)?;
-    let lines = (1_i32..).zip(read.lines).map(|(number, line)| line_of(&made, number, line)).collect();
+    let lines = (1_i32..).zip(read.lines).map(|(number, line)| line_of(&act.keys, &made, number, line)).collect::<Result<_, _>>()?;
     tx.insert_all::<bank_statement_line::Entity, bank_statement_line::ActiveModel>(lines).await?;
     audit::record(tx, act, Event::new("bank_statement.import", "bank_statement", made.id, bank_statement::Entity::place(&made)).after(&made)?).await?;
     Ok(made)
@@ -125,9 +127,10 @@ fn follows(previous: Option<&bank_statement::Model>, from: NaiveDate, opening: F
     Ok(())
 }
 
-fn line_of(statement: &bank_statement::Model, line_number: i32, line: ReadLine) -> bank_statement_line::Model {
-    bank_statement_line::Model {
-        id: new_id(),
+fn line_of(keys: &KeyRing, statement: &bank_statement::Model, line_number: i32, line: ReadLine) -> Result<bank_statement_line::Model, Problem> {
+    let id = new_id();
+    Ok(bank_statement_line::Model {
+        id,
         district_id: statement.district_id,
         street_id: statement.street_id,
         statement_id: statement.id,
@@ -137,11 +140,11 @@ fn line_of(statement: &bank_statement::Model, line_number: i32, line: ReadLine) 
         amount: line.amount,
         bank_reference: line.reference,
         serial: line.serial,
-        counterparty: line.counterparty,
-        summary: line.summary,
+        counterparty_sealed: Part::Counterparty.seal(keys, id, &line.counterparty)?,
+        summary_sealed: Part::Summary.seal(keys, id, &line.summary)?,
         live: true,
         match_id: None,
-    }
+    })
 }
 
 /// Voids the last statement of an account, such as one of another account: nothing of it is matched, and none of its months is closed.

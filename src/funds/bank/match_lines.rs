@@ -11,9 +11,11 @@ use uuid::Uuid;
 
 use super::import_statement::{require_months_open, touch};
 use super::matching::{BankSide, BookSide, propose};
+use super::words::Part;
 use super::{bank_match, bank_match_item, bank_statement, bank_statement_line, refusals};
 use crate::funds::ledger::voucher;
 use crate::kernel::act::Act;
+use crate::kernel::crypto::KeyRing;
 use crate::kernel::ids::new_id;
 use crate::kernel::money::Fen;
 use crate::kernel::period::Month;
@@ -79,7 +81,7 @@ pub async fn by_rules(tx: &Tx, act: &Act, row: Authorised<bank_statement::Model>
     let account = statement.account.clone();
     let books =
         tx.query::<BookLine>(OPEN_BOOKS, vec![statement.district_id.into(), statement.street_id.into(), account.into(), from.into(), to.into(), Month::of(from).into(), Month::of(to).into()]).await?;
-    let bank: Vec<BankSide> = lines.iter().map(bank_side).collect();
+    let bank = lines.iter().map(|line| bank_side(&act.keys, line)).collect::<Result<Vec<_>, _>>()?;
     let proposals = propose(&bank, &books.iter().map(book_side).collect::<Vec<_>>(), i64::from(days));
     let mut matches = Vec::with_capacity(proposals.len());
     let mut matched = 0_usize;
@@ -95,8 +97,10 @@ pub async fn by_rules(tx: &Tx, act: &Act, row: Authorised<bank_statement::Model>
     Ok(MatchReport { statement, matches, open_lines: i64::try_from(lines.len().saturating_sub(matched)).map_err(Problem::internal)? })
 }
 
-fn bank_side(line: &bank_statement_line::Model) -> BankSide {
-    BankSide { date: line.date, amount: line.amount.0, reference: line.bank_reference.clone(), serial: line.serial.clone(), summary: line.summary.clone() }
+/// A line with the bank's words whole: a reference may stand among them.
+fn bank_side(keys: &KeyRing, line: &bank_statement_line::Model) -> Result<BankSide, Problem> {
+    let summary = Part::Summary.open(keys, line.id, line.summary_sealed.as_deref())?;
+    Ok(BankSide { date: line.date, amount: line.amount.0, reference: line.bank_reference.clone(), serial: line.serial.clone(), summary })
 }
 
 fn book_side(line: &BookLine) -> BookSide {

@@ -31,3 +31,4 @@ pub use statement_entity::{bank_match, bank_match_item, bank_statement, bank_sta
 
 #[cfg(test)]
 mod tests;
+mod words;

@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::bank_statement;
+use super::words::{Reading, Sealed};
 use crate::funds::ledger::model::voucher_name;
 use crate::funds::ledger::print::{STYLE, escape};
 use crate::funds::ledger::{Account, balances, ledger_period};
@@ -31,7 +32,7 @@ pub struct OpenItem {
     pub statement_line_id: Option<Uuid>,
     /// The voucher.
     pub voucher_id: Option<Uuid>,
-    /// How it is named: the bank's reference and words, or the voucher's number and summary.
+    /// How it is named: the bank's reference, the other side and, for who reconciles, its words; or the voucher's number and summary.
     pub text: String,
 }
 
@@ -93,8 +94,9 @@ struct BankOpen {
     date: NaiveDate,
     amount: Fen,
     bank_reference: String,
-    counterparty: String,
-    summary: String,
+    serial: String,
+    counterparty_sealed: Option<String>,
+    summary_sealed: Option<String>,
 }
 
 #[derive(FromQueryResult)]
@@ -110,7 +112,7 @@ struct BookOpen {
 const MOVED_UNTIL: Sql = Sql::both("SELECT CAST(COALESCE(SUM(amount), 0) AS bigint) AS amount FROM bank_statement_lines WHERE statement_id = $1 AND date <= $2");
 /// A match that is complete on a later day only is still open on this one.
 const BANK_OPEN: Sql = Sql::both(
-    "SELECT l.id, l.date, l.amount, l.bank_reference, l.counterparty, l.summary FROM bank_statement_lines l LEFT JOIN bank_matches m ON m.id = l.match_id \
+    "SELECT l.id, l.date, l.amount, l.bank_reference, l.serial, l.counterparty_sealed, l.summary_sealed FROM bank_statement_lines l LEFT JOIN bank_matches m ON m.id = l.match_id \
      WHERE l.district_id = $4 AND l.street_id = $1 AND l.account = $2 AND l.live AND l.date <= $3 AND (l.match_id IS NULL OR m.complete_on > $3) ORDER BY l.date, l.line_number",
 );
 const BOOK_OPEN: Sql = Sql::both(
@@ -138,11 +140,18 @@ fn split(items: Vec<OpenItem>) -> Result<(OpenItems, OpenItems), Problem> {
     Ok((received, paid))
 }
 
-/// The reconciliation of a statement's account on one of its days.
+/// How a line of the bank is named: its reference, the other side, and its words to who reads them.
+fn named(reading: Option<&Reading>, row: &BankOpen) -> Result<String, Problem> {
+    let sealed = Sealed { line: row.id, counterparty: row.counterparty_sealed.as_deref(), summary: row.summary_sealed.as_deref(), own: [&row.bank_reference, &row.serial] };
+    let (counterparty, summary) = reading.map_or_else(|| Ok((String::new(), None)), |reading| reading.shown(&sealed))?;
+    Ok([row.bank_reference.clone(), counterparty, summary.unwrap_or_default()].into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join(" "))
+}
+
+/// The reconciliation of a statement's account on one of its days, as somebody reads it; where nobody does, without the bank's words.
 ///
 /// # Errors
 /// 500 where the database fails.
-pub async fn at(tx: &Tx, statement: &bank_statement::Model, day: NaiveDate) -> Result<Reconciliation, Problem> {
+pub async fn at(tx: &Tx, reading: Option<&Reading>, statement: &bank_statement::Model, day: NaiveDate) -> Result<Reconciliation, Problem> {
     let all = statements(tx, statement.street_id).await?;
     let first = all.iter().filter(|one| one.account == statement.account).map(|one| one.from_date).min().unwrap_or(statement.from_date);
     let (street, account) = (statement.street_id, statement.account.clone());
@@ -151,13 +160,7 @@ pub async fn at(tx: &Tx, statement: &bank_statement::Model, day: NaiveDate) -> R
     let booked = balances(tx, street, day).await?.into_iter().filter(|row| row.account == account);
     let book_balance = Fen::checked_sum(booked.map(|row| row.balance)).map_err(Problem::internal)?;
     let of_bank = tx.query::<BankOpen>(BANK_OPEN, vec![street.into(), account.clone().into(), day.into(), statement.district_id.into()]).await?;
-    let of_bank = of_bank.into_iter().map(|row| OpenItem {
-        date: row.date,
-        amount: row.amount,
-        statement_line_id: Some(row.id),
-        voucher_id: None,
-        text: [row.bank_reference, row.counterparty, row.summary].into_iter().filter(|text| !text.is_empty()).collect::<Vec<_>>().join(" "),
-    });
+    let of_bank = of_bank.into_iter().map(|row| Ok(OpenItem { date: row.date, amount: row.amount, statement_line_id: Some(row.id), voucher_id: None, text: named(reading, &row)? }));
     let of_books = tx.query::<BookOpen>(BOOK_OPEN, vec![street.into(), account.clone().into(), day.into(), first.into(), statement.district_id.into()]).await?;
     let of_books = of_books.into_iter().map(|row| OpenItem {
         date: row.date,
@@ -166,7 +169,7 @@ pub async fn at(tx: &Tx, statement: &bank_statement::Model, day: NaiveDate) -> R
         voucher_id: Some(row.voucher_id),
         text: format!("{} {}", voucher_name(row.month, row.number), row.summary),
     });
-    let (bank_received, bank_paid) = split(of_bank.collect())?;
+    let (bank_received, bank_paid) = split(of_bank.collect::<Result<_, Problem>>()?)?;
     let (book_received, book_paid) = split(of_books.collect())?;
     let adjusted = |balance: Fen, plus: &OpenItems, minus: &OpenItems| balance.checked_add(plus.sum).and_then(|sum| sum.checked_sub(minus.sum)).map_err(Problem::internal);
     let adjusted_book = adjusted(book_balance, &bank_received, &bank_paid)?;
@@ -194,7 +197,7 @@ pub async fn unreconciled(tx: &Tx, street: Uuid, day: NaiveDate) -> Result<Vec<(
             None => gaps.push((account, Gap::NoStatement)),
             Some(_) if own.iter().any(|one| one.rules_run_at.is_none()) => gaps.push((account, Gap::NotMatched)),
             Some(covering) => {
-                let found = at(tx, covering, day).await?;
+                let found = at(tx, None, covering, day).await?;
                 if !found.difference.is_zero() {
                     gaps.push((account, Gap::Difference(found.difference)));
                 }
@@ -208,8 +211,8 @@ pub async fn unreconciled(tx: &Tx, street: Uuid, day: NaiveDate) -> Result<Vec<(
 ///
 /// # Errors
 /// 500 where the database fails.
-pub async fn page(tx: &Tx, statement: &bank_statement::Model, day: NaiveDate) -> Result<String, Problem> {
-    let found = at(tx, statement, day).await?;
+pub async fn page(tx: &Tx, reading: &Reading, statement: &bank_statement::Model, day: NaiveDate) -> Result<String, Problem> {
+    let found = at(tx, Some(reading), statement, day).await?;
     let street = street_names(tx, [statement.street_id]).await?.remove(&statement.street_id).unwrap_or_default();
     let name = Account::of_code(&found.account).map_or("", |account| account.facts().1);
     let months = tx.select::<ledger_period::Entity>().filter(ledger_period::Column::StreetId.eq(statement.street_id)).filter(ledger_period::Column::CloseReason.is_not_null());

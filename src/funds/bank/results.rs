@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::model::{Batch, PaymentLine};
 use super::refusals::result_mismatch;
+use crate::kernel::masking;
 use crate::kernel::money::Fen;
 use crate::kernel::problem::Problem;
 use crate::platform::sheet::{Grid, GridRow, RowFault, RowFaults, amount, date, not_a_date, not_an_amount, read_grid};
@@ -46,7 +47,7 @@ pub struct ResultLine {
     pub amount: Fen,
     /// Whether it was paid; else it came back.
     pub paid: bool,
-    /// Why it came back.
+    /// Why it came back, in the bank's words, card and ID numbers masked.
     pub reason: Option<String>,
     /// The bank's value date.
     pub value_date: NaiveDate,
@@ -136,7 +137,7 @@ fn tail(row: &GridRow) -> Result<String, RowFault> {
 }
 
 fn outcome(row: &GridRow) -> Result<(bool, Option<String>), RowFault> {
-    let reason = Some(row.cell(4)).filter(|text| !text.is_empty()).map(str::to_owned);
+    let reason = Some(row.cell(4)).filter(|text| !text.is_empty()).map(|text| masking::numbers_in(text, &[]));
     match (row.cell(3), reason) {
         ("成功", None) => Ok((true, None)),
         ("成功", Some(_)) => Err(RowFault::new(row.number, KEYS[4], "reason_not_expected", "结果为成功，却写有原因，请向银行核实", "It says paid and gives a reason; ask the bank")),

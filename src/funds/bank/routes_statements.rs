@@ -13,6 +13,7 @@ use uuid::Uuid;
 use super::import_statement::{self, NewStatement};
 use super::match_lines::{self, MatchReport};
 use super::reconcile::{self, Reconciliation};
+use super::words::{Reading, StatementLine};
 use super::{bank_match, bank_match_item, bank_statement, bank_statement_line, statement_layout};
 use crate::funds::budget::routes::Reason;
 use crate::funds::ledger::Account;
@@ -184,8 +185,8 @@ async fn get_bank_statement(actor: Actor, context: web::Data<Context>, id: web::
     Ok(ok_versioned(row.version, &row))
 }
 
-/// Lists the lines of a statement. Filters: `open` (true: not matched), `amount`, `bank_reference`, `match_id`. Sort: `line_number`, `date`.
-#[utoipa::path(tag = "bank", responses((status = 200, body = ListPage<bank_statement_line::Model>), Refusals))]
+/// Lists the lines of a statement: card and ID numbers masked, the bank's words (`summary`) null for who does not reconcile. Filters: `open` (true: not matched), `amount`, `bank_reference`, `match_id`. Sort: `line_number`, `date`.
+#[utoipa::path(tag = "bank", responses((status = 200, body = ListPage<StatementLine>), Refusals))]
 #[get("/bank-statements/{id}/lines")]
 async fn list_bank_statement_lines(actor: Actor, context: web::Data<Context>, request: HttpRequest, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     actor.require_anywhere(Capability::LedgerRead)?;
@@ -202,7 +203,9 @@ async fn list_bank_statement_lines(actor: Actor, context: web::Data<Context>, re
     let statement = tx.load_text::<bank_statement::Entity>(&id).await?.into_read();
     let select = tx.select::<bank_statement_line::Entity>().filter(bank_statement_line::Column::StatementId.eq(statement.id)).filter(condition);
     let sorts = [("line_number", bank_statement_line::Column::LineNumber), ("date", bank_statement_line::Column::Date)];
-    list.answer(&context, tx, select, &sorts, &["id", "line_number", "date", "amount", "bank_reference", "serial", "counterparty", "summary", "match_id"], async |_, rows| Ok(rows)).await
+    let reading = Reading::of(&actor, context.keys.clone(), &statement);
+    let columns = &["id", "line_number", "date", "amount", "bank_reference", "serial", "counterparty", "summary", "match_id"];
+    list.answer(&context, tx, select, &sorts, columns, async move |_, rows| rows.into_iter().map(|row| reading.line(row)).collect()).await
 }
 
 /// Imports a bank statement from CSV or XLSX by a layout: whole or not at all, every fault by row and column. Its lines lead from its opening to its closing balance, and it follows the account's last statement without a gap.
@@ -284,7 +287,7 @@ async fn get_reconciliation(actor: Actor, context: web::Data<Context>, request: 
     actor.require_anywhere(Capability::LedgerRead)?;
     let tx = context.read(&actor, Capability::LedgerRead).await?;
     let statement = tx.load_text::<bank_statement::Entity>(&id).await?.into_read();
-    Ok(ok(&reconcile::at(&tx, &statement, day_of(&request, &statement)?).await?))
+    Ok(ok(&reconcile::at(&tx, Some(&Reading::of(&actor, context.keys.clone(), &statement)), &statement, day_of(&request, &statement)?).await?))
 }
 
 /// The reconciliation 银行存款余额调节表 as a print view (A4), with the open items.
@@ -294,7 +297,7 @@ async fn print_reconciliation(actor: Actor, context: web::Data<Context>, request
     actor.require_anywhere(Capability::LedgerRead)?;
     let tx = context.read(&actor, Capability::LedgerRead).await?;
     let statement = tx.load_text::<bank_statement::Entity>(&id).await?.into_read();
-    Ok(print_page(reconcile::page(&tx, &statement, day_of(&request, &statement)?).await?))
+    Ok(print_page(reconcile::page(&tx, &Reading::of(&actor, context.keys.clone(), &statement), &statement, day_of(&request, &statement)?).await?))
 }
 
 /// Lists matches with their lines. Filters: `street_id`, `account`, `rule`, `state`.

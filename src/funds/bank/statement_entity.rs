@@ -106,7 +106,7 @@ pub mod bank_statement_line {
     /// A line of a bank statement.
     #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, Serialize, ToSchema)]
     #[sea_orm(table_name = "bank_statement_lines")]
-    #[schema(as = BankStatementLine)]
+    #[schema(as = BankStatementLineRow)]
     pub struct Model {
         /// The row.
         #[sea_orm(primary_key, auto_increment = false)]
@@ -129,10 +129,12 @@ pub mod bank_statement_line {
         pub bank_reference: String,
         /// The bank's serial; `#1`, `#2` … among lines alike where it gives none.
         pub serial: String,
-        /// The other side: an organisation by name, a person masked.
-        pub counterparty: String,
-        /// The bank's words.
-        pub summary: String,
+        /// The other side, encrypted: an organisation by name, a person masked; null where the bank names none.
+        #[serde(skip)]
+        pub counterparty_sealed: Option<String>,
+        /// The bank's words, encrypted; null where there are none.
+        #[serde(skip)]
+        pub summary_sealed: Option<String>,
         /// Whether its statement stands.
         #[serde(skip)]
         pub live: bool,

@@ -1,6 +1,7 @@
 //! A served API with a database of its own, and a client.
 
 pub mod at_once;
+pub mod clear;
 pub mod dice;
 pub mod postgres;
 pub mod process;
