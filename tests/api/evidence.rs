@@ -547,6 +547,11 @@ on_both_databases! {
         assert_eq!(ok(embedded, 200)["read_from"], json!("ofd_xml"));
         let hostile = "<?xml version=\"1.0\"?><!DOCTYPE x [<!ENTITY e SYSTEM \"file:///etc/passwd\">]><x><InvoiceNumber>&e;</InvoiceNumber></x>";
         assert_eq!(parse(hostile.as_bytes().to_vec()).await.code(), (422, "xml_unsafe"));
+        let harmless = ("OFD.xml", b"<?xml version=\"1.0\"?><x/>".as_slice());
+        for (name, bytes) in [("发票.xml", hostile.as_bytes().to_vec()), ("发票.pdf", hostile.to_lowercase().into_bytes()), ("发票.ofd", ofd(&[harmless, ("Doc_0/Document.bin", hostile.as_bytes())]))] {
+            assert_eq!(app.upload(staff, "/attachments", (name, bytes), &[]).await.code(), (422, "xml_unsafe"), "a paper is not taken either: {name}");
+        }
+        assert_eq!(app.upload(staff, "/attachments", ("发票.ofd", ofd(&[harmless])), &[]).await.status, 201);
         let bomb = ofd(&[("OFD.xml", b"<x/>"), ("Doc_0/Attachs/invoice.xml", &vec![b' '; 80 * 1024 * 1024])]);
         assert!(bomb.len() < 1024 * 1024);
         assert_eq!(parse(bomb).await.code(), (422, "file_too_large_unpacked"));

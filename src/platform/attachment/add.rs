@@ -4,8 +4,7 @@ use object_store::ObjectStore;
 use sea_orm::ActiveModelTrait;
 use serde_json::json;
 
-use super::refusals::xml_unsafe;
-use super::{attachment, store};
+use super::{attachment, store, unsafe_xml};
 use crate::kernel::access::Place;
 use crate::kernel::act::Act;
 use crate::kernel::ids::new_id;
@@ -23,13 +22,11 @@ const TOUCH: Sql = Sql::both(
 /// Keeps a file of a unit.
 ///
 /// # Errors
-/// 422 `xml_unsafe`; 503 `store_unavailable`.
+/// 422 `xml_unsafe`, `file_too_large_unpacked`, `unreadable_file`; 503 `store_unavailable`.
 pub async fn add(tx: &Tx, act: &Act, objects: &dyn ObjectStore, place: Place, file: UploadedFile) -> Result<attachment::Model, Problem> {
-    let street = place.street.ok_or_else(|| Problem::internal("a file of no street"))?;
     // Whoever opens it later may have a reader that follows entities (XXE); an original never has any.
-    if file.content == Content::Xml && [&b"<!DOCTYPE"[..], b"<!ENTITY"].iter().any(|mark| file.bytes.windows(mark.len()).any(|part| part.eq_ignore_ascii_case(mark))) {
-        return Err(xml_unsafe());
-    }
+    unsafe_xml::refuse(&file)?;
+    let street = place.street.ok_or_else(|| Problem::internal("a file of no street"))?;
     let (sha256, size) = (file.sha256(), i64::try_from(file.bytes.len()).map_err(Problem::internal)?);
     tx.execute(TOUCH, vec![new_id().into(), place.district.into(), street.into(), sha256.clone().into(), size.into(), act.at.into()]).await?;
     store::put(objects, &act.keys, &store::path_of(place.district, street, &sha256), &file.bytes).await?;

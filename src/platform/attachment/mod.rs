@@ -10,6 +10,7 @@ mod refusals;
 mod remove;
 pub mod routes;
 mod store;
+mod unsafe_xml;
 
 use std::sync::Arc;
 

@@ -28,19 +28,19 @@ pub fn paper_not_taken(paper: PaperKind, zh: &str, en: &str) -> Problem {
     )
 }
 
+/// 422: XML with a document type, from which entities are loaded or multiplied.
+#[must_use]
+pub fn xml_unsafe() -> Problem {
+    Problem::new(422, "xml_unsafe", "XML 含不安全的内容", "The XML is not safe").detail(
+        "文件含有文档类型声明或自定义实体，未予接受。电子发票等原件不含这些内容，请重新下载原件。",
+        "The file has a document type or entities of its own and is not taken. An original, such as an invoice's, has none: download it again.",
+    )
+}
+
 /// 503: the store of files does not answer.
 pub(super) fn store_unavailable(cause: &object_store::Error) -> Problem {
     let mut problem =
         Problem::new(503, "store_unavailable", "文件存储暂不可用", "The store of files does not answer").detail("未作任何更改，请稍后再试。", "Nothing was changed. Try again shortly.").retry_after(5);
     problem.cause = Some(cause.to_string());
     problem
-}
-
-/// 422: XML with a document type, from which entities are loaded or multiplied.
-#[must_use]
-pub fn xml_unsafe() -> Problem {
-    Problem::new(422, "xml_unsafe", "XML 含不安全的内容", "The XML is not safe").detail(
-        "文件含有文档类型声明或自定义实体，未予接受。发票等原件不含这些内容，请重新下载原件。",
-        "The file has a document type or entities of its own and was not taken. An original, such as an invoice, has none: download it again.",
-    )
 }

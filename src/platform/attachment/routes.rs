@@ -105,7 +105,7 @@ async fn allowed(tx: &Tx, act: &Act, subjects: &Subjects, (subject_type, subject
     Ok(NewLink { subject_type: subject.subject_type(), subject_id, place, paper })
 }
 
-/// Uploads a paper, and links it where a subject is named. What it is, its bytes say, never its name (an HTML page called .pdf is refused);
+/// Uploads a paper, and links it where a subject is named. What it is, its bytes say, never its name (an HTML page called .pdf is refused, and so is XML with a document type or entities of its own, also within an OFD);
 /// the same bytes twice in a street are one object. Kept encrypted; linked to nothing for two days, it is removed.
 #[utoipa::path(tag = "attachments", request_body(content = NewAttachment, content_type = "multipart/form-data"), responses((status = 201, body = Attachment), Refusals))]
 #[post("/attachments")]
