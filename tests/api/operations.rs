@@ -176,6 +176,7 @@ async fn every_exception_of_the_trail_is_needed() {
     let none = json!({"items": [{"id": uuid::Uuid::now_v7(), "version": 1}]});
     ok(app.post(&street.leader, "/claims/approve", none).await, 200);
     ok(app.post(&street.leader, "/beneficiaries/search", json!({"id_number": "11010519491231002X"})).await, 200);
+    ok(app.post(&street.leader, "/payees/search", json!({"name": "示例"})).await, 200);
     let import = async |path: &str, token: &str, text: &str| {
         let headers = [("Content-Type", "text/csv"), ("Idempotency-Key", path), ("If-Match", "\"v1\"")];
         app.send_text(Method::POST, path, token, Some(text.to_owned()), &headers).await

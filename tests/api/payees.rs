@@ -87,6 +87,27 @@ on_both_databases! {
         assert!(file.text.contains(name), "the bank is told whom it pays: {}", file.text);
     }
 
+    async fn a_person_among_the_kept_payees_is_searched_by_the_whole_name_and_a_community_finds_its_own(app: TestApp) {
+        let claims = Claims::open(app).await;
+        let (office, staff) = (&claims.street.party_office, &claims.street.staff);
+        let payee = ok(app.post(office, "/payees", json!({"kind": "person", "name": "欧阳示例", "account_number": "6299990000001234"})).await, 201);
+        assert_eq!((&payee["name"], payee.get("name_key"), payee.get("name_sealed")), (&json!("欧*"), None, None));
+        ok(app.post(office, "/payees", json!({"kind": "person", "name": "欧示例"})).await, 201);
+        ok(app.post(office, "/payees", json!({"kind": "supplier", "name": "示例文化馆"})).await, 201);
+        let found = async |who: &str, body: serde_json::Value| {
+            let answer = app.post(who, "/payees/search", body).await;
+            let rows = ok(answer, 200)["data"].clone();
+            assert!(!rows.to_string().contains("欧阳"), "{rows}");
+            rows.as_array().unwrap().iter().map(|row| row["id"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(found(office, json!({"name": " 欧阳 示例 "})).await, [payee["id"].as_str().unwrap()]);
+        assert_eq!(found(office, json!({"name": "欧阳示例", "street_id": claims.street.id})).await.len(), 1);
+        assert_eq!(found(office, json!({"name": "欧阳示例", "street_id": uuid::Uuid::now_v7()})).await.len(), 0);
+        assert_eq!((found(office, json!({"name": "示例文化馆"})).await.len(), found(office, json!({"name": "欧*"})).await.len(), found(office, json!({"name": "欧阳"})).await.len()), (1, 0, 0));
+        assert_eq!(found(staff, json!({"name": "欧阳示例"})).await.len(), 0, "the street's own is not its community's");
+        assert_eq!(app.post(office, "/payees/search", json!({"name": ""})).await.status, 422);
+    }
+
     async fn who_pays_sees_the_whole_account_with_a_reason_and_each_look_is_kept(app: TestApp) {
         let claims = Claims::open(app).await;
         let submitted = claims.submitted(app, true, "100.00").await;

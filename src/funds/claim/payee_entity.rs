@@ -31,6 +31,9 @@ pub mod payee {
         /// A person's name, encrypted.
         #[serde(skip)]
         pub name_sealed: Option<String>,
+        /// The keyed hash by which a person is searched.
+        #[serde(skip)]
+        pub name_key: Option<String>,
         /// The account, encrypted.
         #[serde(skip)]
         pub account_sealed: Option<String>,

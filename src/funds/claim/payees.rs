@@ -1,6 +1,7 @@
 //! Payees 收款人: kept by a unit with the account encrypted, so that nobody types an account twice; chosen in a claim by id.
 
-use sea_orm::ActiveModelTrait;
+use sea_orm::sea_query::Condition;
+use sea_orm::{ActiveModelTrait, ColumnTrait, QueryFilter, QueryOrder, QuerySelect};
 use uuid::Uuid;
 
 use super::bodies::{Payee, PayeeKind};
@@ -24,6 +25,11 @@ pub(super) fn plain_number(number: &str) -> String {
 /// The keyed hash by which the same payee is known again.
 pub(super) fn key_of(keys: &KeyRing, name: &str, number: &str) -> String {
     keys.lookup_hash("payee", &format!("{name}\n{number}"))
+}
+
+/// The keyed hash by which a person is searched, who is the same with and without spaces in the name.
+fn name_key(keys: &KeyRing, name: &str) -> String {
+    keys.lookup_hash("payee_name", &plain_number(name))
 }
 
 fn bound_to(id: Uuid) -> String {
@@ -67,6 +73,7 @@ pub async fn add(tx: &Tx, act: &Act, unit: &Authorised<org_unit::Model>, new: Pa
     let number = new.account_number.as_deref().map(plain_number);
     let sealed = number.as_ref().map(|number| act.keys.encrypt(&bound_to(id), number).map_err(Problem::internal)).transpose()?;
     let payee_key = key_of(&act.keys, &name, number.as_deref().unwrap_or_default());
+    let name_key = (new.kind == PayeeKind::Person).then(|| name_key(&act.keys, &name));
     let (name, name_sealed) = kept_name(&act.keys, new.kind, name, &format!("payee:name:{id}"))?;
     let row = payee::Model {
         id,
@@ -78,6 +85,7 @@ pub async fn add(tx: &Tx, act: &Act, unit: &Authorised<org_unit::Model>, new: Pa
         payee_key,
         name,
         name_sealed,
+        name_key,
         account_sealed: sealed,
         account_masked: number.as_deref().map(masking::account),
         bank_name: new.bank_name,
@@ -126,6 +134,21 @@ pub async fn choose(tx: &Tx, keys: &KeyRing, unit: (Uuid, Option<Uuid>), given: 
     let number = row.account_sealed.as_ref().map(|sealed| keys.decrypt(&bound_to(row.id), sealed).map_err(Problem::internal)).transpose()?;
     let kind = if row.kind == PayeeKind::Person.code() { PayeeKind::Person } else { PayeeKind::Supplier };
     Ok(Payee { kind, name: whole_name(keys, &row)?, account_number: number, bank_name: row.bank_name, user_id: row.user_id })
+}
+
+/// Most that a search finds: people of one whole name in one district, or the accounts of one firm.
+const MOST_FOUND: u64 = 200;
+
+/// The payees that have this whole name: a person is found by its hash.
+///
+/// # Errors
+/// 500 where the database fails.
+pub async fn search(tx: &Tx, keys: &KeyRing, street: Option<Uuid>, name: &str) -> Result<Vec<payee::Model>, Problem> {
+    let person = payee::Column::NameKey.eq(name_key(keys, name));
+    let firm = Condition::all().add(payee::Column::Name.eq(name.trim())).add(payee::Column::Kind.eq(PayeeKind::Supplier.code()));
+    let within = street.map(|street| payee::Column::StreetId.eq(street));
+    let select = tx.select::<payee::Entity>().filter(Condition::all().add_option(within).add(Condition::any().add(person).add(firm)));
+    tx.all(select.order_by_asc(payee::Column::Id).limit(MOST_FOUND)).await
 }
 
 /// The account that a claim is paid to.

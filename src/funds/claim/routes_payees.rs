@@ -46,7 +46,7 @@ impl Body for NewPayee {
 
 const COLUMNS: &[&str] = &["id", "street_id", "community_id", "kind", "name", "account_masked", "bank_name", "active", "version"];
 
-/// Lists payees, accounts and the names of persons masked. Filters: `street_id`, `community_id`, `kind`, `name`, `active`.
+/// Lists payees, accounts and the names of persons masked. Filters: `street_id`, `community_id`, `kind`, `name` (as it is shown; a person is searched by `POST /payees/search`), `active`.
 #[utoipa::path(tag = "claims", responses((status = 200, body = ListPage<payee::Model>), Refusals))]
 #[get("/payees")]
 async fn list_payees(actor: Actor, context: web::Data<Context>, request: HttpRequest) -> Result<HttpResponse, Problem> {
@@ -69,6 +69,34 @@ async fn get_payee(actor: Actor, context: web::Data<Context>, request: HttpReque
     let Shown { row, unmasked, .. } = to_show::<payee::Entity>(&context, &actor, &request, &id, (Capability::ClaimRead, "payee.unmask", "payee")).await?;
     let shown = if unmasked { payee::Model { name: payees::whole_name(&context.keys, &row)?, ..row } } else { row };
     Ok(ok_versioned(shown.version, &shown))
+}
+
+/// A search by a name, which stands in no URL.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"name": "教授示例"}))]
+pub struct SearchPayee {
+    /// Only those of this street.
+    pub street_id: Option<Uuid>,
+    /// The whole name.
+    pub name: String,
+}
+
+impl Body for SearchPayee {
+    fn faults(&self, faults: &mut Faults) {
+        faults.text("/name", &self.name, 60);
+    }
+}
+
+/// Searches payees by their whole name; a person is found, and shown masked.
+#[utoipa::path(tag = "claims", request_body = SearchPayee, responses((status = 200, body = ListPage<payee::Model>), Refusals))]
+#[post("/payees/search")]
+async fn search_payees(actor: Actor, write: Write) -> Result<HttpResponse, Problem> {
+    write
+        .create(&actor, Capability::ClaimRead, Rules::plain(), async |tx, act, body: SearchPayee| {
+            Ok(Done::found(ListPage { data: payees::search(tx, &act.keys, body.street_id, &body.name).await?, next_cursor: None }))
+        })
+        .await
 }
 
 /// Keeps a payee for a unit, to be chosen in its claims by `payee_id`.
@@ -161,5 +189,5 @@ async fn show_account(actor: Actor, write: Write, id: web::Path<String>) -> Resu
 
 /// Adds the routes of this file.
 pub fn routes(config: &mut Routes<'_, '_>) {
-    config.service(list_payees).service(get_payee).service(add_payee).service(retire_payee).service(restore_payee).service(show_account);
+    config.service(list_payees).service(search_payees).service(get_payee).service(add_payee).service(retire_payee).service(restore_payee).service(show_account);
 }

@@ -28,7 +28,7 @@ const CONSEQUENCES: [(&str, &str); 4] = [
 ];
 
 /// Operations that leave another number of events than one, each with its reason. `operations::every_exception_of_the_trail_is_needed` fails where one is not.
-pub const OTHERWISE: [(&str, &str, &str, Expected); 18] = [
+pub const OTHERWISE: [(&str, &str, &str, Expected); 19] = [
     ("POST", "/auth/refresh", "the login goes on, and nothing else is changed", |_, _| 0),
     ("POST", "/auth/totp", "it only begins; the confirmation is the event", |_, _| 0),
     ("POST", "/attachments/{id}/links", "the link, none where it is there already", |_, _| ANY),
@@ -43,6 +43,7 @@ pub const OTHERWISE: [(&str, &str, &str, Expected); 18] = [
     ("POST", "/fiscal-years/{id}/close", "the year, its December, which closes with it, and quota that lapses", |_, _| SOME),
     ("POST", "/invoices/parse", "it only reads a file", |_, _| 0),
     ("POST", "/paper-rules/defaults", "each rule", |_, _| ANY),
+    ("POST", "/payees/search", "it only reads; the name must not stand in a URL", |_, _| 0),
     ("POST", "/payment-batches", "the batch, and each claim in it", |_, answer| 1 + count(answer)),
     ("POST", "/payment-batches/{id}/results", "the batch, and each claim in it", |_, answer| 1 + count(answer)),
     ("POST", "/standards/defaults", "each item, standard and rule", |_, _| ANY),
