@@ -156,4 +156,38 @@ async fn postgresql_shows_no_row_without_a_scope() {
     let guarded = count("SELECT count(*) AS n FROM pg_class c JOIN pg_namespace s ON s.oid = c.relnamespace WHERE s.nspname = 'public' AND c.relkind = 'r' AND c.relname <> 'seaql_migrations' AND c.relrowsecurity AND c.relforcerowsecurity").await;
     assert!(tables > 10 && tables == guarded, "{tables} tables, {guarded} behind forced row-level security");
     assert_eq!(count("SELECT count(*) AS n FROM org_units").await, 0);
+    let open = count("SELECT count(*) AS n FROM pg_tables t WHERE t.schemaname = 'public' AND t.tablename <> 'seaql_migrations' AND NOT EXISTS (SELECT 1 FROM pg_policies p WHERE p.tablename = t.tablename AND p.policyname = 'app_scope' AND p.roles = '{mingzhang_app}')").await;
+    assert_eq!(open, 0, "tables without a policy for the serving role");
+    // A table whose rows nobody changes refuses the serving role by its rights already, not by its trigger alone.
+    let changeable = count("SELECT count(*) AS n FROM pg_trigger g WHERE g.tgname = 'append_only' AND (has_table_privilege('mingzhang_app', g.tgrelid, 'UPDATE') OR has_table_privilege('mingzhang_app', g.tgrelid, 'DELETE') OR has_table_privilege('mingzhang_app', g.tgrelid, 'TRUNCATE'))").await;
+    assert_eq!((changeable, count("SELECT count(*) AS n FROM pg_trigger WHERE tgname = 'append_only'").await > 3), (0, true));
+    let plain_views = count("SELECT count(*) AS n FROM pg_class c JOIN pg_namespace s ON s.oid = c.relnamespace WHERE s.nspname = 'public' AND c.relkind = 'v' AND NOT COALESCE('security_invoker=true' = ANY(c.reloptions), false)").await;
+    assert_eq!(plain_views, 0, "views that show every row");
+}
+
+#[actix_web::test]
+async fn postgresql_shows_none_of_the_rows_of_a_full_database_without_a_scope_or_to_a_stranger() {
+    let Some(url) = crate::support::postgres::new_database().await else { return };
+    let app = crate::support::TestApp::on(&url).await;
+    let claims = Claims::open(&app).await;
+    claims.submitted(&app, true, "10.00").await;
+    use sea_orm::ConnectionTrait;
+    let connection = sea_orm::Database::connect(sea_orm::ConnectOptions::new(url).max_connections(1).to_owned()).await.unwrap();
+    let rows = async |sql: String| connection.query_all_raw(sea_orm::Statement::from_string(sea_orm::DbBackend::Postgres, sql)).await.unwrap();
+    let names = rows("SELECT CAST(tablename AS text) AS name FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'seaql_migrations'".to_owned()).await;
+    let stranger = uuid::Uuid::now_v7();
+    for name in names.iter().map(|row| row.try_get::<String>("", "name").unwrap()) {
+        let count = async || rows(format!("SELECT count(*) AS n FROM {name}")).await[0].try_get::<i64>("", "n").unwrap();
+        assert_eq!(count().await, 0, "{name} without a scope");
+    }
+    connection
+        .execute_unprepared(&format!(
+            "SELECT set_config('mingzhang.scope', 'street', false), set_config('mingzhang.district', '{stranger}', false), set_config('mingzhang.street', '{stranger}', false)"
+        ))
+        .await
+        .unwrap();
+    for name in ["org_units", "users", "claims", "claim_lines", "budget_lines", "fiscal_years", "audit_events", "v_tasks_claim"] {
+        let count = rows(format!("SELECT count(*) AS n FROM {name}")).await[0].try_get::<i64>("", "n").unwrap();
+        assert_eq!(count, 0, "{name} to a street of another district");
+    }
 }

@@ -208,6 +208,17 @@ on_both_databases! {
         asks_for(&app.get(&staff, "/claims").await, "community_id", &[&mine, &street.community]);
     }
 
+    async fn what_somebody_takes_out_of_a_street_is_kept_where_that_street_reads_it(app: TestApp) {
+        let one = Street::open(app, "硚口区", "").await;
+        let sister = Street::beside(app, &one, "b").await;
+        let (of_one, of_sister) = (one.person(app, "oneinspector", "inspector").await, sister.person(app, "sisterinspector", "inspector").await);
+        let both = holder(app, &one, "both", &[("accountant", &one.id), ("accountant", &sister.id)]).await;
+        let csv = app.send(Method::GET, &format!("/claims?street_id={}", sister.id), &both, None, &[("Accept", "text/csv")]).await;
+        assert_eq!(csv.status, 200, "{}", csv.text);
+        let exports = async |who: &str| ok(app.get(who, "/audit-events?action=export").await, 200)["data"].as_array().unwrap().len();
+        assert_eq!((exports(&of_sister).await, exports(&of_one).await), (1, 0));
+    }
+
     async fn tasks_and_notices_of_all_units_stand_in_one_order_and_one_streets_alone_where_it_is_named(app: TestApp) {
         let one = Street::open(app, "硚口区", "").await;
         let sister = Street::beside(app, &one, "b").await;

@@ -163,16 +163,17 @@ impl Attempts {
         tx.commit().await
     }
 
-    /// An event of a person about an operation, at the person's own unit.
+    /// An event of a person about an operation, at the unit that it concerns ([`Actor::seat`]): there it is read, wherever the person is at home.
     async fn insert(&self, tx: &Tx, actor: &Actor, at: DateTime<chrono::Utc>, (action, after): (&str, serde_json::Value), (request_id, address): (&str, Option<String>)) -> Result<Uuid, Problem> {
         let event = new_id();
         let none_id: Option<Uuid> = None;
         let none_text: Option<String> = None;
+        let place = actor.seat();
         let values: Vec<Value> = vec![
             event.into(),
-            actor.home.district.into(),
-            actor.home.street.into(),
-            actor.home.community.into(),
+            place.district.into(),
+            place.street.into(),
+            place.community.into(),
             at.into(),
             self.clocks.business_today().into(),
             action.into(),

@@ -126,6 +126,11 @@ impl TestApp {
         Some(Self::start(&url, None).await)
     }
 
+    /// A served API on a database of PostgreSQL that the test keeps a way of its own to.
+    pub async fn on(url: &str) -> Self {
+        Self::start(url, None).await
+    }
+
     /// The same database behind limits on requests; without it a test is never limited.
     pub async fn limited(&self, limits: RateLimits) -> Self {
         Self::serve(self.context.clone().with_rate_limits(limits), None)
