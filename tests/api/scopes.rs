@@ -168,7 +168,7 @@ async fn postgresql_shows_no_row_without_a_scope() {
 #[actix_web::test]
 async fn postgresql_shows_none_of_the_rows_of_a_full_database_without_a_scope_or_to_a_stranger() {
     let Some(url) = crate::support::postgres::new_database().await else { return };
-    let app = crate::support::TestApp::on(&url).await;
+    let app = TestApp::on(&url).await;
     let claims = Claims::open(&app).await;
     claims.submitted(&app, true, "10.00").await;
     use sea_orm::ConnectionTrait;

@@ -55,7 +55,7 @@ impl ClaimKind {
 }
 
 /// Who is paid.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PayeeKind {
     /// A firm or an institution.

@@ -154,7 +154,7 @@ async fn calculate_anew(tx: &Tx, act: &Act, row: &stipend_scheme::Model, run: &p
 /// 500 where the database fails.
 pub async fn back_to_calculated(context: &Context, write: (&Actor, &Act), id: &str) -> Result<(), Problem> {
     let (actor, act) = write;
-    let tx = context.write(actor.scope_for(Capability::RunPost)).await?;
+    let tx = context.write(actor.scope_for(Capability::RunPost)?).await?;
     let run = tx.load_locked::<payout_run::Entity>(Uuid::parse_str(id).map_err(|_form| Problem::not_found())?).await?.authorise(actor, Capability::RunPost)?.into_inner();
     if run.state == "approved" {
         let row = lock_scheme(&tx, run.scheme_id).await?;

@@ -11,7 +11,7 @@ use crate::kernel::ids::new_id;
 use crate::kernel::problem::Problem;
 use crate::platform::audit::{self, Event};
 use crate::platform::db::{Scoped, Sql, Tx};
-use crate::platform::http::{Content, UploadedFile};
+use crate::platform::http::UploadedFile;
 
 /// Whoever has this row has the object: another upload of the same bytes, and the job, wait for it.
 const TOUCH: Sql = Sql::both(
