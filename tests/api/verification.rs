@@ -197,11 +197,15 @@ on_both_databases! {
         let street = Street::open(app, "硚口区", "").await;
         ok(app.post(&street.accountant, "/fiscal-years", json!({"year": 2017})).await, 201);
         let one = |role: &str| json!([{"role": role, "people": 1}]);
-        let used = ok(app.post(&street.party_office, "/donation-uses", json!({"title": "慰问", "payee_name": "示例", "amount": "1.00"})).await, 201);
+        // In another street, whose books have begun.
+        let sister = Street::beside(app, &street, "y-").await;
+        ok(app.post(&sister.accountant, "/fiscal-years", json!({"year": 2017})).await, 201);
+        ok(app.money(&sister.accountant, "/donations", json!({"date": "2017-01-03", "amount": "1.00", "purpose": "红色基金"}), "given").await, 201);
+        let used = ok(app.post(&sister.party_office, "/donation-uses", json!({"title": "慰问", "payee_name": "示例", "amount": "1.00"})).await, 201);
         assert_eq!(used["next_actors"], one("accountant"));
         let step = async |token: &str, action: &str, etag: &str| ok(app.act(token, &format!("/donation-uses/{}/{action}", used["id"].as_str().unwrap()), etag).await, 200);
-        assert_eq!(step(&street.accountant, "review", "\"v1\"").await["next_actors"], one("street_leader"));
-        assert_eq!(step(&street.leader, "approve", "\"v2\"").await["next_actors"], one("cashier"));
+        assert_eq!(step(&sister.accountant, "review", "\"v1\"").await["next_actors"], one("street_leader"));
+        assert_eq!(step(&sister.leader, "approve", "\"v2\"").await["next_actors"], one("cashier"));
         let opening = json!({"date": "2017-01-03", "lines": [{"category_id": street.category, "amount": "50.00"}], "donations": "7.00"});
         let recorded = ok(app.send(Method::POST, "/opening-balances?dry_run=true", &street.accountant, Some(opening.clone()), &[]).await, 200);
         assert_eq!(recorded["next_actors"], one("street_leader"));
