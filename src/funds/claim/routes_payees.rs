@@ -46,7 +46,7 @@ impl Body for NewPayee {
 
 const COLUMNS: &[&str] = &["id", "street_id", "community_id", "kind", "name", "account_masked", "bank_name", "active", "version"];
 
-/// Lists payees, accounts and the names of persons masked. Filters: `street_id`, `community_id`, `kind`, `name` (as it is shown; a person is searched by `POST /payees/search`), `active`.
+/// Lists payees, accounts and the names of persons masked. Filters: `street_id`, `community_id`, `kind`, `name` (as it is shown; a person is looked for by a search), `active`.
 #[utoipa::path(tag = "claims", responses((status = 200, body = ListPage<payee::Model>), Refusals))]
 #[get("/payees")]
 async fn list_payees(actor: Actor, context: web::Data<Context>, request: HttpRequest) -> Result<HttpResponse, Problem> {
