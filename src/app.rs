@@ -9,7 +9,7 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::guard::{GuardContext, fn_guard};
 use actix_web::http::header::LOCATION;
 use actix_web::middleware::from_fn;
-use actix_web::{App, HttpMessage, HttpResponse, HttpServer, get, web};
+use actix_web::{App, HttpMessage, HttpRequest, HttpResponse, HttpServer, get, web};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use object_store::ObjectStore;
 use tracing_actix_web::{RequestId, RootSpanBuilder, TracingLogger};
@@ -19,6 +19,7 @@ use utoipa_actix_web::AppExt;
 use utoipa_actix_web::service_config::ServiceConfig;
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
+use crate::funds::stipend::job::PayTimes;
 use crate::funds::{bank, budget, claim, closing, commitment, donation, ledger, spending, stipend};
 use crate::kernel::access::Scope;
 use crate::kernel::act::Performer;
@@ -33,7 +34,9 @@ use crate::platform::attachment::{self, AttachmentsClean, Subjects};
 use crate::platform::audit::{self, Attempts};
 use crate::platform::calendar;
 use crate::platform::db::{Db, Reason};
-use crate::platform::http::{Complete, Context, Origins, Public, Purpose, RateGate, RateLimits, Routes, TrustedProxies, Whereabouts, errors_page, finish, keep_exports, limit, observe, ok};
+use crate::platform::http::{
+    Complete, Context, KnownPaths, Origins, Public, Purpose, RateGate, RateLimits, Routes, TrustedProxies, Whereabouts, errors_page, finish, keep_exports, limit, observe, ok,
+};
 use crate::platform::jobs::{self, Registry};
 use crate::platform::notification;
 use crate::platform::tasks::{self, TaskSources};
@@ -176,18 +179,25 @@ pub fn whereabouts() -> Whereabouts {
         .reference::<stipend::payout_run::Entity>("/run_id")
 }
 
-/// The jobs of this deployment.
+/// The jobs of a deployment that says nothing of pay times.
 #[must_use]
 pub fn registry() -> Registry {
-    Registry::new(vec![
-        Arc::new(stipend::job::StipendsNotice),
-        Arc::new(stipend::job::StipendsPost),
+    registry_at(PayTimes::default())
+}
+
+/// The jobs of this deployment; what pays does so at these times, and whatever is held is tried again at the same hour.
+#[must_use]
+pub fn registry_at(times: PayTimes) -> Registry {
+    let registry = Registry::new(vec![
+        Arc::new(stipend::job::StipendsNotice(times)),
+        Arc::new(stipend::job::StipendsPost(times)),
         Arc::new(stipend::expire::EnrolmentsExpiring),
         Arc::new(commitment::job::CommitmentsExpire),
         Arc::new(claim::job::ClaimsExpire),
         Arc::new(closing::job::LedgerVerify),
         Arc::new(AttachmentsClean::new(Arc::new(tenancy::FileUnits), attachment::GRACE)),
-    ])
+    ]);
+    registry.with_pay_hour(times.hour)
 }
 
 /// What papers can be linked to.
@@ -234,7 +244,7 @@ pub async fn verify_all(context: &Context, kept: &[ledger::verify::KeptCheckpoin
 type Group = fn(&mut Routes<'_, '_>);
 
 /// The routes of the API, in groups.
-const GROUPS: [Group; 34] = [
+const GROUPS: [Group; 36] = [
     identity::routes::routes,
     tenancy::routes::routes,
     audit::routes::routes,
@@ -263,7 +273,9 @@ const GROUPS: [Group; 34] = [
     donation::routes::routes,
     stipend::routes_scheme::routes,
     stipend::routes_import::routes,
+    stipend::routes_counts::routes,
     stipend::routes_people::routes,
+    stipend::routes_accounts::routes,
     stipend::routes_run::routes,
     stipend::routes_recovery::routes,
     stipend::routes_verify::routes,
@@ -278,13 +290,21 @@ struct Cluster {
     groups: Vec<(Group, Vec<String>)>,
 }
 
-fn clusters() -> &'static [Cluster] {
-    static CLUSTERS: OnceLock<Vec<Cluster>> = OnceLock::new();
-    CLUSTERS.get_or_init(|| {
-        let mut clusters: Vec<Cluster> = Vec::new();
+/// Where the API lies.
+const BASE: &str = "/api/v1";
+/// The paths outside it.
+const OUTSIDE: [&str; 6] = ["/health/live", "/health/ready", "/metrics", "/docs", "/docs/errors", "/openapi.json"];
+
+fn served() -> &'static (Vec<Cluster>, KnownPaths) {
+    static SERVED: OnceLock<(Vec<Cluster>, KnownPaths)> = OnceLock::new();
+    SERVED.get_or_init(|| {
+        let (mut clusters, mut known): (Vec<Cluster>, KnownPaths) = (Vec::new(), KnownPaths::default());
+        for path in OUTSIDE {
+            known.add(path, "GET");
+        }
         for group in GROUPS {
             let mut own = Vec::new();
-            let _unserved = App::new().into_utoipa_app().configure(|config| group(&mut Routes::new(config, Purpose::Name(&mut own), &[])));
+            let _unserved = App::new().into_utoipa_app().configure(|config| group(&mut Routes::new(config, Purpose::Name { nouns: &mut own, known: &mut known, base: BASE }, &[])));
             let nouns: BTreeSet<String> = own.iter().cloned().collect();
             let sharing: Vec<Cluster> = clusters.extract_if(.., |other| !other.nouns.is_disjoint(&nouns)).collect();
             let mut cluster = Cluster { nouns, groups: Vec::new() };
@@ -295,7 +315,7 @@ fn clusters() -> &'static [Cluster] {
             cluster.groups.push((group, own));
             clusters.push(cluster);
         }
-        clusters
+        (clusters, known)
     })
 }
 
@@ -306,8 +326,8 @@ fn noun_of<'r>(request: &'r GuardContext<'_>) -> Option<&'r str> {
 
 /// The routes of the API. A request is held against the patterns of its noun, not against those of all three hundred operations.
 fn api(config: &mut ServiceConfig<'_>, purpose: fn(&'static str) -> Purpose<'static>) {
-    let mut all = utoipa_actix_web::scope("/api/v1");
-    for Cluster { nouns, groups } in clusters() {
+    let mut all = utoipa_actix_web::scope(BASE);
+    for Cluster { nouns, groups } in &served().0 {
         let mut cluster = utoipa_actix_web::scope("").guard(fn_guard(|request| noun_of(request).is_some_and(|noun| nouns.contains(noun))));
         for noun in nouns {
             let own = utoipa_actix_web::scope("").guard(fn_guard(move |request| noun_of(request) == Some(noun.as_str())));
@@ -344,6 +364,11 @@ async fn describe_api(_public: Public) -> Result<HttpResponse, Problem> {
         }
     };
     Ok(HttpResponse::Ok().content_type("application/json").body(text))
+}
+
+/// What no operation takes.
+async fn no_operation(_public: Public, request: HttpRequest) -> HttpResponse {
+    served().1.answer(&request)
 }
 
 /// The process answers.
@@ -432,7 +457,7 @@ pub fn serve_jobs(listener: std::net::TcpListener, context: Context, passwords: 
             .service(docs)
             .service(describe_api)
             .service(SwaggerUi::new("/docs/{_:.*}").config(Config::from("/openapi.json")))
-            .default_service(web::to(|| async { Err::<HttpResponse, _>(Problem::not_found()) }))
+            .default_service(web::to(no_operation))
             .wrap(from_fn(keep_exports))
             .wrap(from_fn(limit))
             .wrap(from_fn(observe))

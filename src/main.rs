@@ -59,7 +59,11 @@ enum Command {
     /// Print the API's description (OpenAPI 3.1).
     Openapi,
     /// Print every setting with its meaning and default.
-    Config,
+    Config {
+        /// How to print.
+        #[arg(long, value_enum, default_value_t = Output::Table)]
+        output: Output,
+    },
 }
 
 #[derive(Subcommand)]
@@ -243,7 +247,11 @@ async fn run(command: Command) -> Result<(), Failure> {
             say(app::openapi().to_pretty_json().map_err(Problem::internal)?)?;
             Ok(())
         }
-        Command::Config => {
+        Command::Config { output: Output::Json } => {
+            let settings = MEANINGS.map(|(name, meaning, default)| serde_json::json!({"name": name, "meaning": meaning, "default": default}));
+            say(serde_json::to_string_pretty(&serde_json::json!({ "settings": settings })).map_err(Problem::internal)?)
+        }
+        Command::Config { output: Output::Table } => {
             for (name, meaning, default) in MEANINGS {
                 say(format_args!("{name:32} {meaning} [{default}]"))?;
             }
@@ -281,7 +289,7 @@ fn health(settings: &Settings) -> Result<(), Failure> {
 }
 
 async fn migrate(settings: &Settings) -> Result<(), Failure> {
-    settings.make_data_dir()?;
+    settings.make_data_dir().map_err(Failure::Usage)?;
     let url = settings.migrate_database_url.clone().unwrap_or_else(|| settings.database_url());
     let connection = sea_orm::Database::connect(url).await.map_err(Problem::from)?;
     Migrator::up(&connection, None).await.map_err(Problem::from)?;
@@ -433,7 +441,7 @@ async fn serve_context(settings: &Settings, context: Context) -> Result<(), Fail
     let limits = RateLimits { account: settings.rate_limit_per_minute, address: settings.rate_limit_anonymous_per_minute };
     let context = context.with_rate_limits(limits).with_origins(settings.cors_origins.clone()).with_trusted_proxies(settings.trusted_proxies.clone());
     let (stop, stopped) = jobs::stop_switch();
-    let registry = app::registry().with_pay_hour(settings.pay_hour);
+    let registry = app::registry_at(settings.pay_times());
     let following = tokio::spawn(calendar::follow_forever(context.clone()));
     let background = [
         tokio::spawn(jobs::seal_forever(context.clone(), stopped.clone())),
@@ -461,10 +469,15 @@ async fn schedule(context: Context, registry: Registry, stop: jobs::Stop) {
     }
 }
 
-/// Runs the slots of a job and period, wherever they are; refused where one is not done.
+/// Runs the slots of a job and period, wherever they are; refused where one is not done, or where there is none.
 async fn run_job(settings: &Settings, run: RunJob) -> Result<(), Failure> {
+    let registry = app::registry_at(settings.pay_times());
+    if registry.job(&run.name).is_none() {
+        let known = registry.names().join(", ");
+        return Err(Failure::Usage(format!("没有任务 {0}。可用：{known} / there is no job {0}; known: {known}", run.name)));
+    }
+    jobs::require_period(&run.period).map_err(|problem| Failure::Usage(format!("--period: {} / {}", problem.detail.zh, problem.detail.en)))?;
     let context = open(settings).await?;
-    let registry = app::registry().with_pay_hour(settings.pay_hour);
     let slots = jobs::run_by_hand(&context, &registry, &run.name, &run.period, None).await?;
     match run.output {
         Output::Json => {
@@ -477,6 +490,9 @@ async fn run_job(settings: &Settings, run: RunJob) -> Result<(), Failure> {
                 say(format_args!("{:<38} {:<8} {:<24} {:>8} {:>16}", slot.scope, slot.state, slot.outcome.as_deref().unwrap_or("-"), slot.posted_items, slot.posted_amount.to_string()))?;
             }
         }
+    }
+    if slots.is_empty() {
+        return Err(Failure::Refused(format!("任务 {0} 在 {1} 没有到期的时段 / {0} has nothing due for {1}", run.name, run.period)));
     }
     if slots.iter().all(|slot| slot.state == "done") { Ok(()) } else { Err(Failure::Refused("有任务未完成（见 state）/ a slot is not done (see state)".to_owned())) }
 }

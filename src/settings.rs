@@ -6,8 +6,9 @@ use chrono::{DateTime, FixedOffset, NaiveTime};
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
 use serde::{Deserialize, Serialize};
+use tracing_subscriber::EnvFilter;
 
-use crate::kernel::problem::Problem;
+use crate::funds::stipend::job::PayTimes;
 use crate::platform::attachment::ObjectSettings;
 use crate::platform::http::{Origins, TrustedProxies};
 
@@ -27,8 +28,10 @@ pub struct Settings {
     pub clock: Option<DateTime<FixedOffset>>,
     /// The deployment's time zone.
     pub time_zone: chrono_tz::Tz,
-    /// When held slots are tried again each day, in the deployment's time zone: `09:00`.
+    /// The pay hour, in the deployment's time zone: `09:00`.
     pub pay_hour: NaiveTime,
+    /// How many working days before pay day people are told of a payout.
+    pub notice_days: u32,
     /// Requests a minute of one account; 0: no limit.
     pub rate_limit_per_minute: u32,
     /// Requests a minute of one address without a good token; 0: no limit.
@@ -68,7 +71,8 @@ impl Default for Settings {
             bind: "127.0.0.1:8080".to_owned(),
             clock: None,
             time_zone: chrono_tz::Asia::Shanghai,
-            pay_hour: NaiveTime::from_hms_opt(9, 0, 0).unwrap_or_default(),
+            pay_hour: PayTimes::default().hour,
+            notice_days: PayTimes::default().notice_days,
             rate_limit_per_minute: 1200,
             rate_limit_anonymous_per_minute: 600,
             cors_origins: Origins::default(),
@@ -107,7 +111,36 @@ impl Settings {
         if let Ok(file) = std::env::var("MINGZHANG_CONFIG") {
             figment = figment.merge(Toml::file_exact(file));
         }
-        figment.merge(Env::prefixed("MINGZHANG_").ignore(&NOT_SETTINGS)).merge(Env::raw().only(&["database_url"])).extract().map_err(|error| format!("设置有误 / wrong setting: {error}"))
+        let read: Result<Self, figment::Error> = figment.merge(Env::prefixed("MINGZHANG_").ignore(&NOT_SETTINGS)).merge(Env::raw().only(&["database_url"])).extract();
+        let settings = read.map_err(|error| match error.path.first() {
+            Some(key) => wrong(&name_of(key), &error.to_string()),
+            None => format!("设置有误 / wrong setting: {error}"),
+        })?;
+        settings.check()?;
+        Ok(settings)
+    }
+
+    /// What their types do not say.
+    fn check(&self) -> Result<(), String> {
+        for (name, url) in [("DATABASE_URL", &self.database_url), ("MINGZHANG_MIGRATE_DATABASE_URL", &self.migrate_database_url)] {
+            if url.as_ref().is_some_and(|url| !["sqlite:", "postgres:", "postgresql:"].iter().any(|scheme| url.starts_with(scheme))) {
+                return Err(wrong(name, "expected postgres://… or sqlite://…"));
+            }
+        }
+        if !self.bind.rsplit_once(':').is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok()) {
+            return Err(wrong("MINGZHANG_BIND", "expected host:port"));
+        }
+        if !(1..=20).contains(&self.notice_days) {
+            return Err(wrong("MINGZHANG_NOTICE_DAYS", "expected 1 to 20"));
+        }
+        EnvFilter::try_new(&self.log_filter).map_err(|error| wrong("MINGZHANG_LOG_FILTER", &error.to_string()))?;
+        Ok(())
+    }
+
+    /// When payouts are told and made.
+    #[must_use]
+    pub const fn pay_times(&self) -> PayTimes {
+        PayTimes { hour: self.pay_hour, notice_days: self.notice_days }
     }
 
     /// The URL of the database.
@@ -151,24 +184,42 @@ impl Settings {
     /// Makes the data folder where the embedded database lies.
     ///
     /// # Errors
-    /// 500 where it cannot be made.
-    pub fn make_data_dir(&self) -> Result<(), Problem> {
+    /// A text that names the setting, where it cannot be made.
+    pub fn make_data_dir(&self) -> Result<(), String> {
         if self.database_url.is_none() {
-            std::fs::create_dir_all(&self.data_dir).map_err(Problem::internal)?;
+            std::fs::create_dir_all(&self.data_dir).map_err(|error| wrong("MINGZHANG_DATA_DIR", &format!("{}: {error}", self.data_dir.display())))?;
         }
         Ok(())
     }
 }
 
+/// A setting's name in the environment.
+fn name_of(key: &str) -> String {
+    if key == "database_url" { "DATABASE_URL".to_owned() } else { format!("MINGZHANG_{}", key.to_uppercase()) }
+}
+
+/// A wrong setting, with what it means and an example of its form.
+fn wrong(name: &str, what: &str) -> String {
+    let meaning = MEANINGS.iter().find(|(known, ..)| *known == name).map_or_else(String::new, |(_, meaning, default)| format!(" · {name}: {meaning} [{default}]"));
+    format!("设置有误 / wrong setting {name}: {what}{meaning}")
+}
+
 /// Every setting with its meaning, for `mingzhang config`.
-pub const MEANINGS: [(&str, &str, &str); 17] = [
+pub const MEANINGS: [(&str, &str, &str); 24] = [
     ("DATABASE_URL", "PostgreSQL or SQLite", "SQLite at <data dir>/mingzhang.db"),
     ("MINGZHANG_MIGRATE_DATABASE_URL", "the owner's connection, PostgreSQL", "–"),
     ("MINGZHANG_DATA_DIR", "the folder of the embedded database and its keys", "data"),
     ("MINGZHANG_BIND", "the address that is served", "127.0.0.1:8080"),
     ("MINGZHANG_CLOCK", "the business clock, on demo and test databases only (RFC 3339)", "the real time"),
     ("MINGZHANG_TIME_ZONE", "the deployment's time zone", "Asia/Shanghai"),
-    ("MINGZHANG_PAY_HOUR", "when held job slots are tried again each day, hh:mm", "09:00"),
+    ("MINGZHANG_PAY_HOUR", "from when on pay day payouts are made, before it told, and held job slots tried again, hh:mm", "09:00"),
+    ("MINGZHANG_NOTICE_DAYS", "how many working days before pay day people are told of a payout, 1 to 20", "3"),
+    ("MINGZHANG_CONFIG", "a TOML file with settings by their names in small letters without MINGZHANG_; the environment wins", "none"),
+    ("MINGZHANG_JWT_KEYS", "keys that sign access tokens: id:base64 of 32 bytes, with commas between them, the current one first; required on PostgreSQL", "made in the data folder"),
+    ("MINGZHANG_ENCRYPTION_KEYS", "keys that encrypt personal data, as MINGZHANG_JWT_KEYS", "made in the data folder"),
+    ("MINGZHANG_LOOKUP_KEY", "the key by which numbers are looked up, as MINGZHANG_JWT_KEYS, one only", "made in the data folder"),
+    ("MINGZHANG_SIGNING_KEYS", "keys that sign checkpoints, as MINGZHANG_JWT_KEYS", "made in the data folder"),
+    ("MINGZHANG_FIRST_PASSWORD", "the first password of the user that `user create` makes", "none"),
     ("MINGZHANG_RATE_LIMIT_PER_MINUTE", "requests a minute of one account; 0: no limit", "1200"),
     ("MINGZHANG_RATE_LIMIT_ANONYMOUS_PER_MINUTE", "requests a minute of one address that is not logged in (behind a proxy that is not trusted: of all such); 0: no limit", "600"),
     ("MINGZHANG_CORS_ORIGINS", "other sites whose pages may ask from a browser, such as https://desk.example.org, with blanks between them", "none"),

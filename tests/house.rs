@@ -1,6 +1,7 @@
 //! Reads the source and holds the house rules: who may know whom, and what only one place may do.
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use syn::visit::Visit;
@@ -131,6 +132,25 @@ fn only_the_database_folder_begins_a_transaction_of_sea_orm() {
     }
 }
 
+/// Every file of a folder that holds SQL.
+fn sql_files(folder: &Path) -> Vec<PathBuf> {
+    let entries: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    entries.into_iter().flat_map(|path| if path.is_dir() { sql_files(&path) } else { vec![path] }).filter(|path| path.extension().is_some_and(|extension| extension == "sql")).collect()
+}
+
+#[test]
+fn each_statement_of_one_database_has_its_twin_and_both_are_used() {
+    let text: String = sources(&root()).iter().map(|file| std::fs::read_to_string(file).unwrap()).collect();
+    let files = sql_files(&root());
+    assert!(!files.is_empty());
+    for file in files {
+        let name = file.file_name().unwrap().to_string_lossy().into_owned();
+        assert!(text.contains(&format!("sql/{name}\"")), "{}: no source includes it; use it by include_str! or take it away", file.display());
+        let twin = if name.ends_with(".postgres.sql") { name.replace(".postgres.", ".sqlite.") } else { name.replace(".sqlite.", ".postgres.") };
+        assert!(file.with_file_name(&twin).exists(), "{}: write {twin} beside it, so that both databases do the same", file.display());
+    }
+}
+
 /// Handlers and how many of `Actor` and `Public` each takes.
 struct Handlers(Vec<(String, usize)>);
 
@@ -155,6 +175,26 @@ fn every_handler_says_once_who_asks() {
     for (name, count) in handlers.0 {
         assert_eq!(count, 1, "{name}: take exactly one of Actor and Public");
     }
+}
+
+#[test]
+fn every_list_says_its_filters_in_the_description_and_no_others() {
+    let description = serde_json::to_value(mingzhang::app::openapi()).unwrap();
+    let quoted = |text: &str| -> BTreeSet<String> { text.split('"').skip(1).step_by(2).map(str::to_owned).collect() };
+    let mut lists = 0;
+    for file in sources(&root()) {
+        let text = std::fs::read_to_string(&file).unwrap();
+        for handler in text.split("#[get(\"").skip(1) {
+            let Some(known) = handler.split("\n}\n").next().and_then(|own| own.split_once("ListRequest::parse(&request, &[")).map(|(_, rest)| rest.split(']').next().unwrap()) else { continue };
+            let path = format!("/api/v1{}", handler.split('"').next().unwrap());
+            let parameters = description["paths"][&path]["get"]["parameters"].as_array().unwrap_or_else(|| panic!("{path} is not described"));
+            let queries = parameters.iter().filter(|parameter| parameter["in"] == "query").map(|parameter| parameter["name"].as_str().unwrap().to_owned());
+            let described: BTreeSet<String> = queries.filter(|name| !["limit", "cursor", "sort", "columns"].contains(&name.as_str())).collect();
+            assert_eq!(described, quoted(known), "{}: {path}: say the filters in the handler's comment: Filters: `one`, `other`.", file.display());
+            lists += 1;
+        }
+    }
+    assert!(lists > 40, "{lists}");
 }
 
 /// Names under which types stand in the API's description.

@@ -12,7 +12,6 @@ const UNQUOTED: &[(&str, &str)] = &[
     ("body_unreadable", "the connection broke in the middle of the body"),
     ("busy", "the database gave up waiting; needs a stopped writer"),
     ("idempotency_in_progress", "needs two requests inside one transaction's time on PostgreSQL"),
-    ("method_not_allowed", "answered as not found"),
     ("reservations_open", "claims and applications beforehand are refused before it"),
 ];
 

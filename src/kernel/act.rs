@@ -42,7 +42,7 @@ pub struct Act {
     pub address: Option<String>,
     /// The keys.
     pub keys: Arc<KeyRing>,
-    /// The working days.
+    /// The working days of the district in which it acts.
     pub calendar: Arc<WorkingCalendar>,
     /// What it has left in the audit trail.
     pub trail: Trail,

@@ -1,4 +1,4 @@
-//! Working days by the State Council's notices, with make-up days. 2004 to 2026 come with the program; later years are data that the deployment adds, and they win.
+//! Working days by the State Council's notices, with make-up days. 2004 to 2026 come with the program; later years are data that a district adds, and for it they win.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -7,6 +7,7 @@ use chinese_holiday::{Ymd, chinese_holiday};
 use chrono::{Datelike, Days, NaiveDate};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 use super::problem::Problem;
 
@@ -51,20 +52,21 @@ impl DayKind {
     }
 }
 
-/// The calendar that a running server counts by, replaced as a whole when a year is recorded. Cloning it shares it.
+/// The calendars that a running server counts by, each district's, replaced as a whole when a year is recorded. Cloning it shares them.
 #[derive(Clone, Debug, Default)]
-pub struct SharedCalendar(Arc<RwLock<Arc<WorkingCalendar>>>);
+pub struct SharedCalendar(Arc<RwLock<BTreeMap<Uuid, Arc<WorkingCalendar>>>>);
 
 impl SharedCalendar {
-    /// The calendar as it is now: one act counts by one calendar from its beginning to its end.
+    /// The calendar of a district as it is now: one act counts by one calendar from its beginning to its end. Without a district, or of one that recorded no year, what the program knows.
     #[must_use]
-    pub fn now(&self) -> Arc<WorkingCalendar> {
-        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    pub fn of(&self, district: Option<Uuid>) -> Arc<WorkingCalendar> {
+        let calendars = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        district.and_then(|district| calendars.get(&district)).map_or_else(Arc::default, Arc::clone)
     }
 
-    /// Puts another in its place.
-    pub fn replace(&self, calendar: WorkingCalendar) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(calendar);
+    /// Puts others in their place.
+    pub fn replace(&self, calendars: BTreeMap<Uuid, WorkingCalendar>) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = calendars.into_iter().map(|(district, calendar)| (district, Arc::new(calendar))).collect();
     }
 }
 
@@ -76,7 +78,7 @@ pub struct WorkingCalendar {
 }
 
 impl WorkingCalendar {
-    /// The calendar that comes with the program and the years that a deployment added: of those, `exceptions` are the days that are not as their weekday says.
+    /// The calendar that comes with the program and the years that a district added: of those, `exceptions` are the days that are not as their weekday says.
     #[must_use]
     pub fn with_added(years: BTreeSet<i32>, exceptions: BTreeMap<NaiveDate, DayKind>) -> Self {
         Self { years, added: exceptions }

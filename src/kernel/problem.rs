@@ -21,19 +21,43 @@ pub enum Language {
 }
 
 impl Language {
-    /// The language of an `Accept-Language` header: the first of the listed ones that is known, else Chinese.
+    /// The language of an `Accept-Language` header: of those that are known the one with the highest weight, of equals the first; else Chinese.
     #[must_use]
     pub fn of_header(header: &str) -> Self {
-        for part in header.split(',') {
-            let tag = part.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-            if tag.starts_with("zh") {
-                return Self::Chinese;
-            }
-            if tag.starts_with("en") {
-                return Self::English;
+        let mut best = (0, Self::Chinese);
+        for (tag, weight) in weighted(header) {
+            let language = match tag.get(..2).unwrap_or_default().to_ascii_lowercase().as_str() {
+                "zh" => Self::Chinese,
+                "en" => Self::English,
+                _ => continue,
+            };
+            if weight > best.0 {
+                best = (weight, language);
             }
         }
-        Self::Chinese
+        best.1
+    }
+}
+
+/// The entries of a header that lists preferences, each with its weight in thousandths (RFC 9110 section 12.4.2); an entry whose weight is none counts as 0.
+pub fn weighted(header: &str) -> impl Iterator<Item = (&str, u32)> {
+    header.split(',').map(|part| {
+        let mut pieces = part.split(';').map(str::trim);
+        let entry = pieces.next().unwrap_or_default();
+        let weight = pieces.find_map(|piece| piece.strip_prefix("q=").or_else(|| piece.strip_prefix("Q="))).map_or(Some(1000), thousandths);
+        (entry, weight.unwrap_or(0))
+    })
+}
+
+/// `0.8` as 800; none for what is no number from 0 to 1 with at most three decimals.
+fn thousandths(text: &str) -> Option<u32> {
+    let (whole, decimals) = text.trim().split_once('.').unwrap_or((text.trim(), ""));
+    let plain = decimals.len() <= 3 && decimals.bytes().all(|byte| byte.is_ascii_digit());
+    let thousandths: u32 = format!("{decimals:0<3}").parse().ok().filter(|_| plain)?;
+    match whole {
+        "0" => Some(thousandths),
+        "1" if thousandths == 0 => Some(1000),
+        _ => None,
     }
 }
 
@@ -328,7 +352,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_known_language_of_the_header_is_taken_and_chinese_is_the_default() {
+    fn the_known_language_of_the_highest_weight_is_taken_and_chinese_is_the_default() {
+        assert_eq!(Language::of_header("zh;q=0.1,en;q=0.9"), Language::English);
+        assert_eq!(Language::of_header("en;q=0, zh;q=0.2"), Language::Chinese);
+        assert_eq!(Language::of_header("en;q=2"), Language::Chinese);
+        assert_eq!(Language::of_header("*"), Language::Chinese);
         assert_eq!(Language::of_header("fr, en-GB;q=0.8, zh;q=0.5"), Language::English);
         assert_eq!(Language::of_header("zh-CN"), Language::Chinese);
         assert_eq!(Language::of_header("fr"), Language::Chinese);

@@ -43,8 +43,13 @@ async fn the_audit_trail_is_verified_from_the_command_line() {
 fn an_unknown_job_is_refused_and_wrong_usage_is_told_apart() {
     let folder = std::env::temp_dir().join(format!("mingzhang-test-{}", uuid::Uuid::now_v7()));
     let unknown = mingzhang(&folder, &["job", "run", "toy.none", "--period", "2017Q1", "--output", "json"]);
-    assert_eq!(unknown.status.code(), Some(1), "{}", String::from_utf8_lossy(&unknown.stderr));
+    let told = String::from_utf8_lossy(&unknown.stderr).into_owned();
+    assert_eq!((unknown.status.code(), told.contains("stipends.post")), (Some(2), true), "{told}");
     assert_eq!(mingzhang(&folder, &["job", "run", "toy.none"]).status.code(), Some(2));
+    assert_eq!(mingzhang(&folder, &["job", "run", "stipends.post", "--period", "2017Q7"]).status.code(), Some(2));
+    let nothing = mingzhang(&folder, &["job", "run", "stipends.post", "--period", "2017", "--output", "json"]);
+    let told: serde_json::Value = serde_json::from_slice(&nothing.stdout).unwrap();
+    assert_eq!((nothing.status.code(), told["slots"].as_array().map(Vec::len)), (Some(1), Some(0)), "who mistypes a period must not read success");
     std::fs::remove_dir_all(folder).unwrap();
 }
 
@@ -57,12 +62,37 @@ fn a_wrong_setting_is_refused_by_its_name() {
         ("TRUSTED_PROXIES", "10.0.0.0/8"),
         ("TRUSTED_PROXIES", "10.0.0.1 proxy"),
         ("PAY_HOUR", "25:00"),
+        ("NOTICE_DAYS", "0"),
+        ("CLOCK", "yesterday"),
+        ("BIND", "abc"),
+        ("LOG_FILTER", "a=b=c"),
+        ("MIGRATE_DATABASE_URL", "mysql://x"),
         ("LOG_FORMAT", "xml"),
     ] {
         let output = Command::new(env!("CARGO_BIN_EXE_mingzhang")).arg("config").env(format!("MINGZHANG_{setting}"), value).output().unwrap();
         let told = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(2), "{setting}");
         assert!(told.to_uppercase().contains(setting), "{told}");
+    }
+}
+
+#[test]
+fn every_setting_is_listed_and_a_wrong_one_is_told_with_its_form() {
+    let run = |command: &[&str], settings: &[(&str, &str)]| Command::new(env!("CARGO_BIN_EXE_mingzhang")).args(command).envs(settings.iter().copied()).output().unwrap();
+    let listed: serde_json::Value = serde_json::from_slice(&run(&["config", "--output", "json"], &[]).stdout).unwrap();
+    let names: Vec<&str> = listed["settings"].as_array().unwrap().iter().map(|setting| setting["name"].as_str().unwrap()).collect();
+    for name in ["DATABASE_URL", "MINGZHANG_CONFIG", "MINGZHANG_PAY_HOUR", "MINGZHANG_NOTICE_DAYS", "MINGZHANG_JWT_KEYS", "MINGZHANG_LOOKUP_KEY", "MINGZHANG_FIRST_PASSWORD"] {
+        assert!(names.contains(&name), "{name} in {names:?}");
+    }
+    for (setting, value, form) in [
+        ("MINGZHANG_CLOCK", "yesterday", "RFC 3339"),
+        ("MINGZHANG_PAY_HOUR", "25:00", "hh:mm"),
+        ("DATABASE_URL", "mysql://x", "postgres://"),
+        ("MINGZHANG_DATA_DIR", "/dev/null/x", "MINGZHANG_DATA_DIR"),
+    ] {
+        let refused = run(&["ledger", "verify"], &[(setting, value)]);
+        let told = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert_eq!((refused.status.code(), told.contains(setting) && told.contains(form)), (Some(2), true), "{told}");
     }
 }
 

@@ -51,6 +51,43 @@ on_both_databases! {
         assert_eq!(import(app, &street.party_office, "/beneficiaries/import", formula, "f").await.code(), (422, "import_refused"));
     }
 
+    async fn what_cannot_be_read_hides_no_other_fault(app: TestApp) {
+        let street = Street::open(app, "硚口区", "").await;
+        let told = |answer: &Answer| -> Vec<(String, String)> {
+            answer.body["errors"].as_array().unwrap().iter().map(|fault| (fault["pointer"].as_str().unwrap().to_owned(), fault["code"].as_str().unwrap().to_owned())).collect()
+        };
+        let expected = |faults: &[(&str, &str)]| -> Vec<(String, String)> { faults.iter().map(|(pointer, code)| ((*pointer).to_owned(), (*code).to_owned())).collect() };
+        let people = "姓名,身份证号,社区,财政供养,银行账号,开户银行\r\n=1+1,x,x,x,x,\r\n张,,,,,\r\n";
+        let refused = import(app, &street.party_office, "/beneficiaries/import?dry_run=true", people, "p").await;
+        let mut faults = told(&refused);
+        faults.sort();
+        let all = [("/rows/2/account_number", "account_number_invalid"), ("/rows/2/bank_name", "required"), ("/rows/2/community", "unknown_reference"), ("/rows/2/id_number", "id_number_invalid"), ("/rows/2/name", "formula_in_cell"), ("/rows/2/on_payroll", "invalid_value"), ("/rows/3/id_number", "required")];
+        assert_eq!((refused.code(), faults), ((422, "import_refused"), expected(&all)));
+        let enrolments = "身份证号,补贴方案,开始日期,结束日期,已发至,个人标准\r\n420104199001010009,遗属补助,bad,bad,bad,bad\r\n";
+        let refused = import(app, &street.party_office, "/enrolments/import?dry_run=true", enrolments, "e").await;
+        let mut faults = told(&refused);
+        faults.sort();
+        let all = [("/rows/2/from_date", "not_a_date"), ("/rows/2/id_number", "unknown_reference"), ("/rows/2/own_rate", "not_an_amount"), ("/rows/2/paid_through", "not_a_period"), ("/rows/2/scheme", "unknown_reference"), ("/rows/2/to_date", "not_a_date")];
+        assert_eq!(faults, expected(&all));
+        let headless = import(app, &street.party_office, "/beneficiaries/import?dry_run=true", "姓名,财政供养\r\n张示例,也许\r\n", "h").await;
+        assert_eq!(told(&headless), expected(&[("/rows/1/id_number", "missing_column"), ("/rows/2/on_payroll", "invalid_value")]));
+        let one = app.post(&street.party_office, "/beneficiaries", json!({"name": "", "id_number": "420104199001010001", "account": {"number": "1", "bank_name": ""}})).await;
+        let mut faults = told(&one);
+        faults.sort();
+        assert_eq!(faults, expected(&[("/account/bank_name", "required"), ("/account/number", "account_number_invalid"), ("/id_number", "id_number_invalid"), ("/name", "required")]), "{}", one.text);
+    }
+
+    async fn a_card_number_whose_check_digit_does_not_fit_is_told_and_taken(app: TestApp) {
+        let street = Street::open(app, "硚口区", "").await;
+        let people = "姓名,身份证号,银行账号,开户银行\r\n张示例,11010519491231002X,4111111111111111,示例银行\r\n李示例,440524188001010014,4111111111111112,示例银行\r\n";
+        for (path, status) in [("/beneficiaries/import?dry_run=true", 200), ("/beneficiaries/import", 202)] {
+            let run = ok(import(app, &street.party_office, path, people, "k").await, status);
+            let warnings = run["result"]["warnings"].as_array().unwrap();
+            assert_eq!((warnings.len(), &warnings[0]["pointer"], &warnings[0]["code"]), (1, &json!("/rows/3/account_number"), &json!("luhn_failed")), "{run}");
+            assert!(!run.to_string().contains("4111111111111112"));
+        }
+    }
+
     async fn enrolments_are_imported_by_id_number_and_wait_for_a_second_person(app: TestApp) {
         let street = Street::open(app, "硚口区", "").await;
         assert_eq!(import(app, &street.party_office, "/beneficiaries/import", PEOPLE, "k").await.status, 202);

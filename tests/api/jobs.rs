@@ -229,8 +229,9 @@ on_both_databases! {
         let toy = Toy::new(street, Mood::Posts);
         let served = app.serving(toy.registry());
         assert_eq!(served.post(&token, "/jobs/toy.none/run", json!({"period": "2017Q1"})).await.code(), (404, "not_found"));
-        assert_eq!(served.post(&token, "/jobs/toy.post/run", json!({"period": "Q1"})).await.code(), (422, "invalid_period"));
-        let dry = served.post(&token, "/jobs/toy.post/run?dry_run=true", json!({"period": "2017Q1"})).await;
+        assert_eq!(served.post(&token, "/jobs/toy.post/run", json!({"period": "2017Q1"})).await.code(), (400, "idempotency_key_required"));
+        assert_eq!(served.money(&token, "/jobs/toy.post/run", json!({"period": "Q1"}), "k0").await.code(), (422, "invalid_period"));
+        let dry = served.money(&token, "/jobs/toy.post/run?dry_run=true", json!({"period": "2017Q1"}), "k0").await;
         assert_eq!((dry.status.as_u16(), effects(app).await), (200, 0), "{}", dry.text);
         let key = [("Idempotency-Key", "k1")];
         let start = async || served.send(reqwest::Method::POST, "/jobs/toy.post/run", &token, Some(json!({"period": "2017Q1"})), &key).await;

@@ -14,6 +14,7 @@ mod claims;
 mod claims_played;
 mod command_line;
 mod commitments;
+mod contract;
 mod cors;
 mod demo;
 mod deputies;

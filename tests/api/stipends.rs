@@ -1,6 +1,6 @@
 //! Stipends: enrolled and confirmed by different people, computed, paid by the job under authority and exactly once, returned and paid again.
 
-use mingzhang::funds::stipend::job::StipendsPost;
+use mingzhang::funds::stipend::job::{PayTimes, StipendsPost};
 use mingzhang::kernel::access::Scope;
 use mingzhang::kernel::identity_number::check_character;
 use mingzhang::platform::db::Sql;
@@ -80,7 +80,7 @@ impl Stipends {
 
 /// What became of the payout's slots.
 pub async fn sweep(context: &mingzhang::platform::http::Context, by_hand: Option<&str>) -> Vec<SlotReport> {
-    let registry = jobs::Registry::new(vec![std::sync::Arc::new(StipendsPost)]);
+    let registry = jobs::Registry::new(vec![std::sync::Arc::new(StipendsPost::default())]);
     match by_hand {
         None => jobs::sweep(context, &registry).await.unwrap(),
         Some(period) => jobs::run_by_hand(context, &registry, "stipends.post", period, None).await.unwrap(),
@@ -291,11 +291,51 @@ on_both_databases! {
         assert_eq!((of("1002"), of("2302"), of("5001")), (json!("1800.00"), json!("600.00"), json!("1200.00")));
     }
 
+    async fn a_community_sees_how_many_of_its_people_are_enrolled_and_none_of_them(app: TestApp) {
+        let stipends = Stipends::open(app).await;
+        let street = &stipends.street;
+        clock(app, "2017-03-01T01:00:00Z");
+        let own = |count: i64| json!([{"street_id": street.id, "community_id": street.community, "enrolments": count}]);
+        assert_eq!(ok(app.get(&street.staff, "/enrolments/counts").await, 200)["data"], own(0));
+        for (day, community, confirmed) in [(1, true, true), (2, true, true), (3, true, false), (4, false, true)] {
+            let person = json!({"name": "示例", "id_number": id_number(day), "community_id": community.then_some(&street.community)});
+            let person = ok(app.post(&street.party_office, "/beneficiaries", person).await, 201);
+            let enrolment = ok(app.post(&street.party_office, "/enrolments", json!({"scheme_id": stipends.scheme, "beneficiary_id": person["id"], "from_date": "2017-01-01"})).await, 201);
+            if confirmed {
+                ok(app.act(&street.leader, &format!("/enrolments/{}/confirm", enrolment["id"].as_str().unwrap()), "\"v1\"").await, 200);
+            }
+        }
+        assert_eq!(ok(app.get(&street.staff, "/enrolments/counts").await, 200)["data"], own(2));
+        assert_eq!(app.get(&street.staff, "/enrolments").await.code(), (403, "forbidden"));
+        let all = ok(app.get(&street.leader, "/enrolments/counts").await, 200)["data"].clone();
+        let sum: i64 = all.as_array().unwrap().iter().map(|row| row["enrolments"].as_i64().unwrap()).sum();
+        assert_eq!((all.as_array().unwrap().len(), sum), (2, 3));
+        let sister = Street::beside(app, street, "s").await;
+        assert_eq!(app.get(&street.staff, &format!("/enrolments/counts?street_id={}", sister.id)).await.code(), (422, "unknown_reference"));
+    }
+
+    async fn notice_and_payout_keep_the_times_that_are_set(app: TestApp) {
+        let stipends = Stipends::open(app).await;
+        stipends.enrol(app, 1, "2017-01-01").await;
+        let registry = mingzhang::app::registry_at(PayTimes { hour: "14:00:00".parse().unwrap(), notice_days: 1 });
+        let slots = async |at: &str, job: &str| {
+            clock(app, at);
+            jobs::sweep(&app.context, &registry).await.unwrap();
+            ok(app.get(&stipends.street.leader, &format!("/job-slots?job={job}")).await, 200)["data"].as_array().unwrap().iter().map(|slot| slot["due_at"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+        };
+        // Pay day is Monday the 20th; the working day before it is Friday the 17th. Noon of Shanghai is 04:00 UTC.
+        assert_eq!(slots("2017-03-17T05:59:00Z", "stipends.notice").await, Vec::<String>::new());
+        assert_eq!(slots("2017-03-17T06:00:00Z", "stipends.notice").await, ["2017-03-17T06:00:00Z"]);
+        assert_eq!(slots("2017-03-20T05:59:00Z", "stipends.post").await, Vec::<String>::new());
+        assert_eq!(slots("2017-03-20T06:00:00Z", "stipends.post").await, ["2017-03-20T06:00:00Z"]);
+    }
+
     async fn bad_numbers_foreign_schemes_and_categories_that_pay_nobody_are_refused(app: TestApp) {
         let stipends = Stipends::open(app).await;
         let street = &stipends.street;
         let wrong = json!({"name": "示例", "id_number": "420104199001010001"});
-        assert_eq!(app.post(&street.party_office, "/beneficiaries", wrong).await.code(), (422, "id_number_invalid"));
+        let refused = app.post(&street.party_office, "/beneficiaries", wrong).await;
+        assert_eq!((refused.code(), &refused.body["errors"][0]["code"]), ((422, "validation_failed"), &json!("id_number_invalid")));
         let person = json!({"name": "示例", "id_number": id_number(9)});
         let made = ok(app.post(&street.party_office, "/beneficiaries", person.clone()).await, 201);
         assert_eq!(app.post(&street.party_office, "/beneficiaries", person).await.code(), (409, "already_exists"));

@@ -23,7 +23,7 @@ use crate::kernel::money::Fen;
 use crate::kernel::problem::{Faults, Problem};
 use crate::people::tenancy::street_of;
 use crate::platform::db::Tx;
-use crate::platform::http::{Body, Content, Context, Done, FileForm, ListPage, ListRequest, Refusals, Routes, Rules, Upload, Write, ok, ok_versioned, print_page};
+use crate::platform::http::{Body, Content, Context, Done, FileForm, ListPage, ListRequest, Refusals, Routes, Rules, Upload, Write, ok, ok_versioned, print_page, query};
 
 /// What is said of a statement in the address of its import.
 #[derive(Debug, Deserialize)]
@@ -44,11 +44,6 @@ struct ImportQuery {
 #[serde(deny_unknown_fields)]
 struct DayQuery {
     as_of: Option<NaiveDate>,
-}
-
-fn query<T: serde::de::DeserializeOwned>(request: &HttpRequest) -> Result<T, Problem> {
-    let read = web::Query::<T>::from_query(request.query_string());
-    Ok(read.map_err(|error| Problem::new(400, "invalid_parameter", "查询参数有误", "A query parameter is wrong").detail(error.to_string(), error.to_string()))?.into_inner())
 }
 
 impl ImportQuery {

@@ -90,7 +90,8 @@ async fn put_line(tx: &Tx, budget: &budget::Model, line: &NewLine, at: &str) -> 
         version: Set(1),
     };
     let made = tx.try_insert::<budget_line::Entity, _>(row).await.map_err(|error| if is_unique_violation(&error) { refusals::line_twice(at) } else { error.into() })?;
-    for (index, item) in line.plan_item_ids.iter().collect::<BTreeSet<_>>().into_iter().enumerate() {
+    let mut linked = BTreeSet::new();
+    for (index, item) in line.plan_item_ids.iter().enumerate().filter(|(_, item)| linked.insert(**item)) {
         let item = tx.reference::<plan_item::Entity>(*item, &format!("{at}/plan_item_ids/{index}")).await?;
         if item.street_id != budget.street_id {
             return Err(Problem::unknown_reference(&format!("{at}/plan_item_ids/{index}")));

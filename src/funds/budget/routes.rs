@@ -10,13 +10,15 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::{budget, budget_line, budget_line_plan_item, decide, draft, lines};
+use crate::funds::spending::category;
 use crate::kernel::access::{Actor, Capability};
 use crate::kernel::money::Fen;
 use crate::kernel::problem::{Faults, Problem};
-use crate::people::tenancy::street_of;
-use crate::platform::db::Tx;
+use crate::people::tenancy::{org_unit, street_of};
+use crate::platform::db::{References, Tx};
 use crate::platform::http::{Body, Context, Done, ListPage, ListRequest, Nothing, Refusals, Routes, Rules, Write, ok_versioned};
 use crate::platform::tasks::Submitted;
+use crate::work::plan::plan_item;
 
 /// A line to be drafted.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
@@ -43,11 +45,23 @@ impl NewLine {
             faults.text(&format!("{pointer}/remark"), remark, 200);
         }
     }
+
+    fn references_at(&self, pointer: &str, references: &mut References) {
+        references.add::<category::Entity>(format!("{pointer}/category_id"), self.category_id);
+        references.add::<org_unit::Entity>(format!("{pointer}/community_id"), self.community_id);
+        for (index, item) in self.plan_item_ids.iter().enumerate() {
+            references.add::<plan_item::Entity>(format!("{pointer}/plan_item_ids/{index}"), *item);
+        }
+    }
 }
 
 impl Body for NewLine {
     fn faults(&self, faults: &mut Faults) {
         self.faults_at("", faults);
+    }
+
+    fn references(&self, references: &mut References) {
+        self.references_at("", references);
     }
 }
 
@@ -85,6 +99,12 @@ impl Body for NewBudget {
             line.faults_at(&format!("/lines/{index}"), faults);
         }
     }
+
+    fn references(&self, references: &mut References) {
+        for (index, line) in self.lines.iter().enumerate() {
+            line.references_at(&format!("/lines/{index}"), references);
+        }
+    }
 }
 
 /// A change of a draft: what is left out stays; lines replace all lines.
@@ -110,6 +130,12 @@ impl Body for BudgetChange {
         amount("/total", self.total, faults);
         for (index, line) in self.lines.iter().flatten().enumerate() {
             line.faults_at(&format!("/lines/{index}"), faults);
+        }
+    }
+
+    fn references(&self, references: &mut References) {
+        for (index, line) in self.lines.iter().flatten().enumerate() {
+            line.references_at(&format!("/lines/{index}"), references);
         }
     }
 }

@@ -10,12 +10,14 @@ use uuid::Uuid;
 
 use super::routes::Reason;
 use super::summary::{self, DistrictSummary, StreetSummary};
-use super::{adjust, budget, budget_adjustment, receipt, receive, return_surplus, treasury_return};
+use super::{adjust, budget, budget_adjustment, budget_line, receipt, receive, return_surplus, treasury_return};
+use crate::funds::spending::category;
 use crate::kernel::access::{Actor, Capability};
 use crate::kernel::money::Fen;
 use crate::kernel::problem::{Faults, Problem};
 use crate::people::tenancy::{org_unit, street_of};
-use crate::platform::http::{Body, Context, Done, ListPage, ListRequest, Nothing, Refusals, Routes, Rules, Write, ok, ok_versioned};
+use crate::platform::db::References;
+use crate::platform::http::{Body, Context, Done, ListPage, ListRequest, Nothing, Refusals, Routes, Rules, Write, ok, ok_versioned, query};
 use crate::platform::tasks::Submitted;
 
 /// The kind of an adjustment.
@@ -92,6 +94,13 @@ impl Body for NewAdjustment {
             faults.add("/lines", "transfer_not_zero_sum", format!("调剂合计须为 0.00，现为 {}", Fen(sum)), format!("a transfer sums to 0.00, not {}", Fen(sum)));
         }
     }
+
+    fn references(&self, references: &mut References) {
+        references.add::<budget::Entity>("/budget_id", self.budget_id);
+        for (index, line) in self.lines.iter().enumerate() {
+            references.add::<budget_line::Entity>(format!("/lines/{index}/budget_line_id"), line.budget_line_id);
+        }
+    }
 }
 
 /// Whether money is in the bank or a treasury quota.
@@ -146,6 +155,12 @@ fn category_faults(amount: Fen, lines: &[CategoryAmount], faults: &mut Faults) {
     }
 }
 
+fn category_references(lines: &[CategoryAmount], references: &mut References) {
+    for (index, line) in lines.iter().enumerate() {
+        references.add::<category::Entity>(format!("/lines/{index}/category_id"), line.category_id);
+    }
+}
+
 /// A receipt to be recorded.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -175,6 +190,10 @@ impl Body for NewReceipt {
             faults.text("/remark", remark, 200);
         }
         category_faults(self.amount, &self.lines, faults);
+    }
+
+    fn references(&self, references: &mut References) {
+        category_references(&self.lines, references);
     }
 }
 
@@ -217,6 +236,10 @@ impl Body for NewTreasuryReturn {
         }
         faults.text("/document_number", &self.document_number, 60);
         category_faults(self.amount, &self.lines, faults);
+    }
+
+    fn references(&self, references: &mut References) {
+        category_references(&self.lines, references);
     }
 }
 
@@ -386,18 +409,12 @@ struct SummaryQuery {
     fiscal_year: Option<i32>,
 }
 
-fn summary_query(request: &HttpRequest) -> Result<SummaryQuery, Problem> {
-    let query = web::Query::<SummaryQuery>::from_query(request.query_string())
-        .map_err(|error| Problem::new(400, "invalid_parameter", "查询参数有误", "A query parameter is wrong").detail(error.to_string(), error.to_string()))?;
-    Ok(query.into_inner())
-}
-
 /// A street's year: by category, by community, in all. Who acts in several communities names one (`community_id`).
 #[utoipa::path(tag = "budget", params(("street_id" = Option<Uuid>, Query), ("community_id" = Option<Uuid>, Query), ("fiscal_year" = Option<i32>, Query)), responses((status = 200, body = StreetSummary), Refusals))]
 #[get("/summary/street")]
 async fn street_summary(actor: Actor, context: web::Data<Context>, request: HttpRequest) -> Result<HttpResponse, Problem> {
     actor.require_anywhere(Capability::BudgetRead)?;
-    let query = summary_query(&request)?;
+    let query = query::<SummaryQuery>(&request)?;
     let tx = context.read(&actor, Capability::BudgetRead).await?;
     let year = query.fiscal_year.unwrap_or_else(|| context.clocks.business_today().year());
     let own = tx.scope().place();
@@ -417,7 +434,7 @@ async fn street_summary(actor: Actor, context: web::Data<Context>, request: Http
 #[get("/summary/district")]
 async fn district_summary(actor: Actor, context: web::Data<Context>, request: HttpRequest) -> Result<HttpResponse, Problem> {
     actor.require_anywhere(Capability::BudgetRead)?;
-    let query = summary_query(&request)?;
+    let query = query::<SummaryQuery>(&request)?;
     let tx = context.read(&actor, Capability::BudgetRead).await?;
     let district = tx.load::<org_unit::Entity>(actor.home.district).await?.authorise(&actor, Capability::BudgetRead)?;
     let year = query.fiscal_year.unwrap_or_else(|| context.clocks.business_today().year());

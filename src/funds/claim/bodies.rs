@@ -7,14 +7,22 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::invoice::{Draw, draw_faults};
+use super::invoice::{Draw, draw_faults, invoice as invoice_record};
 use super::papers::ClaimPaper;
 use super::standard_check::Verdict;
-use super::{claim, claim_line, payees};
+use super::{claim, claim_line, payee, payees};
+use crate::funds::budget::budget_line;
 use crate::funds::budget::routes_money::FundKind;
+use crate::funds::commitment::commitment;
+use crate::funds::spending::expense_item;
 use crate::kernel::money::Fen;
 use crate::kernel::problem::{Faults, Problem};
+use crate::people::identity::user;
+use crate::platform::attachment::attachment;
+use crate::platform::db::References;
 use crate::platform::http::Body;
+use crate::work::activity::activity;
+use crate::work::plan::plan_item;
 
 /// What a claim is for.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
@@ -298,6 +306,40 @@ impl Body for NewClaim {
         cash_faults(self.payment_method, self.payment_reason.as_deref(), faults);
         line_faults(&self.lines, faults);
     }
+
+    fn references(&self, references: &mut References) {
+        head_references((self.budget_line_id, self.plan_item_id, self.activity_id, self.commitment_id), references);
+        payee_references(self.payee.as_ref(), self.payee_id, references);
+        line_references(&self.lines, references);
+        paper_references(&self.papers, references);
+    }
+}
+
+fn head_references((line, plan_item, activity, commitment): (Uuid, Option<Uuid>, Option<Uuid>, Option<Uuid>), references: &mut References) {
+    references.add::<budget_line::Entity>("/budget_line_id", line);
+    references.add::<plan_item::Entity>("/plan_item_id", plan_item);
+    references.add::<activity::Entity>("/activity_id", activity);
+    references.add::<commitment::Entity>("/commitment_id", commitment);
+}
+
+fn payee_references(payee: Option<&Payee>, kept: Option<Uuid>, references: &mut References) {
+    references.add::<payee::Entity>("/payee_id", kept);
+    references.add::<user::Entity>("/payee/user_id", payee.and_then(|payee| payee.user_id));
+}
+
+fn line_references(lines: &[NewLine], references: &mut References) {
+    for (index, line) in lines.iter().enumerate() {
+        references.add::<expense_item::Entity>(format!("/lines/{index}/expense_item_id"), line.expense_item_id);
+        for (number, draw) in line.draws.iter().enumerate() {
+            references.add::<invoice_record::Entity>(format!("/lines/{index}/draws/{number}/invoice_id"), draw.invoice_id);
+        }
+    }
+}
+
+fn paper_references(papers: &[ClaimPaper], references: &mut References) {
+    for (index, paper) in papers.iter().enumerate() {
+        references.add::<attachment::Entity>(format!("/papers/{index}/attachment_id"), paper.attachment_id);
+    }
 }
 
 /// A change of a draft: what is left out stays; lines and payee are given as a whole.
@@ -379,6 +421,13 @@ impl Body for ClaimChange {
         if let Some(lines) = &self.lines {
             line_faults(lines, faults);
         }
+    }
+
+    fn references(&self, references: &mut References) {
+        head_references((self.budget_line_id, self.plan_item_id, self.activity_id, self.commitment_id), references);
+        payee_references(self.payee.as_ref(), self.payee_id, references);
+        line_references(self.lines.as_deref().unwrap_or_default(), references);
+        paper_references(&self.papers, references);
     }
 }
 

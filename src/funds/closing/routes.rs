@@ -12,7 +12,7 @@ use crate::funds::ledger::{fiscal_year, ledger_period};
 use crate::kernel::access::{Actor, Capability};
 use crate::kernel::problem::{Faults, Problem};
 use crate::people::tenancy::org_unit;
-use crate::platform::http::{Body, Context, Done, ListPage, ListRequest, Nothing, Refusals, Routes, Rules, Write, ok, print_page};
+use crate::platform::http::{Body, Context, Done, ListPage, ListRequest, Nothing, Refusals, Routes, Rules, Write, ok, print_page, query};
 
 /// A month or year to be closed.
 #[derive(Debug, Default, Deserialize, ToSchema)]
@@ -105,15 +105,19 @@ struct VerifyQuery {
 #[get("/ledger/verify")]
 async fn verify_ledger(actor: Actor, context: web::Data<Context>, request: HttpRequest) -> Result<HttpResponse, Problem> {
     actor.require_anywhere(Capability::LedgerRead)?;
-    let query = web::Query::<VerifyQuery>::from_query(request.query_string())
-        .map_err(|error| Problem::new(400, "invalid_parameter", "查询参数有误", "A query parameter is wrong").detail(error.to_string(), error.to_string()))?;
+    let query = query::<VerifyQuery>(&request)?;
     let tx = context.db.snapshot(actor.scope_for(Capability::LedgerRead)?).await?;
     let mut streets = tx.select::<org_unit::Entity>().filter(org_unit::Column::Level.eq("street")).order_by_asc(org_unit::Column::Id);
     if let Some(street) = query.street_id {
         streets = streets.filter(org_unit::Column::Id.eq(street));
     }
+    let streets = tx.all(streets).await?;
+    // Of a street that was not looked at nobody must read that its books hold.
+    if query.street_id.is_some() && streets.is_empty() {
+        return Err(Problem::unknown_reference("/street_id"));
+    }
     let mut all = Verification::empty();
-    for street in tx.all(streets).await? {
+    for street in streets {
         actor.require_at(Capability::LedgerRead, &street.place())?;
         all.add(verify::street(&tx, &context.keys, (street.id, &street.name), &[]).await?);
     }

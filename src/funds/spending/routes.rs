@@ -13,7 +13,7 @@ use crate::kernel::access::{Actor, Capability};
 use crate::kernel::problem::{Faults, Problem};
 use crate::people::tenancy::org_unit;
 use crate::platform::db::{Authorised, Tx};
-use crate::platform::http::{Body, Context, Done, ListPage, ListRequest, Refusals, Routes, Rules, Write, ok, ok_versioned};
+use crate::platform::http::{Body, Context, Done, ListPage, ListRequest, Refusals, Routes, Rules, Write, ok, ok_versioned, query};
 
 /// What happens to a category's money that is left at year-end.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize, ToSchema)]
@@ -334,9 +334,7 @@ struct OfStreet {
 #[get("/approval-chains/in-force")]
 async fn chain_in_force(actor: Actor, context: web::Data<Context>, request: HttpRequest) -> Result<HttpResponse, Problem> {
     actor.require_anywhere(Capability::ReferenceRead)?;
-    let asked = web::Query::<OfStreet>::from_query(request.query_string())
-        .map_err(|error| Problem::new(400, "invalid_parameter", "查询参数有误", "A query parameter is wrong").detail(error.to_string(), error.to_string()))?
-        .street_id;
+    let asked = query::<OfStreet>(&request)?.street_id;
     let tx = context.read(&actor, Capability::ReferenceRead).await?;
     let own = tx.scope().place().and_then(|place| place.street);
     let street = match own.filter(|own| asked.is_none_or(|asked| asked == *own)) {

@@ -8,9 +8,10 @@ use sea_orm::{ColumnTrait, QueryFilter};
 use uuid::Uuid;
 
 use super::routes_people::{HolderRelation, NewAccount, NewBeneficiary, NewEnrolment, Relation, Survivor};
-use super::{beneficiary, enrolment, people, stipend_scheme};
+use super::{beneficiary, enrolment, people, stipend_scheme, verify};
 use crate::kernel::access::{Actor, Capability};
 use crate::kernel::act::Act;
+use crate::kernel::bank_card;
 use crate::kernel::identity_number::IdentityNumber;
 use crate::kernel::money::Fen;
 use crate::kernel::period::Period;
@@ -65,22 +66,43 @@ async fn known(tx: &Tx, street: Uuid) -> Result<BTreeMap<String, beneficiary::Mo
     Ok(rows.into_iter().map(|row| (row.person_key.clone(), row)).collect())
 }
 
-/// The account of a row; none where it names none.
-fn account_of(row: &Row) -> Result<Option<NewAccount>, RowFault> {
+/// What an import did.
+pub struct Imported {
+    /// How many rows.
+    pub count: usize,
+    /// What may be wrong in them and did not hinder it.
+    pub warnings: Vec<RowFault>,
+}
+
+/// The account of a row; none where it names none, or where a fault of it is added.
+fn account_of(row: &Row, faults: &mut RowFaults) -> Option<NewAccount> {
     let Some(number) = row.filled("account_number") else {
-        return match row.filled("bank_name") {
-            Some(_) => Err(row.fault("account_number", "required", "填写了开户银行，账号不能为空", "a bank is named, so the account must be")),
-            None => Ok(None),
-        };
+        if row.filled("bank_name").is_some() {
+            faults.add(row.fault("account_number", "required", "填写了开户银行，账号不能为空", "a bank is named, so the account must be"));
+        }
+        return None;
     };
     let digits: String = number.chars().filter(|character| !character.is_whitespace()).collect();
     if !(8..=30).contains(&digits.len()) || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err(row.fault("account_number", "account_number_invalid", "账号须为 8 至 30 位数字", "must be 8 to 30 digits"));
+        faults.add(row.fault("account_number", "account_number_invalid", "账号须为 8 至 30 位数字", "must be 8 to 30 digits"));
     }
-    let bank_name = row.filled("bank_name").ok_or_else(|| row.fault("bank_name", "required", "不能为空", "Must not be empty"))?.to_owned();
+    if row.filled("bank_name").is_none() {
+        faults.add(row.fault("bank_name", "required", "填写了账号，开户银行不能为空", "an account is given, so its bank must be"));
+    }
+    for key in ["bank_name", "guardian_name"] {
+        if row.text(key).chars().count() > 60 {
+            faults.add(row.fault(key, "too_long", "最多 60 个字", "at most 60 characters"));
+        }
+    }
     let holder_name = row.filled("guardian_name").map(str::to_owned);
     let holder_relation = if holder_name.is_some() { HolderRelation::Guardian } else { HolderRelation::OwnAccount };
-    Ok(Some(NewAccount { number: digits, bank_name, holder_name, holder_relation }))
+    Some(NewAccount { number: digits, bank_name: row.text("bank_name").to_owned(), holder_name, holder_relation })
+}
+
+/// A card number whose check digit does not fit is told and taken: passbook accounts have none.
+fn luhn_warning(row: &Row, account: &NewAccount) -> Option<RowFault> {
+    let warning = || row.fault("account_number", "luhn_failed", "银行卡号校验位不符，请核对；存折账号可不理会", "the card number's check digit does not fit: check it; passbook accounts have none");
+    (!bank_card::luhn(&account.number)).then(warning)
 }
 
 fn yes_or_no(row: &Row, key: &str) -> Result<bool, RowFault> {
@@ -91,16 +113,16 @@ fn yes_or_no(row: &Row, key: &str) -> Result<bool, RowFault> {
     }
 }
 
-/// Imports beneficiaries of a street; gives how many.
+/// Imports beneficiaries of a street; gives how many, and which card numbers look wrong.
 ///
 /// # Errors
 /// 422 `import_refused` with every fault; as the reading of tables.
-pub async fn beneficiaries(tx: &Tx, act: &Act, actor: &Actor, street: &Authorised<org_unit::Model>, bytes: &[u8]) -> Result<usize, Problem> {
+pub async fn beneficiaries(tx: &Tx, act: &Act, actor: &Actor, street: &Authorised<org_unit::Model>, bytes: &[u8]) -> Result<Imported, Problem> {
     let table = read(bytes, &BENEFICIARIES)?;
     let known = known(tx, street.id).await?;
     let communities = tx.all(tx.select::<org_unit::Entity>().filter(org_unit::Column::StreetId.eq(street.id)).filter(org_unit::Column::CommunityId.is_not_null())).await?;
     let communities: BTreeMap<String, Uuid> = communities.into_iter().map(|unit| (unit.name, unit.id)).collect();
-    let (mut faults, mut seen, mut new) = (RowFaults::none(), BTreeSet::new(), Vec::with_capacity(table.rows.len()));
+    let (mut faults, mut warnings, mut seen, mut new) = (table.faults, Vec::new(), BTreeSet::new(), Vec::with_capacity(table.rows.len()));
     for row in &table.rows {
         if let Some(person) = faults.keep(id_number(act, row)) {
             if known.contains_key(&person) {
@@ -116,8 +138,9 @@ pub async fn beneficiaries(tx: &Tx, act: &Act, actor: &Actor, street: &Authorise
         let community =
             row.filled("community").map(|name| communities.get(name).copied().ok_or_else(|| row.fault("community", "unknown_reference", "本街道没有该社区", "the street has no such community")));
         let community_id = community.and_then(|found| faults.keep(found));
-        let (account, on_payroll) = (faults.keep(account_of(row)), faults.keep(yes_or_no(row, "on_payroll")));
-        if let (Some(account), Some(on_payroll)) = (account, on_payroll) {
+        let account = account_of(row, &mut faults);
+        warnings.extend(account.as_ref().and_then(|account| luhn_warning(row, account)));
+        if let Some(on_payroll) = faults.keep(yes_or_no(row, "on_payroll")) {
             new.push(NewBeneficiary { street_id: Some(street.id), community_id, name: row.text("name").to_owned(), id_number: row.text("id_number").to_owned(), on_payroll, account });
         }
     }
@@ -128,7 +151,7 @@ pub async fn beneficiaries(tx: &Tx, act: &Act, actor: &Actor, street: &Authorise
         let unit = tx.load::<org_unit::Entity>(unit).await?.authorise(actor, Capability::StipendPrepare)?;
         people::add(tx, act, &unit, new).await?;
     }
-    Ok(count)
+    Ok(Imported { count, warnings })
 }
 
 fn period_of(row: &Row) -> Result<Period, RowFault> {
@@ -204,13 +227,13 @@ fn terms(row: &Row, faults: &mut RowFaults) -> Option<NewEnrolment> {
 ///
 /// # Errors
 /// As [`beneficiaries`].
-pub async fn enrolments(tx: &Tx, act: &Act, actor: &Actor, street: &Authorised<org_unit::Model>, bytes: &[u8]) -> Result<usize, Problem> {
+pub async fn enrolments(tx: &Tx, act: &Act, actor: &Actor, street: &Authorised<org_unit::Model>, bytes: &[u8]) -> Result<Imported, Problem> {
     let table = read(bytes, &ENROLMENTS)?;
     let known = known(tx, street.id).await?;
     let schemes = tx.all(tx.select::<stipend_scheme::Entity>().filter(stipend_scheme::Column::StreetId.eq(street.id))).await?;
     let enrolled = tx.all(tx.select::<enrolment::Entity>().filter(enrolment::Column::StreetId.eq(street.id))).await?;
     let mut taken: BTreeSet<(Uuid, Uuid)> = enrolled.into_iter().map(|row| (row.scheme_id, row.beneficiary_id)).collect();
-    let (mut faults, mut new) = (RowFaults::none(), Vec::with_capacity(table.rows.len()));
+    let (mut faults, mut new) = (table.faults, Vec::with_capacity(table.rows.len()));
     for row in &table.rows {
         let person = faults.keep(id_number(act, row)).and_then(|key| {
             let found =
@@ -229,6 +252,10 @@ pub async fn enrolments(tx: &Tx, act: &Act, actor: &Actor, street: &Authorised<o
         if !taken.insert((scheme.id, person.id)) {
             faults.add(row.fault("id_number", "already_exists", "该领取人已登记此方案，或在表中出现过", "is enrolled in the scheme already, or stands in the table twice"));
         }
+        if verify::expected_end(act, person, terms.ends_at_age, terms.study_until)?.is_some_and(|end| end < terms.from_date) {
+            let key = if terms.ends_at_age.is_some() { "ends_at_age" } else { "study_until" };
+            faults.add(row.fault(key, "date_before_start", "止发日期早于开始日期", "it would end before it began"));
+        }
         new.push(NewEnrolment { scheme_id: scheme.id, beneficiary_id: person.id, ..terms });
     }
     faults.into_result()?;
@@ -237,5 +264,5 @@ pub async fn enrolments(tx: &Tx, act: &Act, actor: &Actor, street: &Authorised<o
         let scheme = tx.load::<stipend_scheme::Entity>(new.scheme_id).await?.authorise(actor, Capability::StipendPrepare)?;
         people::enrol(tx, act, &scheme, new).await?;
     }
-    Ok(count)
+    Ok(Imported { count, warnings: Vec::new() })
 }

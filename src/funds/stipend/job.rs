@@ -2,12 +2,13 @@
 //! standing authorisation, approved under it and posted, in one transaction with its slot.
 
 use async_trait::async_trait;
+use chrono::NaiveTime;
 use sea_orm::{ColumnTrait, QueryFilter, QueryOrder};
 
 use super::{model, payout_run, refusals, run, scheme, standing_authorisation, stipend_scheme};
 use crate::funds::ledger::years;
 use crate::kernel::access::{Capability, Place, Scope};
-use crate::kernel::act::{Act, Performer};
+use crate::kernel::act::Act;
 use crate::kernel::period::Period;
 use crate::kernel::problem::{Problem, Words};
 use crate::people::tenancy::{org_unit, streets};
@@ -21,25 +22,36 @@ use crate::platform::notification::{Notice, notify};
 pub const POST: &str = "stipends.post";
 /// The name of the telling job.
 pub const NOTICE: &str = "stipends.notice";
-/// How many working days before pay day people are told.
-const NOTICE_DAYS: u32 = 3;
-/// The hour of the day, in the deployment's time zone, from which a day's slots are due.
-const HOUR: u32 = 9;
+/// The settings of both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PayTimes {
+    /// The pay hour, in the deployment's time zone: from then on a day's slots are due, and held ones are tried again.
+    pub hour: NaiveTime,
+    /// How many working days before pay day people are told.
+    pub notice_days: u32,
+}
+
+impl Default for PayTimes {
+    fn default() -> Self {
+        Self { hour: NaiveTime::from_hms_opt(9, 0, 0).unwrap_or_default(), notice_days: 3 }
+    }
+}
 
 /// Pays on pay day. Missed slots are all made up for.
-pub struct StipendsPost;
+#[derive(Clone, Copy, Debug, Default)]
+pub struct StipendsPost(pub PayTimes);
 
 /// Tells the figures before pay day, so that people can stop the run.
-pub struct StipendsNotice;
+#[derive(Clone, Copy, Debug, Default)]
+pub struct StipendsNotice(pub PayTimes);
 
 /// The pay dates of a street that have come (less some working days): its fiscal year has been opened by people, and the pay date lies after the scheme's activation.
-async fn due(context: &Context, days_before: u32) -> Result<Vec<DueSlot>, Problem> {
-    let now = context.act(Performer::Job { name: POST, authorisation: None }, POST.to_owned(), None);
+async fn due(context: &Context, hour: NaiveTime, days_before: u32) -> Result<Vec<DueSlot>, Problem> {
     let mut slots = Vec::new();
     for street in streets(&context.db).await? {
         let tx = context.db.read(Scope::of_place(street.place())).await?;
         for row in tx.all(tx.select::<stipend_scheme::Entity>().filter(stipend_scheme::Column::StreetId.eq(street.id)).order_by_asc(stipend_scheme::Column::Id)).await? {
-            match due_of(context, &tx, &now, &street, &row, days_before).await {
+            match due_of(context, &tx, &street, &row, (hour, days_before)).await {
                 Ok(due) => slots.extend(due),
                 // Another scheme's pay day does not depend on it.
                 Err(problem) => tracing::error!(%problem, scheme = %row.id, "the pay days of a scheme could not be found; tried again with the next sweep"),
@@ -49,20 +61,21 @@ async fn due(context: &Context, days_before: u32) -> Result<Vec<DueSlot>, Proble
     Ok(slots)
 }
 
-async fn due_of(context: &Context, tx: &Tx, now: &Act, street: &org_unit::Model, row: &stipend_scheme::Model, days_before: u32) -> Result<Vec<DueSlot>, Problem> {
+async fn due_of(context: &Context, tx: &Tx, street: &org_unit::Model, row: &stipend_scheme::Model, (hour, days_before): (NaiveTime, u32)) -> Result<Vec<DueSlot>, Problem> {
+    let (today, calendar) = (context.clocks.business_today(), context.calendar.of(Some(street.district_id)));
     let mut slots = Vec::new();
     let pay_day = u32::try_from(row.pay_day).map_err(Problem::internal)?;
     let mut period = row.first_period;
-    while period.first_day() <= now.today {
+    while period.first_day() <= today {
         // First whether people opened its year: of a year that nobody runs no working days need be known.
         if years::find(tx, street.id, period.year()).await?.is_none() {
             period = period.next();
             continue;
         }
-        let pays_on = model::pay_date(period, pay_day, &now.calendar).map_err(Problem::internal)?;
-        let day = if days_before == 0 { pays_on } else { now.calendar.minus_working_days(pays_on, days_before).map_err(Problem::internal)? };
-        if pays_on > row.active_from && day <= now.today {
-            let at = day.and_hms_opt(HOUR, 0, 0).and_then(|at| at.and_local_timezone(context.clocks.zone()).earliest()).ok_or_else(|| Problem::internal("no such hour"))?;
+        let pays_on = model::pay_date(period, pay_day, &calendar).map_err(Problem::internal)?;
+        let day = if days_before == 0 { pays_on } else { calendar.minus_working_days(pays_on, days_before).map_err(Problem::internal)? };
+        if pays_on > row.active_from && day <= today {
+            let at = day.and_time(hour).and_local_timezone(context.clocks.zone()).earliest().ok_or_else(|| Problem::internal("no such hour"))?;
             slots.push(DueSlot { scope: format!("{}·{}·{}", street.name, row.name, row.id), period: period.to_string(), place: Some(street.place()), subject: Some(row.id), due_at: at.to_utc() });
         }
         period = period.next();
@@ -103,7 +116,7 @@ impl Job for StipendsNotice {
     }
 
     async fn due(&self, context: &Context) -> Result<Vec<DueSlot>, Problem> {
-        due(context, NOTICE_DAYS).await
+        due(context, self.0.hour, self.0.notice_days).await
     }
 
     async fn run(&self, context: &Context, slot: &Slot, _progress: &Progress) -> Result<Outcome, Problem> {
@@ -149,7 +162,7 @@ impl Job for StipendsPost {
     }
 
     async fn due(&self, context: &Context) -> Result<Vec<DueSlot>, Problem> {
-        due(context, 0).await
+        due(context, self.0.hour, 0).await
     }
 
     async fn run(&self, context: &Context, slot: &Slot, _progress: &Progress) -> Result<Outcome, Problem> {

@@ -21,6 +21,8 @@ mod recovery_model;
 mod refusals;
 mod returned;
 mod roster;
+pub mod routes_accounts;
+pub mod routes_counts;
 pub mod routes_import;
 pub mod routes_people;
 pub mod routes_recovery;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::Datelike;
+use sea_orm::sea_query::Condition;
 use sea_orm::{ActiveModelTrait, ColumnTrait, QueryFilter};
 use uuid::Uuid;
 
@@ -114,9 +115,10 @@ struct Source {
     year: i32,
 }
 
-/// The paid items of an enrolment, the newest first.
+/// The paid items of an enrolment, the newest first; also one that came back, where the person has something of it all the same.
 async fn sources(tx: &Tx, row: &recovery::Model) -> Result<Vec<Source>, Problem> {
-    let select = tx.select::<payout_item::Entity>().filter(payout_item::Column::EnrolmentId.eq(row.enrolment_id)).filter(payout_item::Column::State.eq("paid"));
+    let paid = Condition::any().add(payout_item::Column::State.eq("paid")).add(payout_item::Column::Kept.gt(0));
+    let select = tx.select::<payout_item::Entity>().filter(payout_item::Column::EnrolmentId.eq(row.enrolment_id)).filter(paid);
     let items = tx.all(select.filter(payout_item::Column::Gross.gt(0))).await?;
     let ids: Vec<Uuid> = items.iter().map(|item| item.id).collect();
     let runs = tx.all(tx.select::<payout_run::Entity>().filter(payout_run::Column::Id.is_in(items.iter().map(|item| item.run_id)))).await?;
@@ -136,7 +138,8 @@ async fn sources(tx: &Tx, row: &recovery::Model) -> Result<Vec<Source>, Problem>
         let run = runs.iter().find(|run| run.id == item.run_id).ok_or_else(|| Problem::internal("an item without its run"))?;
         let posted = run.posted_on.ok_or_else(|| Problem::internal("a paid item of a run that was never posted"))?;
         let line = item.budget_line_id.ok_or_else(|| Problem::internal("a paid item without its line"))?;
-        let left = item.gross.0.saturating_sub(back.get(&item.id).copied().unwrap_or_default());
+        let paid = if item.state == "paid" { item.gross } else { item.kept };
+        let left = paid.0.saturating_sub(back.get(&item.id).copied().unwrap_or_default());
         let paid = Paid { item: item.id, left: Fen(left), periods: periods.remove(&item.id).unwrap_or_default(), month: Month::of(posted) };
         found.push((posted, Source { paid, line, year: run.fiscal_year }));
     }

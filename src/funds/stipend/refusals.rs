@@ -53,8 +53,10 @@ pub fn period_not_of_scheme(period: &str) -> Problem {
 /// 409: what is to be posted is not what was approved.
 #[must_use]
 pub fn run_stale() -> Problem {
-    Problem::new(409, "run_stale", "批次内容已变化", "The run has changed since it was approved")
-        .detail("名单、标准或账户自计算后有变化，请重新计算并重新审批。", "People, rates or accounts have changed since it was calculated: recalculate and approve again.")
+    Problem::new(409, "run_stale", "批次内容已变化", "The run has changed since it was approved").detail(
+        "名单、标准、账户或税款自审批后有变化，批次已按现在的情况重新计算，请重新审批。",
+        "People, rates, accounts or tax have changed since it was approved. The run has been calculated anew: approve it again.",
+    )
 }
 
 /// 409: no line, or more than one, to charge.

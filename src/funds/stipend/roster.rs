@@ -1,27 +1,38 @@
-//! The roster 发放花名册 of a run, with a column to sign in (A4). Names are masked: it hangs where others see it.
+//! The roster 发放花名册 of a run, with a column to sign in (A4). Names are masked unless who prints it may see them and says why: it may hang where others see it.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::sync::Arc;
 
 use sea_orm::{ColumnTrait, QueryFilter, QueryOrder};
 use uuid::Uuid;
 
-use super::{bank_account, beneficiary, payout_item, payout_run, stipend_scheme};
+use super::{bank_account, beneficiary, payout_item, payout_run, people, stipend_scheme};
 use crate::funds::ledger::print::{STYLE, escape};
+use crate::kernel::crypto::KeyRing;
 use crate::kernel::problem::Problem;
 use crate::people::identity::duties;
 use crate::people::tenancy::street_names;
 use crate::platform::db::Tx;
 
-/// The page.
+/// Name and ID number of a person, masked or, with the keys, in the clear.
+fn named(person: Option<&beneficiary::Model>, unmask: Option<&Arc<KeyRing>>) -> Result<(String, String), Problem> {
+    match (person, unmask) {
+        (None, _) => Ok(Default::default()),
+        (Some(person), None) => Ok((escape(&person.name_masked), escape(&person.id_number_masked))),
+        (Some(person), Some(keys)) => Ok((escape(&people::name_of(keys, person)?), escape(&people::id_number_of(keys, person)?))),
+    }
+}
+
+/// The page; with the keys, names and ID numbers are whole.
 ///
 /// # Errors
 /// 500 where the database fails.
-pub async fn page(tx: &Tx, run: &payout_run::Model) -> Result<String, Problem> {
+pub async fn page(tx: &Tx, run: &payout_run::Model, unmask: Option<&Arc<KeyRing>>) -> Result<String, Problem> {
     let scheme = tx.maybe_load::<stipend_scheme::Entity>(run.scheme_id).await?.ok_or_else(Problem::not_found)?;
     let items = tx.all(tx.select::<payout_item::Entity>().filter(payout_item::Column::RunId.eq(run.id)).filter(payout_item::Column::State.ne("held")).order_by_asc(payout_item::Column::Id)).await?;
-    let people = tx.all(tx.select::<beneficiary::Entity>().filter(beneficiary::Column::Id.is_in(items.iter().map(|item| item.beneficiary_id)))).await?;
-    let people: BTreeMap<Uuid, beneficiary::Model> = people.into_iter().map(|person| (person.id, person)).collect();
+    let persons = tx.all(tx.select::<beneficiary::Entity>().filter(beneficiary::Column::Id.is_in(items.iter().map(|item| item.beneficiary_id)))).await?;
+    let persons: BTreeMap<Uuid, beneficiary::Model> = persons.into_iter().map(|person| (person.id, person)).collect();
     let accounts = tx.all(tx.select::<bank_account::Entity>().filter(bank_account::Column::Id.is_in(items.iter().filter_map(|item| item.bank_account_id)))).await?;
     let accounts: BTreeMap<Uuid, String> = accounts.into_iter().map(|account| (account.id, account.number_masked)).collect();
     let units = street_names(tx, items.iter().filter_map(|item| item.community_id).chain([run.street_id])).await?;
@@ -30,14 +41,14 @@ pub async fn page(tx: &Tx, run: &payout_run::Model) -> Result<String, Problem> {
     let signed = |id: Option<Uuid>| id.and_then(|id| staff.get(&id)).map_or_else(String::new, |name| escape(name));
     let mut rows = String::new();
     for (index, item) in items.iter().enumerate() {
-        let person = people.get(&item.beneficiary_id);
+        let (person, number) = named(persons.get(&item.beneficiary_id), unmask)?;
         let account = item.bank_account_id.and_then(|id| accounts.get(&id)).map_or("", String::as_str);
         let _ = write!(
             rows,
             "<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td class=\"amount\">{}</td><td class=\"amount\">{}</td><td class=\"amount\">{}</td><td></td></tr>",
             index.saturating_add(1),
-            person.map_or_else(String::new, |person| escape(&person.name_masked)),
-            person.map_or_else(String::new, |person| escape(&person.id_number_masked)),
+            person,
+            number,
             name(item.community_id),
             escape(account),
             item.gross,

@@ -5,14 +5,14 @@ use actix_web::{HttpRequest, HttpResponse, get, post};
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::import;
+use super::import::{self, Imported};
 use crate::kernel::access::{Actor, Capability};
 use crate::kernel::problem::{Language, Problem};
 use crate::people::tenancy::street_of;
-use crate::platform::http::{Content, Done, FileForm, Refusals, Routes, Rules, Upload};
+use crate::platform::http::{Content, Done, FileForm, Refusals, Routes, Rules, Upload, query};
 use crate::platform::jobs::record_done;
 use crate::platform::jobs::routes::JobRun;
-use crate::platform::sheet::{Column, FileFormat, template};
+use crate::platform::sheet::{Column, FileFormat, RowFault, template};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -30,9 +30,10 @@ struct ImportQuery {
     street_id: Option<Uuid>,
 }
 
-fn query<T: serde::de::DeserializeOwned>(request: &HttpRequest) -> Result<T, Problem> {
-    let read = actix_web::web::Query::<T>::from_query(request.query_string());
-    Ok(read.map_err(|error| Problem::new(400, "invalid_parameter", "查询参数有误", "A query parameter is wrong").detail(error.to_string(), error.to_string()))?.into_inner())
+/// What the run keeps: how many rows, of which file, and each warning by row and column.
+fn told(imported: &Imported, sha256: &str) -> serde_json::Value {
+    let warning = |warning: &RowFault| serde_json::json!({"pointer": warning.pointer(), "code": warning.code, "message": {"zh": warning.words.zh, "en": warning.words.en}});
+    serde_json::json!({"imported": imported.count, "sha256": sha256, "warnings": imported.warnings.iter().map(warning).collect::<Vec<_>>()})
 }
 
 fn download(request: &HttpRequest, name: &str, columns: &[Column], example: &[&str]) -> Result<HttpResponse, Problem> {
@@ -58,7 +59,7 @@ async fn enrolment_template(actor: Actor, request: HttpRequest) -> Result<HttpRe
     download(&request, "enrolments", &import::ENROLMENTS, &import::ENROLMENT_EXAMPLE)
 }
 
-/// Imports beneficiaries from XLSX or CSV: all rows or none, every fault by row and column. `?street_id=` where one acts in several; `?dry_run=true` only checks.
+/// Imports beneficiaries from XLSX or CSV: all rows or none, every fault by row and column; card numbers whose check digit does not fit are told in `warnings` of the run's result. `?street_id=` where one acts in several; `?dry_run=true` only checks.
 #[utoipa::path(tag = "stipends", params(("street_id" = Option<Uuid>, Query)), request_body(content = FileForm, content_type = "multipart/form-data"), responses((status = 202, body = JobRun), Refusals))]
 #[post("/beneficiaries/import")]
 async fn import_beneficiaries(actor: Actor, request: HttpRequest, upload: Upload) -> Result<HttpResponse, Problem> {
@@ -67,7 +68,7 @@ async fn import_beneficiaries(actor: Actor, request: HttpRequest, upload: Upload
         .create_from_file(&actor, Capability::StipendPrepare, &[Content::Csv, Content::Xlsx], Rules::plain(), async |tx, act, file| {
             let street = street_of(tx, &actor, street, Capability::StipendPrepare).await?;
             let imported = import::beneficiaries(tx, act, &actor, &street, &file.bytes).await?;
-            let run = record_done(tx, act, "beneficiaries.import", street.place(), imported, &file.sha256()).await?;
+            let run = record_done(tx, act, "beneficiaries.import", street.place(), imported.count, told(&imported, &file.sha256())).await?;
             Ok(Done::accepted(format!("/api/v1/job-runs/{}", run.id), JobRun::of(run, Language::English)))
         })
         .await
@@ -82,7 +83,7 @@ async fn import_enrolments(actor: Actor, request: HttpRequest, upload: Upload) -
         .create_from_file(&actor, Capability::StipendPrepare, &[Content::Csv, Content::Xlsx], Rules::plain(), async |tx, act, file| {
             let street = street_of(tx, &actor, street, Capability::StipendPrepare).await?;
             let imported = import::enrolments(tx, act, &actor, &street, &file.bytes).await?;
-            let run = record_done(tx, act, "enrolments.import", street.place(), imported, &file.sha256()).await?;
+            let run = record_done(tx, act, "enrolments.import", street.place(), imported.count, told(&imported, &file.sha256())).await?;
             Ok(Done::accepted(format!("/api/v1/job-runs/{}", run.id), JobRun::of(run, Language::English)))
         })
         .await

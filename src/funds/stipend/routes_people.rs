@@ -2,15 +2,16 @@
 
 use actix_web::{HttpRequest, HttpResponse, get, post, web};
 use chrono::NaiveDate;
+use sea_orm::QueryFilter;
 use sea_orm::sea_query::Condition;
-use sea_orm::{ColumnTrait, QueryFilter};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::model::RATE_MAX;
-use super::{bank_account, beneficiary, enrolment, people, stipend_scheme};
+use super::{beneficiary, enrolment, people, stipend_scheme};
 use crate::kernel::access::{Actor, Capability};
+use crate::kernel::identity_number::IdentityNumber;
 use crate::kernel::money::Fen;
 use crate::kernel::period::{Month, Period};
 use crate::kernel::problem::{Faults, Problem};
@@ -107,7 +108,10 @@ pub struct NewBeneficiary {
 impl Body for NewBeneficiary {
     fn faults(&self, faults: &mut Faults) {
         faults.text("/name", &self.name, 60);
-        faults.text("/id_number", &self.id_number, 18);
+        if IdentityNumber::parse(&self.id_number).is_err() {
+            let en = "an ID number has 18 characters and a check character (GB 11643-1999)";
+            faults.add("/id_number", "id_number_invalid", "身份证号码须为 18 位且校验码正确（GB 11643-1999）", en);
+        }
         if let Some(account) = &self.account {
             account.faults_at("/account", faults);
         }
@@ -370,48 +374,6 @@ async fn search_beneficiaries(actor: Actor, write: Write) -> Result<HttpResponse
         .await
 }
 
-const ACCOUNT_COLUMNS: &[&str] =
-    &["id", "beneficiary_id", "number_masked", "bank_name", "holder_masked", "holder_relation", "state", "luhn_holds", "authored_by", "confirmed_by", "version", "created_at"];
-
-/// The accounts of a beneficiary, masked, the newest first.
-#[utoipa::path(tag = "stipends", responses((status = 200, body = ListPage<bank_account::Model>), Refusals))]
-#[get("/beneficiaries/{id}/bank-accounts")]
-async fn list_bank_accounts(actor: Actor, context: web::Data<Context>, request: HttpRequest, id: web::Path<String>) -> Result<HttpResponse, Problem> {
-    actor.require_anywhere(Capability::StipendRead)?;
-    let list = ListRequest::parse(&request, &[])?;
-    let tx = context.read(&actor, Capability::StipendRead).await?;
-    let row = tx.load_text::<beneficiary::Entity>(&id).await?.into_read();
-    let select = tx.select::<bank_account::Entity>().filter(bank_account::Column::BeneficiaryId.eq(row.id));
-    list.answer(&context, tx, select, &[], ACCOUNT_COLUMNS, async |_, rows| Ok(rows)).await
-}
-
-/// Adds a version of a beneficiary's account.
-#[utoipa::path(tag = "stipends", request_body = NewAccount, responses((status = 201, body = Submitted<bank_account::Model>), Refusals))]
-#[post("/beneficiaries/{id}/bank-accounts")]
-async fn add_bank_account(actor: Actor, context: web::Data<Context>, write: Write, id: web::Path<String>) -> Result<HttpResponse, Problem> {
-    write
-        .on::<beneficiary::Entity, NewAccount, _>(&actor, Capability::StipendPrepare, &id, Rules::plain(), async |tx, act, row, body| {
-            let account = people::add_account(tx, act, row, body).await?;
-            let next = (Capability::BankAccountConfirm, bank_account::Entity::place(&account));
-            let location = format!("/api/v1/beneficiaries/{}/bank-accounts", account.beneficiary_id);
-            Ok(Done::created(location, Some(account.version), Submitted::of(context.recipients.as_ref(), act, next, account).await?))
-        })
-        .await
-}
-
-/// Confirms an account as a second person.
-#[utoipa::path(tag = "stipends", request_body = Nothing, params(("beneficiary" = Uuid, Path), ("id" = Uuid, Path)), responses((status = 200, body = bank_account::Model), Refusals))]
-#[post("/beneficiaries/{beneficiary}/bank-accounts/{id}/confirm")]
-async fn confirm_bank_account(actor: Actor, write: Write, path: web::Path<(String, String)>) -> Result<HttpResponse, Problem> {
-    let rules = Rules::moves(|row: &bank_account::Model| row.version);
-    write
-        .on::<bank_account::Entity, Nothing, _>(&actor, Capability::BankAccountConfirm, &path.1, rules, async |tx, act, row, _| {
-            let row = people::confirm_account(tx, act, row).await?;
-            Ok(Done::changed(row.version, row))
-        })
-        .await
-}
-
 /// Lists enrolments. Filters: `street_id`, `community_id`, `scheme_id`, `beneficiary_id`, `state`. Sort: `from_date`.
 #[utoipa::path(tag = "stipends", responses((status = 200, body = ListPage<enrolment::Model>), Refusals))]
 #[get("/enrolments")]
@@ -526,6 +488,5 @@ async fn resume_enrolment(actor: Actor, write: Write, id: web::Path<String>) -> 
 /// Adds the routes of this file.
 pub fn routes(config: &mut Routes<'_, '_>) {
     config.service(list_beneficiaries).service(search_beneficiaries).service(get_beneficiary).service(add_beneficiary);
-    config.service(list_bank_accounts).service(add_bank_account).service(confirm_bank_account);
     config.service(list_enrolments).service(get_enrolment).service(add_enrolment).service(confirm_enrolment).service(end_enrolment).service(suspend_enrolment).service(resume_enrolment);
 }

@@ -16,8 +16,9 @@ use crate::kernel::access::{Actor, Capability};
 use crate::kernel::period::Period;
 use crate::kernel::problem::Problem;
 use crate::people::identity::duties::{self, Part};
+use crate::platform::audit::{Shown, to_show};
 use crate::platform::db::{Scoped, Tx};
-use crate::platform::http::{Body, Content, Context, Done, FileForm, ListPage, ListRequest, Nothing, Refusals, Routes, Rules, Upload, Write, ok_versioned};
+use crate::platform::http::{Body, Content, Context, Done, FileForm, ListPage, ListRequest, Nothing, Refusals, Routes, Rules, Upload, Write, ok_versioned, print_page};
 use crate::platform::tasks::Submitted;
 
 /// A run to be calculated.
@@ -87,14 +88,13 @@ async fn list_items(actor: Actor, context: web::Data<Context>, request: HttpRequ
     list.answer(&context, tx, select, &[], columns, async |_, rows| Ok(explained(rows))).await
 }
 
-/// The roster 发放花名册 of a run with a column to sign in (A4), names and numbers masked.
-#[utoipa::path(tag = "stipends", responses((status = 200, content_type = "text/html", body = String), Refusals))]
+/// The roster 发放花名册 of a run with a column to sign in (A4), names and numbers masked; with `unmasked=true` and a `reason`, which is audited, whole names and ID numbers to sign beside.
+#[utoipa::path(tag = "stipends", params(("unmasked" = Option<bool>, Query), ("reason" = Option<String>, Query)), responses((status = 200, content_type = "text/html", body = String), Refusals))]
 #[get("/payout-runs/{id}/print")]
-async fn print_run(actor: Actor, context: web::Data<Context>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
-    actor.require_anywhere(Capability::StipendRead)?;
-    let tx = context.read(&actor, Capability::StipendRead).await?;
-    let row = tx.load_text::<payout_run::Entity>(&id).await?.into_read();
-    Ok(crate::platform::http::print_page(super::roster::page(&tx, &row).await?))
+async fn print_run(actor: Actor, context: web::Data<Context>, request: HttpRequest, id: web::Path<String>) -> Result<HttpResponse, Problem> {
+    let kept_as = (Capability::StipendRead, "payout_run.unmask", "payout_run");
+    let Shown { tx, row, unmasked } = to_show::<payout_run::Entity>(&context, &actor, &request, &id, kept_as).await?;
+    Ok(print_page(super::roster::page(&tx, &row, unmasked.then_some(&context.keys)).await?))
 }
 
 /// Calculates a run for a period; a second one for the period is supplementary.

@@ -399,6 +399,15 @@ async fn list_authorisations(actor: Actor, context: web::Data<Context>, request:
     list.answer(&context, tx, select, &[], AUTHORISATION_COLUMNS, async |_, rows| Ok(rows)).await
 }
 
+/// Reads one standing authorisation.
+#[utoipa::path(tag = "stipends", params(("scheme" = Uuid, Path), ("id" = Uuid, Path)), responses((status = 200, body = standing_authorisation::Model), Refusals))]
+#[get("/stipend-schemes/{scheme}/authorisations/{id}")]
+async fn get_authorisation(actor: Actor, context: web::Data<Context>, path: web::Path<(String, String)>) -> Result<HttpResponse, Problem> {
+    actor.require_anywhere(Capability::StipendRead)?;
+    let row = context.read(&actor, Capability::StipendRead).await?.load_text::<standing_authorisation::Entity>(&path.1).await?.into_read();
+    if row.scheme_id.to_string() == path.0.to_lowercase() { Ok(ok_versioned(row.version, &row)) } else { Err(Problem::not_found()) }
+}
+
 /// Signs a standing authorisation for a fiscal year.
 #[utoipa::path(tag = "stipends", request_body = NewAuthorisation, responses((status = 201, body = standing_authorisation::Model), Refusals))]
 #[post("/stipend-schemes/{id}/authorisations")]
@@ -407,7 +416,7 @@ async fn sign_authorisation(actor: Actor, write: Write, id: web::Path<String>) -
     write
         .on::<stipend_scheme::Entity, NewAuthorisation, _>(&actor, Capability::AuthorisationSign, &id, rules, async |tx, act, row, body| {
             let signed = scheme::authorise(tx, act, row, body).await?;
-            Ok(Done::created(format!("/api/v1/stipend-schemes/{}/authorisations", signed.scheme_id), Some(signed.version), signed))
+            Ok(Done::created(format!("/api/v1/stipend-schemes/{}/authorisations/{}", signed.scheme_id, signed.id), Some(signed.version), signed))
         })
         .await
 }
@@ -429,5 +438,5 @@ async fn revoke_authorisation(actor: Actor, write: Write, path: web::Path<(Strin
 pub fn routes(config: &mut Routes<'_, '_>) {
     config.service(list_scheme_kinds).service(get_scheme_kind).service(add_scheme_kind);
     config.service(list_stipend_schemes).service(get_stipend_scheme).service(add_stipend_scheme).service(list_rates).service(add_rate);
-    config.service(list_authorisations).service(sign_authorisation).service(revoke_authorisation);
+    config.service(list_authorisations).service(get_authorisation).service(sign_authorisation).service(revoke_authorisation);
 }

@@ -520,6 +520,15 @@ async fn list_role_assignments(actor: Actor, context: web::Data<Context>, reques
     list.answer(&context, tx, select, &[("role", role_assignment::Column::Role)], columns, async |_, rows| Ok(rows.into_iter().map(RoleAssignment::from).collect())).await
 }
 
+/// Reads one role assignment.
+#[utoipa::path(tag = "role-assignments", responses((status = 200, body = RoleAssignment), Refusals))]
+#[get("/role-assignments/{id}")]
+async fn get_role_assignment(actor: Actor, context: web::Data<Context>, id: web::Path<String>) -> Result<HttpResponse, Problem> {
+    actor.require_anywhere(Capability::UserRead)?;
+    let row = context.read(&actor, Capability::UserRead).await?.load_text::<role_assignment::Entity>(&id).await?.into_read();
+    Ok(ok_versioned(row.version, &RoleAssignment::from(row)))
+}
+
 /// Grants a role. A money role takes effect once a second administrator has confirmed it.
 #[utoipa::path(tag = "role-assignments", request_body = NewRoleAssignment, responses((status = 201, body = RoleAssignment), Refusals))]
 #[post("/role-assignments")]
@@ -569,5 +578,5 @@ pub fn routes(config: &mut Routes<'_, '_>) {
     config.service(log_in).service(refresh).service(log_out).service(change_password).service(list_sessions).service(end_session).service(me);
     config.service(start_totp).service(confirm_totp).service(disable_totp);
     config.service(list_users).service(get_user).service(create_user).service(change_user).service(disable_user).service(reset_user).service(enable_user);
-    config.service(list_role_assignments).service(grant_role).service(confirm_role).service(end_role);
+    config.service(list_role_assignments).service(get_role_assignment).service(grant_role).service(confirm_role).service(end_role);
 }

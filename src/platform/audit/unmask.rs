@@ -1,6 +1,6 @@
 //! Showing personal data unmasked: only with a reason, which the audit trail keeps before anything is shown.
 
-use actix_web::{HttpRequest, web};
+use actix_web::HttpRequest;
 use serde::Deserialize;
 use uuid::Uuid;
 
@@ -9,7 +9,7 @@ use crate::kernel::access::{Actor, Capability};
 use crate::kernel::act::{Act, Performer};
 use crate::kernel::problem::Problem;
 use crate::platform::db::{Scoped, Tx};
-use crate::platform::http::{Context, request_id};
+use crate::platform::http::{Context, query, request_id};
 
 /// Whether a read asks for personal data unmasked: `?unmasked=true&reason=…`.
 #[derive(Debug, Deserialize)]
@@ -50,9 +50,7 @@ where
     E::Model: Sync,
 {
     actor.require_anywhere(read)?;
-    let asked = web::Query::<Asked>::from_query(request.query_string())
-        .map_err(|error| Problem::new(400, "invalid_parameter", "查询参数有误", "A query parameter is wrong").detail(error.to_string(), error.to_string()))?
-        .into_inner();
+    let asked = query::<Asked>(request)?;
     if !asked.unmasked {
         let tx = context.read(actor, read).await?;
         let row = tx.load_text::<E>(id).await?.into_read();

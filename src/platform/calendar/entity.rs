@@ -4,7 +4,7 @@
 pub mod calendar_year {
     use sea_orm::entity::prelude::*;
 
-    /// The notice of one year as it was recorded; the newest of a year counts.
+    /// The notice of one year as it was recorded; the newest of a district's year counts.
     #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
     #[sea_orm(table_name = "calendar_years")]
     pub struct Model {
@@ -30,12 +30,10 @@ pub mod calendar_year {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
-use sea_orm::sea_query::Condition;
-
-use crate::kernel::access::{Place, Scope};
+use crate::kernel::access::Place;
 use crate::platform::db::{Class, Scoped};
 
-/// By hand, since the whole country has one calendar: every unit reads all of it, and a district writes in its own name.
+/// A district's: read by all its units, written by itself.
 impl Scoped for calendar_year::Entity {
     const CLASS: Class = Class::Reference;
 
@@ -57,9 +55,5 @@ impl Scoped for calendar_year::Entity {
 
     fn place(model: &Self::Model) -> Place {
         Place::district(model.district_id)
-    }
-
-    fn condition(_: Scope) -> Condition {
-        Condition::all()
     }
 }

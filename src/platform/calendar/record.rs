@@ -33,7 +33,7 @@ struct Trace<'a> {
     days: Vec<(NaiveDate, &'static str, &'a str)>,
 }
 
-/// Records a year in the district's name; the running server counts by it from the commit on.
+/// Records a year of the district; in it the running server counts by it from the commit on.
 ///
 /// # Errors
 /// 403 where the capability is not held at the district.

@@ -41,7 +41,7 @@ pub struct CalendarYear {
     pub source: String,
     /// The days that are not as their weekday says, in order.
     pub exceptions: Vec<CalendarDay>,
-    /// Whether it counts: the newest of its year.
+    /// Whether it counts: the newest of its district and year.
     pub in_force: bool,
     /// When it was recorded.
     pub created_at: DateTime<Utc>,
@@ -98,7 +98,7 @@ struct Newest {
 }
 
 async fn shown(tx: &Tx, rows: Vec<calendar_year::Model>) -> Result<Vec<CalendarYear>, Problem> {
-    let newest = Sql::both("SELECT y.id FROM calendar_years y WHERE NOT EXISTS (SELECT 1 FROM calendar_years n WHERE n.year = y.year AND n.id > y.id)");
+    let newest = Sql::both("SELECT y.id FROM calendar_years y WHERE NOT EXISTS (SELECT 1 FROM calendar_years n WHERE n.district_id = y.district_id AND n.year = y.year AND n.id > y.id)");
     let newest: Vec<Uuid> = tx.query::<Newest>(newest, Vec::new()).await?.into_iter().map(|row| row.id).collect();
     let mut years = Vec::new();
     for row in rows {
@@ -110,7 +110,7 @@ async fn shown(tx: &Tx, rows: Vec<calendar_year::Model>) -> Result<Vec<CalendarY
     Ok(years)
 }
 
-/// Lists the recorded years, the newest first. Filters: `year`. Sort: `year`.
+/// Lists the years that the district recorded, the newest first. Filters: `year`. Sort: `year`.
 #[utoipa::path(tag = "calendar-years", responses((status = 200, body = ListPage<CalendarYear>), Refusals))]
 #[get("/calendar-years")]
 async fn list_calendar_years(actor: Actor, context: web::Data<Context>, request: HttpRequest) -> Result<HttpResponse, Problem> {
@@ -135,7 +135,7 @@ async fn get_calendar_year(actor: Actor, context: web::Data<Context>, id: web::P
     Ok(ok(&year))
 }
 
-/// Records the working and rest days of a year by the State Council's notice; they count at once, for every district of the deployment.
+/// Records the working and rest days of a year by the State Council's notice; they count at once, in the district that recorded them.
 #[utoipa::path(tag = "calendar-years", request_body = NewCalendarYear, responses((status = 201, body = CalendarYear), Refusals))]
 #[post("/calendar-years")]
 async fn record_calendar_year(actor: Actor, context: web::Data<Context>, write: Write) -> Result<HttpResponse, Problem> {

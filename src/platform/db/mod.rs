@@ -6,6 +6,7 @@
 mod carried;
 mod connect;
 mod errors;
+mod references;
 mod scoped;
 mod session;
 mod sql;
@@ -15,6 +16,7 @@ mod tx;
 pub use carried::carrying;
 pub use connect::{Db, DbSettings, Entered, Reason};
 pub use errors::is_unique_violation;
+pub use references::References;
 pub use scoped::{Authorised, Class, Loaded, Scoped};
 pub use sql::Sql;
 pub use together::Together;

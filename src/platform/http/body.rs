@@ -3,14 +3,16 @@
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::{HttpRequest, web};
 use futures_util::StreamExt;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde::{Deserialize, Serialize};
 use serde_json::error::Category;
 use serde_json::{Map, Value};
 use serde_path_to_error::{Path, Segment};
 use utoipa::ToSchema;
 
-use crate::kernel::problem::{Faults, Problem};
+use super::objects::ObjectsOnly;
+use crate::kernel::problem::{Faults, Problem, Words};
+use crate::platform::db::References;
 
 /// A JSON body is at most 1 MiB.
 pub const JSON_MOST_BYTES: usize = 1024 * 1024;
@@ -20,6 +22,11 @@ pub trait Body: DeserializeOwned {
     /// Adds every value that breaks a rule which needs no database.
     fn faults(&self, faults: &mut Faults) {
         let _ = faults;
+    }
+
+    /// Adds the rows that the body refers to by their ids, so that those which lead nowhere are told at once.
+    fn references(&self, references: &mut References) {
+        let _ = references;
     }
 }
 
@@ -98,18 +105,23 @@ impl RawBody {
             return Err(Problem::new(415, "unsupported_media_type", "内容类型不受支持", "Unsupported media type").detail("请以 application/json 提交。", "Send application/json."));
         }
         if holds_nul(bytes) {
-            return Err(data_fault("", "a text holds the character NUL (\\u0000), which no text of a record may hold"));
+            return Err(form_fault(bytes, "", "a text holds the character NUL"));
         }
         let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-        let body = serde_path_to_error::deserialize::<_, B>(&mut deserializer).map_err(|error| {
-            let pointer = pointer(error.path());
-            match error.inner().classify() {
-                Category::Data => data_fault(&pointer, &error.inner().to_string()),
-                Category::Io | Category::Syntax | Category::Eof => malformed(&error.inner().to_string()),
-            }
+        let body = serde_path_to_error::deserialize::<_, B>(ObjectsOnly(&mut deserializer)).map_err(|error| match error.inner().classify() {
+            Category::Data => form_fault(bytes, &pointer(error.path()), &error.inner().to_string()),
+            Category::Io | Category::Syntax | Category::Eof => malformed(error.inner()),
         })?;
-        deserializer.end().map_err(|error| malformed(&error.to_string()))?;
+        deserializer.end().map_err(|error| malformed(&error))?;
         finish(body)
+    }
+}
+
+/// The form of a body is wrong: of one that is no JSON that is told first, wherever it ceases to be.
+fn form_fault(bytes: &[u8], pointer: &str, what: &str) -> Problem {
+    match serde_json::from_slice::<IgnoredAny>(bytes) {
+        Ok(_) => data_fault(pointer, what),
+        Err(syntax) => malformed(&syntax),
     }
 }
 
@@ -176,8 +188,10 @@ pub(super) fn too_large() -> Problem {
     Problem::new(413, "body_too_large", "内容过大", "The body is too large").detail("JSON 内容最多 1 MiB；附件和导入文件最多 20 MiB。", "JSON takes at most 1 MiB, attachments and imports 20 MiB.")
 }
 
-fn malformed(what: &str) -> Problem {
-    Problem::new(400, "malformed_json", "JSON 格式错误", "Malformed JSON").detail(format!("内容不是合法的 JSON：{what}"), format!("The body is not valid JSON: {what}"))
+fn malformed(error: &serde_json::Error) -> Problem {
+    let (line, column) = (error.line(), error.column());
+    Problem::new(400, "malformed_json", "JSON 格式错误", "Malformed JSON")
+        .detail(format!("内容不是合法的 JSON：第 {line} 行第 {column} 列处有误，或在此中断。"), format!("The body is not valid JSON: it is wrong, or breaks off, at line {line} column {column}."))
 }
 
 /// A refusal of a body whose form is wrong. What was sent stands in none: it may be somebody's number, and clients keep refusals in logs.
@@ -187,37 +201,89 @@ fn data_fault(pointer: &str, what: &str) -> Problem {
     if what.starts_with("unknown field") {
         // The path ends at the unknown field already where the parser got that far.
         let pointer = if pointer.ends_with(&format!("/{field}")) { pointer } else { &below };
+        let known = names(what);
         return Problem::new(422, "unknown_field", "内容有未知字段", "The content has an unknown field")
-            .detail(format!("字段 {pointer} 未知：{what}"), format!("The field {pointer} is unknown: {what}"))
-            .field(pointer, "unknown_field", format!("未知字段：{what}"), what);
+            .detail(format!("字段 {pointer} 未知。可用字段：{}", known.join("、")), format!("The field {pointer} is unknown. Fields here: {}", known.join(", ")))
+            .field(pointer, "unknown_field", format!("未知字段。可用字段：{}", known.join("、")), format!("unknown; fields here: {}", known.join(", ")));
     }
     if what.starts_with("missing field") {
         return Problem::new(422, "missing_field", "内容缺少字段", "The content lacks a field").detail(format!("缺少字段 {below}"), format!("The field {below} is missing")).field(
             &below,
             "missing_field",
             "缺少该字段",
-            what,
+            "this field is missing",
         );
     }
-    let (zh, en) = expected(what);
+    let (pointer, Words { zh, en }) = if what.starts_with("duplicate field") { (below.as_str(), Words::new("字段重复", "it stands there twice")) } else { (pointer, expected(what)) };
     Problem::new(422, "wrong_type", "内容不符合格式", "The content has the wrong form")
         .detail(format!("字段 {pointer} 不符合格式：{zh}"), format!("The field {pointer} has the wrong form: {en}"))
         .field(pointer, "wrong_type", format!("格式不符：{zh}"), en)
 }
 
-/// What would have been right, of a text such as “invalid type: integer `42`, expected a string at line 1 column 9”.
-fn expected(what: &str) -> (String, String) {
-    let repeats = ["invalid type", "invalid value", "invalid length", "unknown variant"].iter().any(|start| what.starts_with(start));
-    let Some((_, right)) = what.rsplit_once(", expected ").filter(|_| repeats) else {
-        return (what.to_owned(), what.to_owned());
-    };
-    let zh = WORDS.iter().find(|(english, _)| right == *english || right.starts_with(&format!("{english} "))).map_or(right, |(_, chinese)| *chinese);
-    (format!("须为 {zh}"), format!("expected {right}"))
+/// The names that would have been right, of a text such as “unknown variant `x`, expected one of `a`, `b`”.
+fn names(what: &str) -> Vec<&str> {
+    what.rsplit_once(", expected ").map(|(_, right)| right.split('`').skip(1).step_by(2).collect()).unwrap_or_default()
 }
 
-/// Forms as the parser names them.
-const WORDS: [(&str, &str); 9] =
-    [("a string", "文本"), ("a boolean", "true 或 false"), ("i32", "整数"), ("i64", "整数"), ("u16", "非负整数"), ("u32", "非负整数"), ("u64", "非负整数"), ("a sequence", "数组"), ("struct", "对象")];
+/// What would have been right, of a text such as “invalid type: integer `42`, expected a string at line 1 column 9”.
+pub(super) fn expected(what: &str) -> Words {
+    if let Some((_, zh, en)) = OWN_WORDS.iter().find(|(start, ..)| what.starts_with(start)) {
+        return Words::new(*zh, *en);
+    }
+    if what.starts_with("unknown variant") {
+        let known = names(what);
+        return Words::new(format!("须为以下之一：{}", known.join("、")), format!("expected one of: {}", known.join(", ")));
+    }
+    if let Some(example) = what.strip_prefix("expected a period such as ") {
+        let example = example.split(" at line ").next().unwrap_or_default();
+        return Words::new(format!("须为期间，如 {example}"), format!("expected a period such as {example}"));
+    }
+    let right = what.rsplit_once(", expected ").map_or("", |(_, right)| right);
+    let known = FORMS.iter().find(|(form, ..)| right.starts_with(form));
+    known.map_or_else(|| Words::new("不是该字段的格式，请查阅 /docs", "not of this field's form; see /docs"), |(_, zh, en)| Words::new(format!("须为{zh}"), format!("expected {en}")))
+}
+
+/// Texts of our own types and of dates, by how they begin.
+const OWN_WORDS: [(&str, &str, &str); 11] = [
+    ("a text holds the character NUL", "文本不能含有 NUL 字符（\\u0000）", "a text holds the character NUL (\\u0000), which no text of a record may hold"),
+    ("金额须为", "金额须为带两位小数的文本，如 \"1234.50\"", "an amount is a string with two decimals, such as \"1234.50\""),
+    ("金额超出范围", "金额超出范围", "the amount is out of range"),
+    ("UUID parsing failed", "须为 UUID", "expected a UUID"),
+    ("input is out of range", DAY.0, DAY.1),
+    ("no possible date", DAY.0, DAY.1),
+    ("input is not enough", DAY.0, DAY.1),
+    ("input contains invalid", DAY.0, DAY.1),
+    ("premature end of input", DAY.0, DAY.1),
+    ("trailing input", DAY.0, DAY.1),
+    ("bad or unsupported", DAY.0, DAY.1),
+];
+const DAY: (&str, &str) = ("须为日期，如 2017-03-31；时刻须为 RFC 3339，如 2017-03-31T08:00:00Z", "expected a day such as 2017-03-31, or an instant (RFC 3339) such as 2017-03-31T08:00:00Z");
+
+/// Forms as the parser names them, by how they begin.
+const FORMS: [(&str, &str, &str); 22] = [
+    ("a string", "文本", "a string"),
+    ("string or map", "文本", "a string"),
+    ("variant identifier", "文本", "a string"),
+    ("a boolean", " true 或 false", "true or false"),
+    ("i8", "整数", "a whole number"),
+    ("i16", "整数", "a whole number"),
+    ("i32", "整数", "a whole number"),
+    ("i64", "整数", "a whole number"),
+    ("u8", "非负整数", "a whole number from 0 on"),
+    ("u16", "非负整数", "a whole number from 0 on"),
+    ("u32", "非负整数", "a whole number from 0 on"),
+    ("u64", "非负整数", "a whole number from 0 on"),
+    ("usize", "非负整数", "a whole number from 0 on"),
+    ("f64", "数字", "a number"),
+    ("a Decimal", "数字", "a number"),
+    ("a sequence", "数组", "an array"),
+    ("a map", "对象", "an object"),
+    ("struct", "对象", "an object"),
+    ("a formatted UUID", " UUID", "a UUID"),
+    ("a formatted date", "日期，如 2017-03-31", "a day such as 2017-03-31"),
+    ("an RFC 3339", " RFC 3339 时刻，如 2017-03-31T08:00:00Z", "an instant (RFC 3339) such as 2017-03-31T08:00:00Z"),
+    ("enum", "文本", "a string"),
+];
 
 /// The JSON pointer (RFC 6901) of a path.
 fn pointer(path: &Path) -> String {
@@ -299,7 +365,7 @@ mod tests {
         };
         for value in ["\"420104199001010009\"", "\"unknown field `420104199001010009`\"", "\"420104199001010009, expected x\"", "[420104199001010009]", "420104199001010009.5"] {
             let told = told(&format!(r#"{{"lines":[{{"amount":{value}}}]}}"#));
-            assert!(!told.contains("420104199001010009") && told.contains("expected i64") && told.contains("整数"), "{told}");
+            assert!(!told.contains("420104199001010009") && told.contains("expected a whole number") && told.contains("整数"), "{told}");
         }
         assert!(!told(r#"{"lines":420104199001010009}"#).contains("420104199001010009"));
     }
@@ -322,8 +388,32 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_json_is_a_400() {
-        assert_eq!(code_and_pointer("{").0, 400);
-        assert_eq!(code_and_pointer(r#"{"lines":[]} x"#).0, 400);
+    fn what_is_not_json_is_a_400_whatever_else_is_wrong_with_it() {
+        for text in ["{", r#"{"lines":[]} x"#, r#"{"lines":1"#, r#"{"color":1"#, r#"{"lines":[{"amount":"x"}"#, r#"{"lines":1} x"#, r#"{"lines":[{"amount":1}],"lines":[]"#] {
+            assert_eq!(code_and_pointer(text), (400, "malformed_json", String::new()), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_array_is_no_object_at_the_root_or_inside() {
+        assert_eq!(code_and_pointer(r#"[[{"amount":1}]]"#), (422, "wrong_type", String::new()));
+        assert_eq!(code_and_pointer(r#"{"lines":[[1]]}"#), (422, "wrong_type", "/lines/0".to_owned()));
+        assert_eq!(code_and_pointer(r#"{"lines":[{"amount":1}]}"#).0, 200);
+    }
+
+    #[test]
+    fn refusals_of_a_form_are_told_in_the_language_they_are_told_in() {
+        let told = |text: &str| {
+            let problem = RawBody { content_type: Some("application/json".to_owned()), bytes: Some(text.as_bytes().to_vec()) }.parse::<Sample>().unwrap_err();
+            let errors = problem.errors.iter().map(|error| error.message.clone());
+            errors.chain([problem.detail]).collect::<Vec<_>>()
+        };
+        for text in ["{", "[]", r#"{"lines":1}"#, r#"{"lines":[{"amount":"x"}]}"#, r#"{"lines":[],"lines":[]}"#, r#"{"color":1}"#, "{}"] {
+            for words in told(text) {
+                assert!(!words.zh.contains("expected") && !words.zh.contains("invalid") && !words.zh.contains("field") && !words.zh.contains("line "), "{text}: {}", words.zh);
+                assert!(words.en.is_ascii() && !words.en.contains("struct"), "{text}: {}", words.en);
+            }
+        }
+        assert!(told(r#"{"color":1}"#)[0].zh.contains("lines"));
     }
 }

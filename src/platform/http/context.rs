@@ -157,9 +157,13 @@ impl Context {
         self.db.write(scope).await
     }
 
-    /// One act, with both clocks read once.
+    /// One act, with both clocks read once. A job counts by what the program knows of working days, unless it says for which district it acts.
     #[must_use]
     pub fn act(&self, by: Performer, request_id: String, address: Option<String>) -> Act {
+        let district = match &by {
+            Performer::Person(actor) => Some(actor.home.district),
+            Performer::Job { .. } => None,
+        };
         Act {
             by,
             at: self.clocks.wall(),
@@ -168,7 +172,7 @@ impl Context {
             request_id,
             address,
             keys: Arc::clone(&self.keys),
-            calendar: self.calendar.now(),
+            calendar: self.calendar.of(district),
             trail: Trail::default(),
             capability: None,
         }

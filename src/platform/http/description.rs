@@ -124,15 +124,30 @@ fn is_list(operation: &Operation) -> bool {
     matches!(schema, Some(RefOr::Ref(reference)) if reference.ref_location.starts_with("#/components/schemas/ListPage_"))
 }
 
-/// The names in backticks after `word` in a handler's text: "Filters: `level`, `parent_id`. Sort: `name`."
+/// The names in backticks after `word` in a handler's text: "Filters: `level`, `exported` (`true` or `false`). Sort: `name`." What stands in brackets, or after a further colon, is about a name and none itself.
 fn named_after(text: &str, word: &str) -> Vec<String> {
-    let sentence = text.split_once(word).map(|(_, rest)| rest.split('.').next().unwrap_or_default()).unwrap_or_default();
-    sentence.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+    let Some((_, rest)) = text.split_once(word) else {
+        return Vec::new();
+    };
+    let mut depth = 0_u32;
+    let plain: String = rest
+        .chars()
+        .filter(|character| {
+            let outside = depth == 0;
+            match character {
+                '(' => depth = depth.saturating_add(1),
+                ')' => depth = depth.saturating_sub(1),
+                _ => return outside,
+            }
+            false
+        })
+        .collect();
+    plain.split(['.', ':']).next().unwrap_or_default().split('`').skip(1).step_by(2).map(str::to_owned).collect()
 }
 
 fn complete_list(operation: &mut Operation) {
     let text = format!("{} {}", operation.summary.as_deref().unwrap_or_default(), operation.description.as_deref().unwrap_or_default());
-    for filter in named_after(&text, "Filters:") {
+    for filter in named_after(&text, "Filters:").into_iter().chain(named_after(&text, "Filter:")) {
         add(operation, ParameterIn::Query, &filter, Type::String, "Only rows with this value", Required::False);
     }
     let sorts = named_after(&text, "Sort:").join(", ");
@@ -157,6 +172,8 @@ mod tests {
         let text = "Lists things. Filters: `level`, `parent_id`. Sort: `name`.";
         assert_eq!((named_after(text, "Filters:"), named_after(text, "Sort:")), (vec!["level".to_owned(), "parent_id".to_owned()], vec!["name".to_owned()]));
         assert!(named_after("Lists `things`.", "Filters:").is_empty());
+        assert_eq!(named_after("Filters: `state`, `exported` (`true` or `false`), `next` (`claim.pay`: to pay). Sort: `seq`.", "Filters:"), ["state", "exported", "next"]);
+        assert_eq!(named_after("Filter: `kind`: `to_do` (now) or `done`.", "Filter:"), ["kind"]);
     }
 
     #[test]

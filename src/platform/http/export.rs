@@ -13,7 +13,7 @@ use futures_util::{StreamExt, TryStreamExt};
 use rust_xlsxwriter::Workbook;
 use serde_json::Value;
 
-use crate::kernel::problem::Problem;
+use crate::kernel::problem::{Problem, weighted};
 
 /// A sheet holds 1,048,576 rows, the header among them.
 const SHEET_MOST_ROWS: u32 = 1_048_575;
@@ -27,15 +27,21 @@ pub(super) enum Format {
 }
 
 impl Format {
-    /// What the `Accept` header asks for; none for JSON.
+    /// What the `Accept` header likes best of what there is, of equals the first; none for JSON, which is also given where it likes nothing that there is.
     pub(super) fn of_accept(accept: &str) -> Option<Self> {
-        if accept.contains("text/csv") {
-            Some(Self::Csv)
-        } else if accept.contains(XLSX) {
-            Some(Self::Xlsx)
-        } else {
-            None
+        let mut best = (0, None);
+        for (kind, weight) in weighted(accept) {
+            let format = match kind.to_ascii_lowercase().as_str() {
+                "text/csv" => Some(Self::Csv),
+                XLSX => Some(Self::Xlsx),
+                "application/json" | "application/*" | "*/*" => None,
+                _ => continue,
+            };
+            if weight > best.0 {
+                best = (weight, format);
+            }
         }
+        best.1
     }
 }
 
@@ -55,7 +61,10 @@ pub(super) fn columns(known: &'static [&'static str], asked: Option<&[String]>) 
         .collect()
 }
 
-/// A cell as text; one that begins like a formula gets an apostrophe before it (OWASP, CSV injection). Amounts such as `-12.00` stay numbers.
+/// What a formula begins with (OWASP, CSV injection), in full width too, as Chinese input methods write it.
+const FORMULA: [char; 11] = ['=', '+', '-', '@', '＝', '＋', '－', '＠', '\t', '\r', '\n'];
+
+/// A cell as text; one that begins like a formula, after blanks too, gets an apostrophe before it. Amounts such as `-12.00` stay numbers.
 fn cell(value: Option<&Value>) -> String {
     let text = match value {
         None | Some(Value::Null) => String::new(),
@@ -63,7 +72,7 @@ fn cell(value: Option<&Value>) -> String {
         Some(other) => other.to_string(),
     };
     let number = text.strip_prefix('-').unwrap_or(&text).chars().all(|c| c.is_ascii_digit() || c == '.');
-    if !number && text.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{text}") } else { text }
+    if !number && (text.starts_with(FORMULA) || text.trim_start().starts_with(FORMULA)) { format!("'{text}") } else { text }
 }
 
 /// How much of a finished workbook is read and sent at once.
@@ -158,5 +167,25 @@ mod tests {
         assert_eq!(cell(Some(&Value::from("@SUM(A1)"))), "'@SUM(A1)");
         assert_eq!(cell(Some(&Value::from("-12.00"))), "-12.00");
         assert_eq!(cell(Some(&Value::from("-cmd"))), "'-cmd");
+        for text in [" =1+1", "\n=1+1", "\tx", "＝1+1", "＠x", "\u{3000}＋1"] {
+            assert_eq!(cell(Some(&Value::from(text))), format!("'{text}"));
+        }
+        assert_eq!(cell(Some(&Value::from(" 张三 = 李四"))), " 张三 = 李四");
+    }
+
+    #[test]
+    fn the_format_that_is_liked_best_is_given() {
+        for (accept, format) in [
+            ("text/csv", Some(Format::Csv)),
+            ("TEXT/CSV", Some(Format::Csv)),
+            ("text/csv;q=0.5, application/json", None),
+            ("application/json, text/csv", None),
+            ("text/html, text/csv;q=0.9, */*;q=0.1", Some(Format::Csv)),
+            (XLSX, Some(Format::Xlsx)),
+            ("image/png", None),
+            ("text/csv;q=0", None),
+        ] {
+            assert_eq!(Format::of_accept(accept), format, "{accept}");
+        }
     }
 }

@@ -4,7 +4,7 @@ use std::future::{Ready, ready};
 use std::pin::Pin;
 
 use actix_web::dev::Payload;
-use actix_web::http::header::AUTHORIZATION;
+use actix_web::http::header::{AUTHORIZATION, HeaderMap};
 use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 
 use super::Context;
@@ -24,6 +24,12 @@ impl FromRequest for Public {
     }
 }
 
+/// The access token of a request. The scheme's name is written as one likes (RFC 9110 section 11.1).
+pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.trim().split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
 fn unauthenticated() -> Problem {
     Problem::new(401, "unauthenticated", "请先登录", "Please log in")
         .detail("需要有效的访问令牌。请登录后在 Authorization 头中以 Bearer 方式提供。", "A valid access token is needed. Log in and send it as “Authorization: Bearer …”.")
@@ -40,12 +46,12 @@ impl FromRequest for Actor {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let context = request.app_data::<web::Data<Context>>().cloned();
-        let token = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(|value| value.strip_prefix("Bearer ")).map(str::to_owned);
+        let token = bearer(request.headers()).map(str::to_owned);
         let request = request.clone();
         Box::pin(async move {
             let context = context.ok_or_else(|| Problem::internal("no context"))?;
             let token = token.ok_or_else(unauthenticated)?;
-            let mut actor = context.authenticator.actor(token.trim()).await?;
+            let mut actor = context.authenticator.actor(&token).await?;
             if actor.must_change_password && !open_before_password_change(request.path()) {
                 return Err(Problem::new(403, "password_change_required", "请先修改初始密码", "Change the first password")
                     .detail("首次登录须先修改密码（POST /api/v1/auth/password），然后才能办理其他事项。", "The first password must be changed (POST /api/v1/auth/password) before anything else."));

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
+use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{Error, ResponseError, web};
 use governor::clock::{Clock, DefaultClock};
@@ -16,6 +16,7 @@ use governor::{Quota, RateLimiter};
 use uuid::Uuid;
 
 use super::Context;
+use super::extract::bearer;
 use crate::kernel::problem::Problem;
 
 /// After so many requests those who have not asked for a while are forgotten.
@@ -107,8 +108,7 @@ fn counted(address: IpAddr) -> IpAddr {
 
 /// Whose request this is. Only a token that was signed here counts as an account's, so that nobody spends another's share or invents accounts.
 fn caller(request: &ServiceRequest, context: &Context) -> Option<Caller> {
-    let token = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok()).and_then(|value| value.strip_prefix("Bearer "));
-    let account = token.and_then(|token| context.authenticator.account(token.trim())).map(Caller::Account);
+    let account = bearer(request.headers()).and_then(|token| context.authenticator.account(token)).map(Caller::Account);
     account.or_else(|| Some(Caller::Address(counted(context.client(request.request())?))))
 }
 

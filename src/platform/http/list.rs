@@ -15,6 +15,7 @@ use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use super::query::pairs;
 use super::{Context, cursor, export};
 use crate::kernel::access::{Actor, Assignment, Scope};
 use crate::kernel::problem::Problem;
@@ -67,6 +68,10 @@ fn names_own_unit(request: &HttpRequest, name: &str, text: &str) -> bool {
     actor.is_some_and(|actor| Uuid::parse_str(text).is_ok_and(|id| actor.assignments.iter().any(|held| own(held) == Some(id))))
 }
 
+pub(super) fn given_twice(name: &str) -> Problem {
+    invalid_parameter(name, "只能出现一次", "must stand there once")
+}
+
 fn unknown_parameter(name: &str, known: &str) -> Problem {
     Problem::new(400, "unknown_parameter", "未知的查询参数", "Unknown query parameter")
         .detail(format!("参数 {name} 未知。可用的筛选：{known}"), format!("The parameter {name} is unknown. Filters here: {known}"))
@@ -78,16 +83,17 @@ impl ListRequest {
     /// # Errors
     /// 400 `unknown_parameter` or `invalid_parameter`.
     pub fn parse(request: &HttpRequest, filters: &[&str]) -> Result<Self, Problem> {
-        let pairs: Vec<(String, String)> = serde_urlencoded::from_str(request.query_string()).map_err(|error| invalid_parameter("?", &error.to_string(), &error.to_string()))?;
         let mut given = BTreeMap::new();
-        for (name, text) in pairs {
+        for (name, text) in pairs(request)? {
             if !COMMON.contains(&name.as_str()) && !filters.contains(&name.as_str()) && !names_own_unit(request, &name, &text) {
                 return Err(unknown_parameter(&name, &filters.join(", ")));
             }
             if text.contains('\0') {
                 return Err(invalid_parameter(&name, "不能含有 NUL 字符", "must not hold the character NUL"));
             }
-            given.insert(name, text);
+            if given.insert(name.clone(), text).is_some() {
+                return Err(given_twice(&name));
+            }
         }
         let limit = match given.remove("limit") {
             None => DEFAULT_LIMIT,

@@ -1,13 +1,16 @@
 //! What every answer gets: a request id, security headers, problems in the client's language, a count and a time.
 
 use actix_web::Error;
-use actix_web::body::{BoxBody, MessageBody};
+use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{
-    ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    ACCEPT_LANGUAGE, CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue, REFERRER_POLICY, STRICT_TRANSPORT_SECURITY, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
+    X_FRAME_OPTIONS,
 };
+use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 
+use super::methods::method_not_allowed;
 use super::write::request_id;
 use crate::kernel::problem::{Language, Problem};
 use crate::platform::db::carrying;
@@ -26,18 +29,35 @@ const POLICY: HeaderValue = HeaderValue::from_static("default-src 'none'; style-
 /// The documentation runs the scripts that come with it.
 const POLICY_OF_DOCS: HeaderValue = HeaderValue::from_static("default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; script-src 'self' 'unsafe-inline'");
 
+/// How long an answer may be kept: nothing private, no refusal and no state of the server at all; the documentation only where the server says that it is still so.
+fn caching(path: &str, status: StatusCode) -> HeaderValue {
+    let documentation = path.starts_with("/docs") || path == "/openapi.json";
+    HeaderValue::from_static(if documentation && status.is_success() { "no-cache" } else { "no-store" })
+}
+
+/// A HEAD is answered as the GET would be, without its content (RFC 9110 section 9.3.2).
+fn without_content(response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
+    // What has a length is left out by the connection, which still tells how long it would be; a stream would be read to its end for nobody.
+    if matches!(response.response().body().size(), BodySize::Stream) { response.map_body(|_, _| BoxBody::new(actix_web::body::None::new())) } else { response }
+}
+
 /// Turns refusals into `application/problem+json` and sets the headers that every answer carries.
 ///
 /// # Errors
 /// None of its own: what handlers refuse comes out as an answer.
-pub async fn finish(request: ServiceRequest, next: Next<impl MessageBody + 'static>) -> Result<ServiceResponse<BoxBody>, Error> {
+pub async fn finish(mut request: ServiceRequest, next: Next<impl MessageBody + 'static>) -> Result<ServiceResponse<BoxBody>, Error> {
     let language = Language::of_header(request.headers().get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).unwrap_or_default());
     // No clone of the request is kept: the router below needs it alone.
     let id = request_id(request.request());
     let path = request.path().to_owned();
+    let head = request.method() == Method::HEAD;
+    if head {
+        request.head_mut().method = Method::GET;
+    }
     let response = carrying(next.call(request)).await?.map_into_boxed_body();
-    let mut response = with_problem(response, language, &id);
-    let private = path.starts_with("/api/");
+    let response = with_problem(response, language, &id);
+    let mut response = if head { without_content(response) } else { response };
+    let caching = caching(&path, response.status());
     let headers = response.headers_mut();
     if let Ok(id) = HeaderValue::try_from(id) {
         headers.insert(REQUEST_ID, id);
@@ -46,9 +66,7 @@ pub async fn finish(request: ServiceRequest, next: Next<impl MessageBody + 'stat
         headers.insert(name, value);
     }
     headers.insert(CONTENT_SECURITY_POLICY, if path.starts_with("/docs") { POLICY_OF_DOCS } else { POLICY });
-    if private {
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    }
+    headers.insert(CACHE_CONTROL, caching);
     Ok(response)
 }
 
@@ -56,7 +74,8 @@ pub async fn finish(request: ServiceRequest, next: Next<impl MessageBody + 'stat
 fn of_status(status: u16, cause: &str) -> Problem {
     match status {
         404 => Problem::not_found(),
-        405 => Problem::new(405, "method_not_allowed", "不支持该方法", "Method not allowed").detail("该路径不支持此 HTTP 方法，请查阅 /docs。", "This path does not take that HTTP method; see /docs."),
+        // The pages of the documentation are all that answers so by itself.
+        405 => method_not_allowed("GET, HEAD"),
         status @ 400..=499 => Problem::new(status, "bad_request", "请求有误", "Bad request").detail(format!("请求有误：{cause}"), format!("The request is wrong: {cause}")),
         _ => Problem::internal(cause),
     }
@@ -76,6 +95,9 @@ fn with_problem(response: ServiceResponse<BoxBody>, language: Language, id: &str
     let body = serde_json::to_vec(&problem.body(language, &path, id)).unwrap_or_default();
     let mut response = response.map_body(|_, _| BoxBody::new(body));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    if status == 401 {
+        response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
     let tag = if language == Language::Chinese { "zh-CN" } else { "en" };
     response.headers_mut().insert(actix_web::http::header::CONTENT_LANGUAGE, HeaderValue::from_static(tag));
     response

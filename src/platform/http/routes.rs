@@ -5,15 +5,23 @@ use actix_web::dev::HttpServiceFactory;
 use utoipa_actix_web::OpenApiFactory;
 use utoipa_actix_web::service_config::ServiceConfig;
 
+use super::KnownPaths;
+
 /// What operations are put together for.
-#[derive(Debug)]
 pub enum Purpose<'p> {
     /// To answer requests, those of one noun (the first segment of their paths).
     Serve(&'p str),
     /// To be described, those of one noun.
     Describe(&'p str),
-    /// To learn the noun of each, in their order.
-    Name(&'p mut Vec<String>),
+    /// To learn the noun of each, in their order, and which methods each path takes.
+    Name {
+        /// The nouns.
+        nouns: &'p mut Vec<String>,
+        /// The paths.
+        known: &'p mut KnownPaths,
+        /// What stands before each path.
+        base: &'p str,
+    },
 }
 
 /// The operations of a group.
@@ -41,8 +49,11 @@ impl<'r, 's> Routes<'r, 's> {
                 self.config.service(operation);
             }
             Purpose::Serve(_) | Purpose::Describe(_) => {}
-            Purpose::Name(nouns) => {
+            Purpose::Name { nouns, known, base } => {
                 let paths = operation.paths();
+                for (path, item) in &paths.paths {
+                    known.add_described(&format!("{base}{path}"), item);
+                }
                 let noun = paths.paths.keys().next().and_then(|path| path.split('/').nth(1));
                 nouns.push(noun.unwrap_or_default().to_owned());
             }

@@ -18,7 +18,7 @@ use super::{Body, Context, etag};
 use crate::kernel::access::{About, Actor, Capability, Scope};
 use crate::kernel::act::{Act, Performer};
 use crate::kernel::problem::Problem;
-use crate::platform::db::{Authorised, Scoped, Tx};
+use crate::platform::db::{Authorised, References, Scoped, Tx};
 
 /// What a write demands of its headers.
 pub struct Rules<M> {
@@ -170,6 +170,13 @@ async fn parse_json<B: Body>(raw: RawBody) -> Result<Parsed<B>, Problem> {
     Ok(Parsed { content: idempotency::fingerprint(&[raw.bytes()]), fields: Some(raw), body })
 }
 
+/// What a body refers to, before the use case takes it.
+fn references_of(body: &impl Body) -> References {
+    let mut references = References::default();
+    body.references(&mut references);
+    references
+}
+
 /// What a request says of `dry_run`.
 fn dry_runs(request: &HttpRequest) -> Vec<String> {
     let pairs: Vec<(String, String)> = serde_urlencoded::from_str(request.query_string()).unwrap_or_default();
@@ -237,7 +244,11 @@ impl Write {
         rules: Rules<()>,
         work: impl AsyncFnOnce(&Tx, &Act, B) -> Result<Done<R>, Problem>,
     ) -> Result<HttpResponse, Problem> {
-        self.create_parsed(actor, capability, rules, parse_json, work).await
+        self.create_parsed(actor, capability, rules, parse_json, async |tx, act, body: B| {
+            let references = references_of(&body);
+            references.told_at_once(tx, work(tx, act, body).await).await
+        })
+        .await
     }
 
     /// As [`Write::create`], with what reads the body: it gives the content that the fingerprint is taken over.
@@ -277,7 +288,11 @@ impl Write {
     where
         E::Model: Sync,
     {
-        self.on_parsed::<E, B, R>(actor, (capability, id), rules, parse_json, work).await
+        self.on_parsed::<E, B, R>(actor, (capability, id), rules, parse_json, async |tx, act, row, body: B| {
+            let references = references_of(&body);
+            references.told_at_once(tx, work(tx, act, row, body).await).await
+        })
+        .await
     }
 
     /// As [`Write::on`], with what reads the body: it gives the content that the fingerprint is taken over.
@@ -315,16 +330,21 @@ impl Write {
     }
 
     /// Runs work whose effects are transactions of their own (slots of jobs): it gets no transaction, and must itself be safe to run twice.
-    /// The answer of a success is kept under the key afterwards. The last argument tells whether this is a dry run.
+    /// The answer of a success is kept under the key afterwards, which is required where it may move money. The last argument tells whether this is a dry run.
     ///
     /// # Errors
     /// Every refusal, in the order of refusals.
-    pub async fn long<B: Body, R: Serialize>(mut self, actor: &Actor, capability: Capability, work: impl AsyncFnOnce(&Act, B, bool) -> Result<R, Problem>) -> Result<HttpResponse, Problem> {
+    pub async fn long<B: Body, R: Serialize>(
+        mut self,
+        actor: &Actor,
+        (capability, money): (Capability, bool),
+        work: impl AsyncFnOnce(&Act, B, bool) -> Result<R, Problem>,
+    ) -> Result<HttpResponse, Problem> {
         let raw = std::mem::take(&mut self.body);
         self.capability = Some(capability);
         let result = async {
             actor.require_anywhere(capability)?;
-            self.require_headers(false, false)?;
+            self.require_headers(money, false)?;
             let Parsed { content, body, .. } = parse_json::<B>(raw).await?;
             let act = self.act(actor);
             let fingerprint = self.fingerprint(&content);
@@ -385,7 +405,8 @@ impl Write {
             let row = row.authorise(actor, capability)?;
             self.finish(tx, actor, &content, async |tx, act| {
                 self.require_version(version(&row))?;
-                work(tx, act, row, body).await
+                let references = references_of(&body);
+                references.told_at_once(tx, work(tx, act, row, body).await).await
             })
             .await
         }
@@ -486,8 +507,9 @@ impl Write {
                 }
                 _ => 200,
             },
-            location: done.created_at,
-            etag: done.version.map(etag),
+            // Of a row that never was there is neither a path nor a version to go on with.
+            location: done.created_at.clone().filter(|_| !self.dry_run),
+            etag: done.version.filter(|_| !self.dry_run || done.created_at.is_none()).map(etag),
             // A dry run keeps no audit event, so it shows no more than a replay would.
             body: match &done.stored {
                 Some(stored) if self.dry_run => stored.clone(),

@@ -125,7 +125,7 @@ async fn begin(context: &Context, actor: &Actor, kind: &'static str, place: Plac
 ///
 /// # Errors
 /// 500 where the database fails.
-pub async fn record_done(tx: &Tx, act: &Act, kind: &'static str, place: Place, count: usize, sha256: &str) -> Result<job_run::Model, Problem> {
+pub async fn record_done(tx: &Tx, act: &Act, kind: &'static str, place: Place, count: usize, result: serde_json::Value) -> Result<job_run::Model, Problem> {
     let count = i64::try_from(count).map_err(Problem::internal)?;
     let row = job_run::ActiveModel {
         id: Set(new_id()),
@@ -142,7 +142,7 @@ pub async fn record_done(tx: &Tx, act: &Act, kind: &'static str, place: Place, c
         done_count: Set(count),
         total_count: Set(count),
         message: Set(String::new()),
-        result: Set(Some(serde_json::json!({"imported": count, "sha256": sha256}))),
+        result: Set(Some(result)),
         started_by: Set(act.user_id()),
         started_at: Set(act.at),
         finished_at: Set(Some(act.at)),

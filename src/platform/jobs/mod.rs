@@ -32,7 +32,7 @@ pub use progress::Progress;
 pub use report::SlotReport;
 pub use schedule::{Stop, forever, stop_switch};
 pub use slot::Slot;
-pub use sweep::{run_by_hand, sweep};
+pub use sweep::{require_period, run_by_hand, sweep};
 
 /// How long a claim holds without a sign of life, by the database's time.
 pub(crate) const LEASE: TimeDelta = TimeDelta::seconds(60);
@@ -167,6 +167,12 @@ impl Registry {
     #[must_use]
     pub fn job(&self, name: &str) -> Option<&Arc<dyn Job>> {
         self.jobs.iter().find(|job| job.name() == name)
+    }
+
+    /// The names of all jobs.
+    #[must_use]
+    pub fn names(&self) -> Vec<&'static str> {
+        self.jobs.iter().map(|job| job.name()).collect()
     }
 
     /// The next pay hour after now, by the business clock.

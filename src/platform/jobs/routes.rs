@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::entity::{job_run, job_slot};
-use super::{Registry, SlotReport, sweep};
+use super::{CatchUp, Registry, SlotReport, sweep};
 use crate::kernel::access::{Actor, Capability, Place};
 use crate::kernel::money::Fen;
 use crate::kernel::problem::{Language, Problem};
@@ -330,6 +330,7 @@ struct StartQuery {
 }
 
 /// Runs the slots of a job and period at one's units now, or of one street only (`?street_id=`), held and failed ones too. A slot done before is told as it is, and nothing is posted again.
+/// A job that moves money needs an `Idempotency-Key`. With `dry_run` the slots are told as they stand and none is run: each is a transaction of its own.
 #[utoipa::path(tag = "jobs", params(("street_id" = Option<Uuid>, Query)), request_body = StartJob, responses((status = 200, body = JobReport), Refusals))]
 #[post("/jobs/{name}/run")]
 async fn run_job(actor: Actor, registry: web::Data<Registry>, write: Write, request: HttpRequest, name: web::Path<String>) -> Result<HttpResponse, Problem> {
@@ -337,11 +338,12 @@ async fn run_job(actor: Actor, registry: web::Data<Registry>, write: Write, requ
     let job = name.into_inner();
     // Who may start none learns by a 403 from below, as the order of refusals has it.
     let capability = registry.job(&job).map_or(Capability::JobRun, |job| job.capability());
+    let money = registry.job(&job).is_some_and(|job| job.catch_up() == CatchUp::All);
     if registry.job(&job).is_none() && actor.holds(Capability::JobRun) {
         return Err(Problem::not_found());
     }
     write
-        .long(&actor, Capability::JobRun, async |act, body: StartJob, dry_run| {
+        .long(&actor, (Capability::JobRun, money), async |act, body: StartJob, dry_run| {
             actor.require_anywhere(capability)?;
             let query = web::Query::<StartQuery>::from_query(request.query_string())
                 .map_err(|error| Problem::new(400, "invalid_parameter", "查询参数有误", "A query parameter is wrong").detail(error.to_string(), error.to_string()))?;

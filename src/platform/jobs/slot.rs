@@ -145,7 +145,8 @@ impl Slot {
     /// The act of this slot: the job, under a standing authorisation where there is one; its request id is the run's.
     #[must_use]
     pub fn act(&self, context: &Context, authorisation: Option<Uuid>) -> Act {
-        context.act(Performer::Job { name: self.job, authorisation }, self.run_id.to_string(), None)
+        let act = context.act(Performer::Job { name: self.job, authorisation }, self.run_id.to_string(), None);
+        Act { calendar: context.calendar.of(self.place.map(|place| place.district)), ..act }
     }
 
     /// The number of this claim.

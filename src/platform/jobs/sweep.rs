@@ -99,8 +99,11 @@ pub(super) async fn standing(context: &Context, registry: &Registry, name: &str,
     Ok(reports)
 }
 
-/// A year, quarter, month or day.
-fn require_period(text: &str) -> Result<(), Problem> {
+/// A period is a year, quarter, month or day.
+///
+/// # Errors
+/// 422 `invalid_period`.
+pub fn require_period(text: &str) -> Result<(), Problem> {
     if text.parse::<Period>().is_ok() || text.parse::<NaiveDate>().is_ok_and(|day| day.to_string() == text) { Ok(()) } else { Err(refusals::invalid_period(text)) }
 }
 

@@ -1,7 +1,7 @@
 //! Reading tables that people upload (XLSX, or CSV in UTF-8 or GB18030), and the templates they fill in.
 //!
-//! [`read`] gives rows of trimmed text under the keys of the columns asked for, each with the row's number as a spreadsheet shows it, or one refusal with
-//! every fault by row and column. A file is hostile until read: what it unpacks to is counted before a reader of workbooks sees it, and formulas are refused.
+//! [`read`] gives rows of trimmed text under the keys of the columns asked for, each with the row's number as a spreadsheet shows it, and every fault of the
+//! reading by row and column, so that whoever takes the rows refuses those and its own together. A file is hostile until read: what it unpacks to is counted before a reader of workbooks sees it, and formulas are refused.
 
 mod cell;
 mod grid;

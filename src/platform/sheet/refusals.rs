@@ -1,5 +1,7 @@
 //! What may be wrong with a table.
 
+use std::collections::BTreeSet;
+
 use super::cell::letters;
 use super::{MOST_COLUMNS, MOST_ROWS};
 use crate::kernel::problem::{Problem, Words};
@@ -37,9 +39,13 @@ impl RowFault {
     }
 }
 
-/// Collects the faults of a table, so that they are told all at once.
+/// Collects the faults of a table, so that they are told all at once: those of its reading, and those of the rules of whoever reads it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct RowFaults(Vec<RowFault>);
+pub struct RowFaults {
+    found: Vec<RowFault>,
+    /// Cells (row and column) and columns (row 0) that could not be read: no rule has anything to say of what they hold.
+    unread: BTreeSet<(u32, String)>,
+}
 
 impl RowFaults {
     /// No fault yet.
@@ -48,26 +54,44 @@ impl RowFaults {
         Self::default()
     }
 
-    /// Adds a fault.
+    /// Adds a fault, unless its cell could not be read, which is told already.
     pub fn add(&mut self, fault: RowFault) {
-        self.0.push(fault);
+        if !self.is_unread(fault.row, &fault.column) {
+            self.found.push(fault);
+        }
+    }
+
+    /// Adds the fault of a cell that could not be read.
+    pub(super) fn unread(&mut self, fault: RowFault) {
+        let cell = (fault.row, fault.column.clone());
+        self.add(fault);
+        self.unread.insert(cell);
+    }
+
+    /// Says that a whole column could not be read: its fault stands at the header.
+    pub(super) fn unread_column(&mut self, column: &str) {
+        self.unread.insert((0, column.to_owned()));
+    }
+
+    fn is_unread(&self, row: u32, column: &str) -> bool {
+        !self.unread.is_empty() && [row, 0].into_iter().any(|row| self.unread.contains(&(row, column.to_owned())))
     }
 
     /// Keeps the value of a cell, or its fault.
     pub fn keep<T>(&mut self, result: Result<T, RowFault>) -> Option<T> {
-        result.map_err(|fault| self.0.push(fault)).ok()
+        result.map_err(|fault| self.add(fault)).ok()
     }
 
     /// Whether nothing was found.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.found.is_empty()
     }
 
     /// The faults found.
     #[must_use]
     pub fn into_vec(self) -> Vec<RowFault> {
-        self.0
+        self.found
     }
 
     /// Ok where nothing was found.
@@ -75,13 +99,13 @@ impl RowFaults {
     /// # Errors
     /// 422 `import_refused` with all faults.
     pub fn into_result(self) -> Result<(), Problem> {
-        if self.0.is_empty() { Ok(()) } else { Err(self.into_problem()) }
+        if self.found.is_empty() { Ok(()) } else { Err(self.into_problem()) }
     }
 
     /// 422 `import_refused` with all faults, in the order of rows.
     #[must_use]
     pub fn into_problem(self) -> Problem {
-        import_refused(self.0)
+        import_refused(self.found)
     }
 }
 

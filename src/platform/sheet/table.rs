@@ -1,6 +1,6 @@
 //! A table whose columns are known by their titles.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
 
@@ -37,13 +37,15 @@ pub struct Column {
     pub kind: Kind,
 }
 
-/// A table as it was read.
+/// A table as it was read. Where something in it could not be read, `faults` say so: the rules of the rows are looked at all the same, so that everything is told at once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Table {
     /// Each known column's place in the file, from 0, by its key.
     pub header: BTreeMap<&'static str, usize>,
     /// The rows below the header that are not blank.
     pub rows: Vec<Row>,
+    /// What could not be read; whoever takes the table adds to it and refuses all together.
+    pub faults: RowFaults,
 }
 
 /// One row.
@@ -90,11 +92,11 @@ impl Row {
     }
 }
 
-/// Reads a table whose first row that is not blank has the columns' titles or keys.
+/// Reads a table whose first row that is not blank has the columns' titles or keys. Its faults: `missing_column`, `unknown_column`, `duplicate_column`,
+/// `formula_in_cell`, `error_in_cell`, `number_lost_digits`, `required`, `not_a_date`, `not_an_amount`.
 ///
 /// # Errors
-/// 422 `unreadable_file`, `file_too_large_unpacked`, `too_many_rows`, `empty_file`; `import_refused` with every fault: `missing_column`, `unknown_column`, `duplicate_column`,
-/// `formula_in_cell`, `error_in_cell`, `number_lost_digits`, `required`, `not_a_date`, `not_an_amount`.
+/// 422 `unreadable_file`, `file_too_large_unpacked`, `too_many_rows`, `empty_file`.
 pub fn read(bytes: &[u8], columns: &[Column]) -> Result<Table, Problem> {
     let (grid, faults) = read_with_faults(bytes)?;
     if grid.rows.is_empty() && faults.is_empty() {
@@ -103,15 +105,13 @@ pub fn read(bytes: &[u8], columns: &[Column]) -> Result<Table, Problem> {
     let mut found = RowFaults::none();
     let names = read_header(&grid, columns, &mut found);
     for fault in &faults {
-        found.add(name_fault(fault, &names));
+        found.unread(name_fault(fault, &names));
     }
-    let told: BTreeSet<(u32, usize)> = faults.iter().map(|fault| (fault.row, fault.column)).collect();
     let rows: Vec<Row> = grid.rows.iter().skip(1).map(|row| named(row, &names)).collect();
     for row in &rows {
-        check(row, columns, &names, &told, &mut found);
+        check(row, columns, &names, &mut found);
     }
-    found.into_result()?;
-    Ok(Table { header: names.into_iter().map(|(place, key)| (key, place)).collect(), rows })
+    Ok(Table { header: names.into_iter().map(|(place, key)| (key, place)).collect(), rows, faults: found })
 }
 
 /// The key of each place; faults of the header are told at its row.
@@ -135,6 +135,7 @@ fn read_header(grid: &Grid, columns: &[Column], found: &mut RowFaults) -> BTreeM
     for column in columns.iter().filter(|column| column.required && !names.values().any(|key| *key == column.key)) {
         let words = (format!("缺少“{}”列", column.title), format!("The column “{}” ({}) is missing", column.title, column.key));
         found.add(RowFault::new(header.number, column.key, "missing_column", words.0, words.1));
+        found.unread_column(column.key);
     }
     names
 }
@@ -149,15 +150,18 @@ fn named(row: &GridRow, names: &BTreeMap<usize, &'static str>) -> Row {
 }
 
 /// What a column's declaration says of each cell.
-fn check(row: &Row, columns: &[Column], names: &BTreeMap<usize, &'static str>, told: &BTreeSet<(u32, usize)>, found: &mut RowFaults) {
-    for (place, column) in names.iter().filter_map(|(place, key)| Some((place, columns.iter().find(|column| column.key == *key)?))) {
-        if column.required && row.text(column.key).is_empty() && !told.contains(&(row.number, *place)) {
-            found.add(row.fault(column.key, "required", "不能为空", "Must not be empty"));
+fn check(row: &Row, columns: &[Column], names: &BTreeMap<usize, &'static str>, found: &mut RowFaults) {
+    for column in names.values().filter_map(|key| columns.iter().find(|column| column.key == *key)) {
+        if column.required && row.text(column.key).is_empty() {
+            found.unread(row.fault(column.key, "required", "不能为空", "Must not be empty"));
         }
-        match column.kind {
-            Kind::Text | Kind::Identifier => {}
-            Kind::Amount => drop(found.keep(row.amount(column.key))),
-            Kind::Date => drop(found.keep(row.date(column.key))),
+        let unread = match column.kind {
+            Kind::Text | Kind::Identifier => None,
+            Kind::Amount => row.amount(column.key).err(),
+            Kind::Date => row.date(column.key).err(),
+        };
+        if let Some(fault) = unread {
+            found.unread(fault);
         }
     }
 }

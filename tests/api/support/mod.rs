@@ -273,7 +273,10 @@ impl TestApp {
     /// As [`TestApp::send_bytes`]; an error where the server went away.
     pub async fn try_send(&self, method: Method, path: &str, token: &str, body: Option<Vec<u8>>, headers: &[(&str, &str)]) -> reqwest::Result<Answer> {
         let base = if path.starts_with("/openapi") || path.starts_with("/health") || path == "/metrics" || path.starts_with("/docs") { "" } else { "/api/v1" };
-        let mut request = self.client.request(method, format!("{}{base}{path}", self.address)).header("Accept-Language", "en");
+        let mut request = self.client.request(method, format!("{}{base}{path}", self.address));
+        if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("accept-language")) {
+            request = request.header("Accept-Language", "en");
+        }
         if !token.is_empty() {
             request = request.bearer_auth(token);
         }

@@ -130,7 +130,7 @@ fn expected(method: &Method, path: &str, template: &str, (body, answer): (&str, 
     if *method == Method::OPTIONS {
         return 0;
     }
-    if *method == Method::GET {
+    if [Method::GET, Method::HEAD, Method::OPTIONS].contains(method) {
         let file = answer.header("content-disposition").starts_with("attachment") && !template.ends_with("/template");
         return usize::from(file || path.contains("unmasked=true"));
     }

@@ -34,7 +34,7 @@ fn bomb(length: usize) -> Vec<u8> {
 
 /// The code of the refusal and the pointers and codes of its faults.
 fn refusal(bytes: &[u8]) -> (&'static str, Vec<(String, &'static str)>) {
-    let problem = read(bytes, &COLUMNS).unwrap_err();
+    let problem = read(bytes, &COLUMNS).and_then(|table| table.faults.into_result()).unwrap_err();
     assert_eq!(problem.status, 422);
     (problem.code, problem.errors.into_iter().map(|error| (error.pointer, error.code)).collect())
 }
