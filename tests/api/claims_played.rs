@@ -291,13 +291,17 @@ on_both_databases! {
             play(app, seed.parse().unwrap()).await;
             return;
         }
-        let mut done = BTreeMap::new();
-        for seed in 1..=3 {
+        let mut done: BTreeMap<String, usize> = BTreeMap::new();
+        let missing = |done: &BTreeMap<String, usize>| MUST.into_iter().filter(|what| !done.contains_key(*what)).collect::<Vec<_>>();
+        for seed in 1..=15 {
+            // Three plays, and more where a rare action met its moment in none: who comes first of two at once is not the dice's.
+            if seed > 3 && missing(&done).is_empty() {
+                break;
+            }
             for (what, times) in play(app, seed).await {
                 *done.entry(what).or_insert(0) += times;
             }
         }
-        let missing: Vec<_> = MUST.into_iter().filter(|what| !done.contains_key(*what)).collect();
-        assert!(missing.is_empty(), "never played: {missing:?} of {done:?}");
+        assert!(missing(&done).is_empty(), "never played: {:?} of {done:?}", missing(&done));
     }
 }

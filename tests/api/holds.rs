@@ -101,7 +101,7 @@ on_both_databases! {
         stipends.enrol(app, 2, "2017-01-01").await;
         let stale = post(app, &stipends, &run, "\"v2\"", "p1").await;
         assert_eq!(stale.code(), (409, "run_stale"));
-        assert_eq!(stale.body["detail"], json!("People, rates or accounts have changed since it was calculated: recalculate and approve again."));
+        assert_eq!(stale.body["detail"], json!("People, rates, accounts or tax have changed since it was approved. The run has been calculated anew: approve it again."));
         let now = ok(app.get(&stipends.street.leader, &path).await, 200);
         let anew = ok(app.act(&stipends.street.party_office, &format!("{path}/recalculate"), &format!("\"v{}\"", now["version"])).await, 200);
         assert_eq!((anew["state"].as_str(), anew["gross"].as_str()), (Some("calculated"), Some("1200.00")));

@@ -37,19 +37,32 @@ async fn post_run(app: &TestApp, stipends: &Stipends, path: &str) -> Answer {
     app.send(Method::POST, &format!("{path}/post"), &stipends.street.accountant, Some(json!({})), &[("If-Match", "\"v2\""), ("Idempotency-Key", path)]).await
 }
 
-/// One person, paid 600.00 by each of two schemes in a month, 80.00 of tax withheld with the second: the first was an error and came back in cash with the month's tax, then the bank returned the
-/// second. Gives the second scheme and its enrolment.
-async fn returned_after_recovery(app: &TestApp) -> (Stipends, String, Value) {
+/// One person in two taxed schemes on pay day; gives the first enrolment, the second scheme and its enrolment.
+async fn in_two_schemes(app: &TestApp) -> (Stipends, Value, String, Value) {
     let stipends = Stipends::open(app).await;
-    let street = &stipends.street;
     let first = stipends.enrol(app, 1, "2017-01-01").await;
     let other = another_scheme(app, &stipends).await;
     let second = enrol_known(app, &stipends, &other, &first["beneficiary_id"], "2017-01-01").await;
     clock(app, "2017-03-20T01:00:00Z");
+    (stipends, first, other, second)
+}
+
+/// Posts the first quarter of each scheme, one after the other.
+async fn post_both(app: &TestApp, stipends: &Stipends, other: &str) -> [String; 2] {
+    let one = approved_run(app, stipends, &stipends.scheme, "2017Q1").await;
+    ok(post_run(app, stipends, &one).await, 200);
+    let two = approved_run(app, stipends, other, "2017Q1").await;
+    ok(post_run(app, stipends, &two).await, 200);
+    [one, two]
+}
+
+/// One person, paid 600.00 by each of two schemes in a month, 80.00 of tax withheld with the second: the first was an error and came back in cash with the month's tax, then the bank returned the
+/// second. Gives the second scheme and its enrolment.
+async fn returned_after_recovery(app: &TestApp) -> (Stipends, String, Value) {
+    let (stipends, first, other, second) = in_two_schemes(app).await;
+    let street = &stipends.street;
     let mut paid = Vec::new();
-    for scheme in [&stipends.scheme, &other] {
-        let run = approved_run(app, &stipends, scheme, "2017Q1").await;
-        ok(post_run(app, &stipends, &run).await, 200);
+    for run in post_both(app, &stipends, &other).await {
         stipends.settle(app, run.rsplit('/').next().unwrap(), &[]).await;
         paid.push(ok(app.get(&street.leader, &format!("{run}/items")).await, 200)["data"][0].clone());
     }
@@ -131,16 +144,9 @@ on_both_databases! {
     }
 
     async fn withheld_tax_is_paid_over_once_by_two_who_do_so_at_once_and_a_document_is_recorded_once(app: TestApp) {
-        let stipends = Stipends::open(app).await;
+        let (stipends, _, other, _) = in_two_schemes(app).await;
         let street = &stipends.street;
-        let first = stipends.enrol(app, 1, "2017-01-01").await;
-        let other = another_scheme(app, &stipends).await;
-        enrol_known(app, &stipends, &other, &first["beneficiary_id"], "2017-01-01").await;
-        clock(app, "2017-03-20T01:00:00Z");
-        for scheme in [&stipends.scheme, &other] {
-            let run = approved_run(app, &stipends, scheme, "2017Q1").await;
-            ok(post_run(app, &stipends, &run).await, 200);
-        }
+        post_both(app, &stipends, &other).await;
         let pay = |amount: &'static str, document: &'static str, key: &'static str| app.money(&street.accountant, "/tax-payments", json!({"amount": amount, "document_number": document}), key);
         ok(pay("10.00", "T0", "a").await, 201);
         assert_eq!(pay("10.00", "T0", "b").await.code(), (409, "document_recorded"), "a retry under another key");
@@ -153,15 +159,9 @@ on_both_databases! {
     }
 
     async fn what_was_changed_by_hand_beside_the_vouchers_is_named_too(app: TestApp) {
-        let stipends = Stipends::open(app).await;
+        let (stipends, _, other, _) = in_two_schemes(app).await;
         let street = &stipends.street;
-        let first = stipends.enrol(app, 1, "2017-01-01").await;
-        let other = another_scheme(app, &stipends).await;
-        enrol_known(app, &stipends, &other, &first["beneficiary_id"], "2017-01-01").await;
-        clock(app, "2017-03-20T01:00:00Z");
-        for scheme in [&stipends.scheme, &other] {
-            let run = approved_run(app, &stipends, scheme, "2017Q1").await;
-            ok(post_run(app, &stipends, &run).await, 200);
+        for run in post_both(app, &stipends, &other).await {
             stipends.settle(app, run.rsplit('/').next().unwrap(), &[]).await;
         }
         let scope = Scope::of_place(Place::street(street.district.parse().unwrap(), street.id.parse().unwrap()));
