@@ -261,6 +261,26 @@ pub(super) async fn mishaps(player: &Player, year: &Year) -> Result<(), Problem>
     Ok(())
 }
 
+/// What waits on the next year's first working day: a claim to be reviewed, one to be approved and one to be paid, so that accountant, leader and cashier each find something to do.
+///
+/// # Errors
+/// 500 where a step is refused.
+pub(super) async fn under_way(player: &Player, year: &Year, line: &str) -> Result<(), Problem> {
+    for (number, (key, title)) in [("review", "一月办公用纸"), ("approve", "一月硒鼓"), ("pay", "一月文件盒")].into_iter().enumerate() {
+        let key = format!("under-way:{key}");
+        let payee = json!({"kind": "supplier", "name": "示例文具店", "account_number": card_number(520), "bank_name": "示例银行"});
+        let lines = json!([{"expense_item_id": year.item("F10"), "description": title, "amount": Fen(20_000)}]);
+        let body = json!({"budget_line_id": line, "kind": "procurement", "title": title, "payee": payee, "payment_method": "transfer", "lines": lines, "submit": true});
+        let made = player.step(&key, OFFICE, "/claims", evidence::proved(player, OFFICE, &key, 12, body).await?).await?;
+        let path = format!("/claims/{}", made.id());
+        let mut etag = made.etag;
+        for (who, action) in [(ACCOUNTANT, "review"), (LEADER, "approve")].into_iter().take(number) {
+            etag = player.step_on(&format!("{key}:{action}"), who, &format!("{path}/{action}"), &etag, json!({})).await?.etag;
+        }
+    }
+    Ok(())
+}
+
 /// 红色基金: what the communities raised, 35,000.00 in all, on the days they raised it; some of it used.
 ///
 /// # Errors

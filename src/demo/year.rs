@@ -351,7 +351,7 @@ async fn supplementary(player: &Player, allowance: &str) -> Result<(), Problem> 
     bank(player, &posted.body, "2017Q1:supplementary", "2017-04-10", None).await
 }
 
-/// The next year stands open with a small approved budget, so that a newcomer can act at once.
+/// The next year stands open with a small approved budget, a first receipt and claims under way, so that a newcomer can act at once.
 async fn next_year(player: &Player, source: &Source, year: &Year) -> Result<(), Problem> {
     player.day("2018-01-02")?;
     player.step("year:2018", ACCOUNTANT, "/fiscal-years", json!({"year": 2018})).await?;
@@ -360,6 +360,9 @@ async fn next_year(player: &Player, source: &Source, year: &Year) -> Result<(), 
     let drafted = player.step("budget:2018", OFFICE, "/budgets", json!({"fiscal_year": 2018, "programme": source.programme, "total": "10000.00", "lines": lines})).await?;
     let path = format!("/budgets/{}", drafted.id());
     let submitted = player.step_on("budget:2018:submit", OFFICE, &format!("{path}/submit"), &drafted.etag, json!({})).await?;
-    player.step_on("budget:2018:approve", ADMINISTRATORS.0, &format!("{path}/approve"), &submitted.etag, json!({})).await?;
-    Ok(())
+    let approved = player.step_on("budget:2018:approve", ADMINISTRATORS.0, &format!("{path}/approve"), &submitted.etag, json!({})).await?;
+    let lines = json!([{"category_id": year.category("基层党组织运行经费"), "amount": "1000.00"}]);
+    player.step("receipt:2018", ACCOUNTANT, "/receipts", json!({"date": "2018-01-02", "document_number": "示例拨款2018-1", "amount": "1000.00", "lines": lines})).await?;
+    let line = approved.body.pointer("/lines/0/id").and_then(Value::as_str).unwrap_or_default();
+    claims::under_way(player, year, line).await
 }
