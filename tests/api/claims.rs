@@ -1,5 +1,7 @@
 //! Claims: from a community's draft to a paid, reversible voucher, and those who try to cheat.
 
+use mingzhang::kernel::access::{Place, Scope};
+use mingzhang::platform::db::Sql;
 use serde_json::{Value, json};
 
 use crate::on_both_databases;
@@ -573,5 +575,22 @@ on_both_databases! {
         ok(close("y2").await, 200);
         let finals = ok(app.get(&accountant, &format!("/fiscal-years/{}/final-accounts", year["id"].as_str().unwrap())).await, 200);
         assert_eq!((finals["data"][0]["budget"].as_str(), finals["data"][0]["spent"].as_str(), finals["data"][0]["carried_over"].as_str()), (Some("31000.00"), Some("0.00"), Some("31000.00")));
+    }
+
+    async fn a_paid_claim_that_its_voucher_does_not_book_is_named(app: TestApp) {
+        let claims = Claims::open(app).await;
+        let street = &claims.street;
+        claims.paid(app, true, "100.00", "k").await;
+        let scope = Scope::of_place(Place::street(street.district.parse().unwrap(), street.id.parse().unwrap()));
+        let id: uuid::Uuid = street.id.parse().unwrap();
+        for (by_hand, voucher, what) in [("amount = amount + 1, net = net + 1", json!("2017-01-0002"), "it charges 100.00 for the claim"), ("amount = amount - 1, net = net - 2, tax = tax + 1", Value::Null, "account 2307 says 0.00, what was withheld")] {
+            let tx = app.context.db.write(scope).await.unwrap();
+            let text = format!("UPDATE claims SET {by_hand} WHERE street_id = $1");
+            tx.execute(Sql::both(Box::leak(text.into_boxed_str())), vec![id.into()]).await.unwrap();
+            tx.commit().await.unwrap();
+            let verified = ok(app.get(&street.accountant, "/ledger/verify").await, 200);
+            assert_eq!((verified["holds"].as_bool(), &verified["first_fault"]["voucher"]), (Some(false), &voucher), "{verified}");
+            assert!(verified["first_fault"]["what"].as_str().unwrap().contains(what), "{verified}");
+        }
     }
 }

@@ -1,11 +1,14 @@
 //! Why a run is not paid: each reason that holds it, told in the slot and to people, and what lets it go on.
 
+use mingzhang::kernel::access::{Place, Scope};
+use mingzhang::platform::db::Sql;
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::on_both_databases;
 use crate::stipends::{Stipends, clock, sweep};
 use crate::support::TestApp;
+use crate::support::at_once::waiting_for_a_lock;
 use crate::support::street::ok;
 
 /// The state and outcome of the only slot that a sweep looked at.
@@ -99,6 +102,9 @@ on_both_databases! {
         let path = format!("/payout-runs/{}", run["id"].as_str().unwrap());
         ok(app.act(&stipends.street.leader, &format!("{path}/approve"), "\"v1\"").await, 200);
         stipends.enrol(app, 2, "2017-01-01").await;
+        let tried = app.send(Method::POST, &format!("{path}/post?dry_run=true"), &stipends.street.accountant, Some(json!({})), &[("If-Match", "\"v2\""), ("Idempotency-Key", "dry")]).await;
+        assert_eq!(tried.code(), (409, "run_stale"));
+        assert_eq!(ok(app.get(&stipends.street.leader, &path).await, 200)["state"], json!("approved"), "a dry run changes nothing");
         let stale = post(app, &stipends, &run, "\"v2\"", "p1").await;
         assert_eq!(stale.code(), (409, "run_stale"));
         assert_eq!(stale.body["detail"], json!("People, rates, accounts or tax have changed since it was approved. The run has been calculated anew: approve it again."));
@@ -191,5 +197,32 @@ on_both_databases! {
         assert_eq!(void(&street.cashier).await.code(), (403, "separation_of_duties"));
         assert_eq!(void(&street.party_office).await.code(), (403, "forbidden"));
         assert_eq!(ok(void(&street.accountant).await, 200)["state"], json!("void"));
+    }
+
+    async fn a_payout_that_has_begun_pays_nobody_under_an_authorisation_revoked_before_it_ends(app: TestApp) {
+        let stipends = Stipends::open(app).await;
+        let street = &stipends.street;
+        stipends.enrol(app, 1, "2017-01-01").await;
+        let signed = stipends.authorise(app, "2000.00").await;
+        clock(app, "2017-03-20T01:00:00Z");
+        let path = format!("/stipend-schemes/{}/authorisations/{}/revoke", stipends.scheme, signed["id"].as_str().unwrap());
+        let revoke = async || ok(app.act(&street.leader, &path, "\"v1\"").await, 200);
+        let reports = if app.context.db.is_postgres() {
+            let scope = Scope::of_place(Place::street(street.district.parse().unwrap(), street.id.parse().unwrap()));
+            let lines = app.context.db.write(scope).await.unwrap();
+            let id: uuid::Uuid = street.id.parse().unwrap();
+            lines.execute(Sql::both("UPDATE budget_lines SET spent = spent WHERE street_id = $1"), vec![id.into()]).await.unwrap();
+            let meanwhile = async {
+                waiting_for_a_lock(app, scope, 1).await;
+                revoke().await;
+                lines.rollback().await.unwrap();
+            };
+            tokio::join!(sweep(&app.context, None), meanwhile).0
+        } else {
+            revoke().await;
+            sweep(&app.context, None).await
+        };
+        assert_eq!(reports[0].outcome.as_deref(), Some("no_authorisation"), "{reports:?}");
+        assert_eq!(ok(app.get(&street.accountant, "/fiscal-years").await, 200)["data"][0]["spent"], json!("0.00"));
     }
 }

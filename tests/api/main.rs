@@ -27,6 +27,7 @@ mod faults;
 mod holds;
 mod identity;
 mod imports;
+mod invoices;
 mod jobs;
 mod limits;
 mod lists;

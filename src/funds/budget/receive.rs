@@ -75,12 +75,13 @@ async fn received(tx: &Tx, street: Uuid, year: i32, category: Uuid) -> Result<Fe
     Fen::checked_sum(of_category.map(|turnover| Fen(turnover.credit.0.saturating_sub(turnover.debit.0)))).map_err(Problem::internal)
 }
 
-/// Refuses where a category received less than is still asked of it.
-async fn require_received(tx: &Tx, street: Uuid, year: i32, lines: &[CategoryAmount], asked: impl Fn(&CategoryAmount) -> Fen) -> Result<(), Problem> {
+/// Refuses where a category has less than a line takes from it. What is `left` is looked at before it is booked, and once more afterwards, when nobody else can post in the street: then it shows the line too.
+pub(super) async fn require_left(lines: &[CategoryAmount], booked: bool, left: impl AsyncFn(Uuid) -> Result<Fen, Problem>) -> Result<(), Problem> {
     for (index, line) in lines.iter().enumerate() {
-        let available = received(tx, street, year, line.category_id).await?;
-        if asked(line) > available {
-            return Err(refusals::category_short(Fen(available.0.saturating_sub(asked(line).0).saturating_add(line.amount.0).max(0)), &format!("/lines/{index}/amount")));
+        let left = left(line.category_id).await?;
+        let before = if booked { left.checked_add(line.amount).map_err(Problem::internal)? } else { left };
+        if line.amount > before {
+            return Err(refusals::category_short(before.max(Fen::ZERO), &format!("/lines/{index}/amount")));
         }
     }
     Ok(())
@@ -93,7 +94,8 @@ async fn require_received(tx: &Tx, street: Uuid, year: i32, lines: &[CategoryAmo
 pub async fn take_back(tx: &Tx, act: &Act, street: &Authorised<org_unit::Model>, new: NewTreasuryReturn) -> Result<treasury_return::Model, Problem> {
     check_lines(tx, new.amount, &new.lines).await?;
     let (id, place, year) = (new_id(), (street.district_id, street.id), act.today.year());
-    require_received(tx, street.id, year, &new.lines, |line| line.amount).await?;
+    let left = async |category| received(tx, street.id, year, category).await;
+    require_left(&new.lines, false, left).await?;
     let trace = serde_json::json!({"amount": new.amount, "paid_from": new.paid_from.code(), "document_number": new.document_number, "lines": new.lines});
     audit::record(tx, act, Event::new("treasury_return.record", "treasury_return", id, org_unit::Entity::place(street)).after(&trace)?).await?;
     years::add(tx, street.id, year, Sums { received: new.amount.checked_neg().map_err(Problem::internal)?, ..Sums::default() }).await?;
@@ -102,8 +104,7 @@ pub async fn take_back(tx: &Tx, act: &Act, street: &Authorised<org_unit::Model>,
     let voucher =
         post(tx, act, Posting::new(place, act.today, VoucherKind::ReceiptTakenBack, ("treasury_return", id), new.document_number.clone(), entries).known_to_bank_as(new.document_number.clone()))
             .await?;
-    // Only now nobody else posts in this street: what another took back a moment before shows.
-    require_received(tx, street.id, year, &new.lines, |_| Fen::ZERO).await?;
+    require_left(&new.lines, true, left).await?;
     let number = new.document_number.clone();
     let row = treasury_return::ActiveModel {
         id: Set(id),

@@ -4,8 +4,8 @@ use chrono::Datelike;
 use sea_orm::ActiveValue::Set;
 use uuid::Uuid;
 
-use super::receive::check_lines;
-use super::routes_money::{CategoryAmount, NewTreasuryReturn};
+use super::receive::{check_lines, require_left};
+use super::routes_money::NewTreasuryReturn;
 use super::{refusals, treasury_return};
 use crate::funds::ledger::refusals::document_recorded;
 use crate::funds::ledger::years::{self, Sums};
@@ -29,7 +29,8 @@ pub async fn return_surplus(tx: &Tx, act: &Act, street: &Authorised<org_unit::Mo
     if new.amount > to_return {
         return Err(refusals::surplus_exceeded(to_return));
     }
-    require_carried(tx, act, street.id, &new.lines, |line| line.amount).await?;
+    let left = async |category| carried_over(tx, act, street.id, category).await;
+    require_left(&new.lines, false, left).await?;
     let trace = serde_json::json!({"kind": "surplus", "amount": new.amount, "document_number": new.document_number, "lines": new.lines});
     audit::record(tx, act, Event::new("treasury_return.record", "treasury_return", id, org_unit::Entity::place(street)).after(&trace)?).await?;
     let minus = new.amount.checked_neg().map_err(Problem::internal)?;
@@ -38,8 +39,7 @@ pub async fn return_surplus(tx: &Tx, act: &Act, street: &Authorised<org_unit::Mo
     entries.push(Entry::credit(Account::FundOnHand, new.amount));
     let posting = Posting::new(place, act.today, VoucherKind::SurplusReturn, ("treasury_return", id), new.document_number.clone(), entries).known_to_bank_as(new.document_number.clone());
     let voucher = post(tx, act, posting).await?;
-    // Only now nobody else posts in this street: what another returned a moment before shows.
-    require_carried(tx, act, street.id, &new.lines, |_| Fen::ZERO).await?;
+    require_left(&new.lines, true, left).await?;
     let number = new.document_number.clone();
     let row = treasury_return::ActiveModel {
         id: Set(id),
@@ -60,15 +60,8 @@ pub async fn return_surplus(tx: &Tx, act: &Act, street: &Authorised<org_unit::Mo
     tx.try_insert::<treasury_return::Entity, _>(row).await.map_err(|error| if is_unique_violation(&error) { document_recorded(&number) } else { error.into() })
 }
 
-/// Refuses where a category has less carried over than is still asked of it.
-async fn require_carried(tx: &Tx, act: &Act, street: Uuid, lines: &[CategoryAmount], asked: impl Fn(&CategoryAmount) -> Fen) -> Result<(), Problem> {
-    let carried = balances(tx, street, act.today).await?;
-    for (index, line) in lines.iter().enumerate() {
-        let of_category = carried.iter().filter(|row| row.account == Account::CarriedOver.code() && row.category_id == Some(line.category_id));
-        let available = Fen::checked_sum(of_category.map(|row| row.balance)).map_err(Problem::internal)?;
-        if asked(line) > available {
-            return Err(refusals::category_short(Fen(available.0.saturating_sub(asked(line).0).saturating_add(line.amount.0).max(0)), &format!("/lines/{index}/amount")));
-        }
-    }
-    Ok(())
+/// What a category has carried over.
+async fn carried_over(tx: &Tx, act: &Act, street: Uuid, category: Uuid) -> Result<Fen, Problem> {
+    let of_category = balances(tx, street, act.today).await?.into_iter().filter(|row| row.account == Account::CarriedOver.code() && row.category_id == Some(category));
+    Fen::checked_sum(of_category.map(|row| row.balance)).map_err(Problem::internal)
 }

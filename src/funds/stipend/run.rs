@@ -136,15 +136,21 @@ pub async fn recalculate(tx: &Tx, act: &Act, run: payout_run::Model) -> Result<p
     require_open("recalculate", &run)?;
     let row = lock_scheme(tx, run.scheme_id).await?;
     duties::take(tx, act, payout_run::Entity::place(&run), "payout_run", run.id, Part::Prepare).await?;
-    calculate_anew(tx, act, &row, &run).await
+    let items = computed_now(tx, act, &row, &run).await?;
+    write_anew(tx, act, &row, &run, &items).await
 }
 
-async fn calculate_anew(tx: &Tx, act: &Act, row: &stipend_scheme::Model, run: &payout_run::Model) -> Result<payout_run::Model, Problem> {
+/// What an open run would pay now, its keys tried and not taken.
+async fn computed_now(tx: &Tx, act: &Act, row: &stipend_scheme::Model, run: &payout_run::Model) -> Result<Vec<Computed>, Problem> {
     let mut items = compute::compute(tx, act, row, run.period).await?;
     compute::hold_duplicates(tx, row, &mut items).await?;
     tax_months::withhold(tx, act, row, &mut items).await?;
-    let after = remake(tx, act, run, &items).await?;
-    write::put_items(tx, row, run.id, &items, None).await?;
+    Ok(items)
+}
+
+async fn write_anew(tx: &Tx, act: &Act, row: &stipend_scheme::Model, run: &payout_run::Model, items: &[Computed]) -> Result<payout_run::Model, Problem> {
+    let after = remake(tx, act, run, items).await?;
+    write::put_items(tx, row, run.id, items, None).await?;
     Ok(after)
 }
 
@@ -158,7 +164,11 @@ pub async fn back_to_calculated(context: &Context, write: (&Actor, &Act), id: &s
     let run = tx.load_locked::<payout_run::Entity>(Uuid::parse_str(id).map_err(|_form| Problem::not_found())?).await?.authorise(actor, Capability::RunPost)?.into_inner();
     if run.state == "approved" {
         let row = lock_scheme(&tx, run.scheme_id).await?;
-        calculate_anew(&tx, act, &row, &run).await?;
+        let items = computed_now(&tx, act, &row, &run).await?;
+        // It may have been calculated and approved again meanwhile: an approval of what is due now stands.
+        if compute::fingerprint(&items) != run.fingerprint {
+            write_anew(&tx, act, &row, &run, &items).await?;
+        }
     }
     tx.commit().await
 }

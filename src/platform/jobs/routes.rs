@@ -18,7 +18,7 @@ use crate::kernel::access::{Actor, Capability, Place};
 use crate::kernel::money::Fen;
 use crate::kernel::problem::{Language, Problem};
 use crate::platform::audit::{self, Event};
-use crate::platform::http::{Body, Context, ListPage, ListRequest, Refusals, Routes, Write, ok, ok_versioned};
+use crate::platform::http::{Body, Context, ListPage, ListRequest, Refusals, Routes, Write, ok, ok_versioned, query};
 
 /// How often the row is looked at for an event.
 const LOOK: Duration = Duration::from_millis(500);
@@ -345,8 +345,7 @@ async fn run_job(actor: Actor, registry: web::Data<Registry>, write: Write, requ
     write
         .long(&actor, (Capability::JobRun, money), async |act, body: StartJob, dry_run| {
             actor.require_anywhere(capability)?;
-            let query = web::Query::<StartQuery>::from_query(request.query_string())
-                .map_err(|error| Problem::new(400, "invalid_parameter", "查询参数有误", "A query parameter is wrong").detail(error.to_string(), error.to_string()))?;
+            let query = query::<StartQuery>(&request)?;
             let scope = actor.scope_for(Capability::JobRun)?;
             let within = |place: &Place| scope.place().is_some_and(|top| top.covers(place)) && query.street_id.is_none_or(|street| place.street == Some(street));
             let may = |place: Option<Place>| place.is_some_and(|place| within(&place) && actor.may(Capability::JobRun, &place) && actor.may(capability, &place));

@@ -12,17 +12,21 @@ struct Waiting {
     n: i64,
 }
 
-/// Holds what a transaction has locked until two others wait for a lock, then lets go of it.
-pub async fn let_go_when_two_wait(app: &TestApp, held: Tx, scope: Scope) {
+/// Returns when so many connections wait for a lock.
+pub async fn waiting_for_a_lock(app: &TestApp, scope: Scope, so_many: i64) {
     let count = Sql::both("SELECT count(*) AS n FROM pg_locks WHERE NOT granted AND pid IN (SELECT pid FROM pg_stat_activity WHERE datname = current_database())");
     loop {
         let looking = app.context.db.read(scope).await.unwrap();
-        let waiting = looking.query_one::<Waiting>(count, Vec::new()).await.unwrap().unwrap().n;
-        if waiting >= 2 {
-            break;
+        if looking.query_one::<Waiting>(count, Vec::new()).await.unwrap().unwrap().n >= so_many {
+            return;
         }
         tokio::task::yield_now().await;
     }
+}
+
+/// Holds what a transaction has locked until two others wait for a lock, then lets go of it.
+pub async fn let_go_when_two_wait(app: &TestApp, held: Tx, scope: Scope) {
+    waiting_for_a_lock(app, scope, 2).await;
     held.rollback().await.unwrap();
 }
 
