@@ -195,6 +195,7 @@ pub fn registry_at(times: PayTimes) -> Registry {
         Arc::new(commitment::job::CommitmentsExpire),
         Arc::new(claim::job::ClaimsExpire),
         Arc::new(closing::job::LedgerVerify),
+        Arc::new(tenancy::calendar_due::CalendarYearDue),
         Arc::new(AttachmentsClean::new(Arc::new(tenancy::FileUnits), attachment::GRACE)),
     ]);
     registry.with_pay_hour(times.hour)
@@ -293,7 +294,7 @@ struct Cluster {
 /// Where the API lies.
 const BASE: &str = "/api/v1";
 /// The paths outside it.
-const OUTSIDE: [&str; 6] = ["/health/live", "/health/ready", "/metrics", "/docs", "/docs/errors", "/openapi.json"];
+const OUTSIDE: [&str; 7] = ["/", "/health/live", "/health/ready", "/metrics", "/docs", "/docs/errors", "/openapi.json"];
 
 fn served() -> &'static (Vec<Cluster>, KnownPaths) {
     static SERVED: OnceLock<(Vec<Cluster>, KnownPaths)> = OnceLock::new();
@@ -392,6 +393,12 @@ async fn errors(_public: Public) -> HttpResponse {
     HttpResponse::Ok().content_type("text/html; charset=utf-8").body(errors_page())
 }
 
+/// Who opens the address that a server tells when it starts is led to the documentation.
+#[get("/")]
+async fn root(_public: Public) -> HttpResponse {
+    HttpResponse::TemporaryRedirect().insert_header((LOCATION, "/docs/")).finish()
+}
+
 /// The documentation lies in the folder below.
 #[get("/docs")]
 async fn docs(_public: Public) -> HttpResponse {
@@ -454,6 +461,7 @@ pub fn serve_jobs(listener: std::net::TcpListener, context: Context, passwords: 
             .service(ready)
             .service(metrics)
             .service(errors)
+            .service(root)
             .service(docs)
             .service(describe_api)
             .service(SwaggerUi::new("/docs/{_:.*}").config(Config::from("/openapi.json")))

@@ -185,6 +185,7 @@ CREATE TABLE payout_runs (
   held_code text,
   held_reason text,
   heads integer NOT NULL,
+  held_heads integer NOT NULL DEFAULT 0,
   gross bigint NOT NULL,
   tax bigint NOT NULL,
   net bigint NOT NULL,

@@ -92,6 +92,12 @@ macro_rules! capabilities {
                 Self::ALL.iter().copied().find(|capability| capability.code() == code)
             }
 
+            /// The dotted names of every capability.
+            #[must_use]
+            pub fn codes() -> Vec<&'static str> {
+                Self::ALL.iter().map(|capability| capability.code()).collect()
+            }
+
             /// The dotted name in `me`, in refusals and in documents.
             #[must_use]
             pub const fn code(self) -> &'static str {

@@ -59,6 +59,37 @@ on_both_databases! {
         assert_eq!(refused.code(), (400, "invalid_parameter"));
     }
 
+    async fn a_value_that_a_filter_cannot_have_is_refused_and_each_that_it_can_have_is_taken(app: TestApp) {
+        let street = Street::open(app, "硚口区", "").await;
+        let people = [&street.accountant, &street.leader, &street.cashier, &street.first];
+        let description = app.get("", "/openapi.json").await.body;
+        let mut tried = 0;
+        for (path, operations) in description["paths"].as_object().unwrap().iter().filter(|(path, _)| !path.contains('{')) {
+            let parameters = operations["get"]["parameters"].as_array().into_iter().flatten();
+            for (name, values) in parameters.filter_map(|parameter| Some((parameter["name"].as_str()?, parameter["schema"]["enum"].as_array()?))) {
+                let path = path.strip_prefix("/api/v1").unwrap();
+                let ask = async |value: &str| {
+                    for token in people {
+                        let answer = app.get(token, &format!("{path}?{name}={value}")).await;
+                        if answer.status != 403 {
+                            return answer;
+                        }
+                    }
+                    panic!("{path}: nobody of these may read it");
+                };
+                assert_eq!(ask("no-such").await.code(), (400, "invalid_parameter"), "{path}?{name}");
+                for value in values {
+                    assert_eq!(ask(value.as_str().unwrap()).await.status, 200, "{path}?{name}={value}");
+                }
+                tried += 1;
+            }
+        }
+        assert!(tried > 30, "{tried}");
+        for wrong in ["/payout-runs?period=2017Q9", "/ledger/vouchers?month=2017-13", "/ledger/vouchers?kind=gift", "/role-assignments?role=emperor"] {
+            assert_eq!(app.get(&street.leader, wrong).await.code().0, 400, "{wrong}");
+        }
+    }
+
     async fn a_list_that_lies_in_memory_goes_by_pages_and_files_like_any_other(app: TestApp) {
         let street = Street::open(app, "硚口区", "").await;
         for path in ["/ledger/accounts", "/ledger/balances", "/auth/sessions", "/activity-limits/in-force"] {

@@ -34,6 +34,7 @@ mod lists;
 mod notification;
 mod operations;
 mod patch;
+mod pay_days;
 mod payees;
 mod permissions;
 mod played;

@@ -150,6 +150,11 @@ on_both_databases! {
                     continue;
                 }
                 assert_eq!((refused.0, refused.1["code"].as_str()), (422, Some("unknown_field")), "{}", full("a field that nobody knows is taken: #[serde(deny_unknown_fields)]", &method, &path));
+                let demands = |name: &str| description["paths"][&path][method.as_str().to_lowercase()]["parameters"].as_array().into_iter().flatten().any(|parameter| parameter["name"] == json!(name) && parameter["required"] == json!(true));
+                for (kept, left_out, code) in [(("Idempotency-Key", "k"), "If-Match", "precondition_required"), (("If-Match", "\"v1\""), "Idempotency-Key", "idempotency_key_required")] {
+                    let without = app.send(method.clone(), &concrete, token, Some(unknown.clone()), &[kept]).await;
+                    assert_eq!(without.body["code"] == json!(code), demands(left_out), "{}", full(&format!("{left_out} stands otherwise in the description than in its Rules (src/platform/http/description.rs): {}", without.body), &method, &path));
+                }
                 let (status, said) = try_path(app, token, &method, &concrete, &example).await;
                 let code = said["code"].as_str().unwrap_or_default();
                 assert!(status != 400 && status != 415 && status < 500 && !["unknown_field", "missing_field", "wrong_type", "validation_failed", "id_number_invalid"].contains(&code), "{}", full(&format!("its example {example} is refused: {said}; give the type a better one by #[schema(example = …)]"), &method, &path));

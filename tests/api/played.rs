@@ -508,7 +508,14 @@ impl<'a> Play<'a> {
     async fn run(&mut self, scheme: usize, period: Month, today: NaiveDate) {
         let (app, street) = (self.app, self.street().clone());
         let name = self.model.schemes[scheme].name(period);
-        let mut run = ok(app.post(&street.party_office, "/payout-runs", json!({"scheme_id": self.model.schemes[scheme].id, "period": name})).await, 201);
+        let made = app.post(&street.party_office, "/payout-runs", json!({"scheme_id": self.model.schemes[scheme].id, "period": name})).await;
+        let nobody = (0..self.model.enrolments.len()).filter(|index| self.model.enrolments[*index].scheme == scheme).all(|index| self.model.plan(index, period).item.is_none());
+        if nobody {
+            self.log.push(format!("{today} run {scheme} {name}: nothing is due"));
+            assert_eq!(made.code(), (409, "run_empty"), "{}", made.text);
+            return;
+        }
+        let mut run = ok(made, 201);
         let path = format!("/payout-runs/{}", run["id"].as_str().unwrap());
         let plans = self.compare(scheme, period, today, &path).await;
         let unusual: Vec<usize> = plans.iter().filter(|(index, plan)| self.model.held(**index, plan, period) == Some("arrears_unusual")).map(|(index, _)| *index).collect();

@@ -10,7 +10,7 @@ use super::layout::{LineOrder, StatementLayout, StatementSource as Source};
 use crate::kernel::masking;
 use crate::kernel::money::Fen;
 use crate::kernel::problem::Problem;
-use crate::platform::sheet::{FileFormat, Grid, GridRow, RowFault, RowFaults, amount, not_an_amount, read_grid, read_grid_delimited};
+use crate::platform::sheet::{CellFaults, FileFormat, Grid, GridRow, RowFault, RowFaults, amount, not_an_amount, read_cells};
 
 /// Characters that are kept of a reference or serial.
 const REFERENCE_MOST: usize = 80;
@@ -56,9 +56,13 @@ pub struct ReadStatement {
 /// 422 `unreadable_file`, `file_too_large_unpacked`, `too_many_rows`; 422 `import_refused` with every fault by row and column: `formula_in_cell`, `wrong_format`, `wrong_encoding`, `unknown_layout`, `not_a_date`,
 /// `date_out_of_statement`, `not_an_amount`, `amount_missing`, `unknown_direction`, `too_long`, `duplicate_line`, `balance_differs`.
 pub fn read_statement(layout: &StatementLayout, bytes: &[u8], (from, to): (NaiveDate, NaiveDate)) -> Result<ReadStatement, Problem> {
-    let grid = grid_of(layout, bytes)?;
-    let (places, first) = places(layout, &grid).ok_or_else(|| unknown_layout(layout).into_problem())?;
-    let mut faults = RowFaults::none();
+    let (grid, unread) = grid_of(layout, bytes)?;
+    let Some((places, first)) = places(layout, &grid) else {
+        let mut faults = unread.named(|_, _| None);
+        faults.add(unknown_layout(layout));
+        return Err(faults.into_problem());
+    };
+    let mut faults = unread.named(|_, column| places.iter().find_map(|(source, place)| (*place == column).then_some(source.key())));
     let opening = faults.keep(labelled(&grid, layout.opening_label.as_deref(), "opening_balance")).flatten();
     let closing = faults.keep(labelled(&grid, layout.closing_label.as_deref(), "closing_balance")).flatten();
     let reader = Reader { layout, places, days: (from, to) };
@@ -81,7 +85,7 @@ pub fn read_statement(layout: &StatementLayout, bytes: &[u8], (from, to): (Naive
     Ok(ReadStatement { opening, closing, lines })
 }
 
-fn grid_of(layout: &StatementLayout, bytes: &[u8]) -> Result<Grid, Problem> {
+fn grid_of(layout: &StatementLayout, bytes: &[u8]) -> Result<(Grid, CellFaults), Problem> {
     let workbook = bytes.starts_with(b"PK\x03\x04");
     if workbook != (layout.format == FileFormat::Xlsx) {
         let extension = layout.format.extension();
@@ -89,10 +93,10 @@ fn grid_of(layout: &StatementLayout, bytes: &[u8]) -> Result<Grid, Problem> {
             .into_problem());
     }
     if workbook {
-        return read_grid(bytes);
+        return read_cells(bytes, None);
     }
     let delimiter = layout.delimiter.bytes().next().unwrap_or(b',');
-    read_grid_delimited(&decoded(layout.encoding, bytes).ok_or_else(|| wrong_encoding(layout.encoding).into_problem())?, delimiter)
+    read_cells(&decoded(layout.encoding, bytes).ok_or_else(|| wrong_encoding(layout.encoding).into_problem())?, Some(delimiter))
 }
 
 /// The bytes of a CSV in UTF-8; none where they are not in the layout's encoding.
@@ -165,7 +169,9 @@ impl Reader<'_> {
 
     fn line(&self, row: &GridRow, faults: &mut RowFaults) -> Option<ReadLine> {
         let date = faults.keep(self.date(row));
-        let moved = faults.keep(self.moved(row));
+        // Where an amount could not be read, none is missed.
+        let unread = [Source::Amount, Source::Direction, Source::Debit, Source::Credit].iter().any(|source| faults.is_unread(row.number, source.key()));
+        let moved = if unread { None } else { faults.keep(self.moved(row)) };
         let balance = faults.keep(self.optional_amount(row, Source::Balance));
         let reference = faults.keep(self.short(row, Source::Reference));
         let serial = faults.keep(self.short(row, Source::Serial));
@@ -344,8 +350,9 @@ mod tests {
             ("/rows/8/serial", "duplicate_line"),
         ];
         assert_eq!(faults(&layout("csv_utf8"), text.as_bytes()), expected.map(|(pointer, code)| (pointer.to_owned(), code)));
-        let formula = format!("{head}2017-01-02,S1,,=HYPERLINK(1),,1.00,,\n");
-        assert_eq!(faults(&layout("csv_utf8"), formula.as_bytes())[0].1, "formula_in_cell");
+        let formula = format!("{head}昨天,S1,,=HYPERLINK(1),,1.00,=1+1,\n");
+        let expected = [("/rows/2/summary", "formula_in_cell"), ("/rows/2/credit", "formula_in_cell"), ("/rows/2/date", "not_a_date")];
+        assert_eq!(faults(&layout("csv_utf8"), formula.as_bytes()), expected.map(|(pointer, code)| (pointer.to_owned(), code)), "a formula hides no other fault");
         assert_eq!(faults(&layout("csv_utf8"), b"a,b\n1,2\n")[0].1, "unknown_layout");
         assert_eq!(faults(&layout("xlsx"), b"a,b\n1,2\n")[0].1, "wrong_format");
         let altered = format!("{head}2017-01-02,S1,,,,,10.00,10.00\n2017-01-03,S2,,,,4.00,,5.00\n");

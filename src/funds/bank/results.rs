@@ -10,13 +10,15 @@ use super::refusals::result_mismatch;
 use crate::kernel::masking;
 use crate::kernel::money::Fen;
 use crate::kernel::problem::Problem;
-use crate::platform::sheet::{Grid, GridRow, RowFault, RowFaults, amount, date, not_a_date, not_an_amount, read_grid};
+use crate::platform::sheet::{Grid, GridRow, RowFault, RowFaults, amount, date, not_a_date, not_an_amount, read_cells};
 
 /// The words of the first line, each before its value.
 const HEAD: [&str; 4] = ["批次号", "笔数", "金额", "日期"];
 /// The titles of the lines.
 const TITLES: [&str; 5] = ["序号", "账号后四位", "金额", "结果", "原因"];
-/// Where, in the pointers of faults.
+/// Where, in the pointers of faults of the first line: what stands after each word.
+const HEAD_KEYS: [Option<&str>; 8] = [None, Some("batch_number"), None, Some("count"), None, Some("sum"), None, Some("date")];
+/// Where, in the pointers of faults of the lines.
 const KEYS: [&str; 5] = ["serial", "account_tail", "amount", "result", "reason"];
 
 /// A result file as it was read.
@@ -74,11 +76,15 @@ pub fn account_tail(account: &str) -> String {
 /// Reads a result file: CSV (UTF-8 or GB18030) or XLSX.
 ///
 /// # Errors
-/// As [`read_grid`]; 422 `import_refused` with every fault by row and column: `unknown_layout`, `not_a_number`, `not_an_amount`, `not_a_date`, `wrong_account_tail`, `unknown_result`, `reason_required`, `reason_not_expected`.
+/// As [`read_cells`]; 422 `import_refused` with every fault by row and column: those of cells, `unknown_layout`, `not_a_number`, `not_an_amount`, `not_a_date`, `wrong_account_tail`, `unknown_result`, `reason_required`, `reason_not_expected`.
 pub fn read_result(bytes: &[u8]) -> Result<ResultFile, Problem> {
-    let grid = read_grid(bytes)?;
-    let (head, rows) = layout(&grid).ok_or_else(|| unknown_layout().into_problem())?;
-    let mut faults = RowFaults::none();
+    let (grid, unread) = read_cells(bytes, None)?;
+    let Some((head, rows)) = layout(&grid) else {
+        let mut faults = unread.named(|_, _| None);
+        faults.add(unknown_layout());
+        return Err(faults.into_problem());
+    };
+    let mut faults = unread.named(|row, column| if row == head.number { HEAD_KEYS.get(column).copied().flatten() } else { KEYS.get(column).copied() });
     let count = faults.keep(number(head, 3, "count"));
     let sum = faults.keep(yuan(head, 5, "sum"));
     let value_date = faults.keep(date(head.cell(7)).ok_or_else(|| not_a_date(head.number, "date")));

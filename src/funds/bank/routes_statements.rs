@@ -139,15 +139,15 @@ async fn match_with_items(tx: &Tx, row: bank_match::Model) -> Result<BankMatch, 
     with_items(tx, vec![row]).await?.pop().ok_or_else(Problem::not_found)
 }
 
-/// Lists bank statements. Filters: `street_id`, `account`, `state`. Sort: `from_date`.
+/// Lists bank statements. Filters: `street_id`, `account` (`1002`, `1003`), `state` (`imported`, `void`). Sort: `from_date`.
 #[utoipa::path(tag = "bank", responses((status = 200, body = ListPage<bank_statement::Model>), Refusals))]
 #[get("/bank-statements")]
 async fn list_bank_statements(actor: Actor, context: web::Data<Context>, request: HttpRequest) -> Result<HttpResponse, Problem> {
     actor.require_anywhere(Capability::LedgerRead)?;
     let list = ListRequest::parse(&request, &["street_id", "account", "state"])?;
     let condition = list.equals::<Uuid>(Condition::all(), "street_id", bank_statement::Column::StreetId)?;
-    let condition = list.equals::<String>(condition, "account", bank_statement::Column::Account)?;
-    let condition = list.equals::<String>(condition, "state", bank_statement::Column::State)?;
+    let condition = list.one_of(condition, "account", bank_statement::Column::Account, &["1002", "1003"])?;
+    let condition = list.one_of(condition, "state", bank_statement::Column::State, &["imported", "void"])?;
     let tx = context.read(&actor, Capability::LedgerRead).await?;
     let select = tx.select::<bank_statement::Entity>().filter(condition);
     let columns = &[
@@ -295,16 +295,16 @@ async fn print_reconciliation(actor: Actor, context: web::Data<Context>, request
     Ok(print_page(reconcile::page(&tx, &Reading::of(&actor, context.keys.clone(), &statement), &statement, day_of(&request, &statement)?).await?))
 }
 
-/// Lists matches with their lines. Filters: `street_id`, `account`, `rule`, `state`.
+/// Lists matches with their lines. Filters: `street_id`, `account` (`1002`, `1003`), `rule` (`reference`, `date`, `group`, `offset`, `hand`), `state` (`live`, `undone`).
 #[utoipa::path(tag = "bank", responses((status = 200, body = ListPage<BankMatch>), Refusals))]
 #[get("/bank-matches")]
 async fn list_bank_matches(actor: Actor, context: web::Data<Context>, request: HttpRequest) -> Result<HttpResponse, Problem> {
     actor.require_anywhere(Capability::LedgerRead)?;
     let list = ListRequest::parse(&request, &["street_id", "account", "rule", "state"])?;
     let condition = list.equals::<Uuid>(Condition::all(), "street_id", bank_match::Column::StreetId)?;
-    let condition = list.equals::<String>(condition, "account", bank_match::Column::Account)?;
-    let condition = list.equals::<String>(condition, "rule", bank_match::Column::Rule)?;
-    let condition = list.equals::<String>(condition, "state", bank_match::Column::State)?;
+    let condition = list.one_of(condition, "account", bank_match::Column::Account, &["1002", "1003"])?;
+    let condition = list.one_of(condition, "rule", bank_match::Column::Rule, &["reference", "date", "group", "offset", "hand"])?;
+    let condition = list.one_of(condition, "state", bank_match::Column::State, &["live", "undone"])?;
     let tx = context.read(&actor, Capability::LedgerRead).await?;
     let select = tx.select::<bank_match::Entity>().filter(condition);
     list.answer(&context, tx, select, &[], &["id", "street_id", "account", "rule", "state", "amount", "complete_on", "matched_by", "undo_reason", "items"], with_items).await

@@ -7,7 +7,7 @@ use super::seed::BUILT_IN;
 use super::*;
 use crate::kernel::money::Fen;
 use crate::kernel::problem::{Faults, Problem};
-use crate::platform::sheet::read_grid;
+use crate::platform::sheet::read_cells;
 
 fn template(code: &str) -> Template {
     serde_json::from_str(BUILT_IN.iter().find(|(known, ..)| *known == code).unwrap().2).unwrap()
@@ -46,7 +46,7 @@ fn refusal<T: std::fmt::Debug>(result: Result<T, Problem>) -> (&'static str, Str
 /// The bank reads the file as rendered and answers each line; those in `returned` come back.
 fn answer(template: &Template, file: &[u8], batch: &Batch, returned: &[u32]) -> String {
     let file = if template.delimiter == "|" { encoding_rs::GB18030.decode(file).0.replace('|', ",").into_bytes() } else { file.to_vec() };
-    let grid = read_grid(&file).unwrap();
+    let grid = read_cells(&file, None).unwrap().0;
     let amount = template.columns.iter().position(|column| column.source == Source::Amount).unwrap();
     let mut text = format!("批次号,{},笔数,{},金额,{},日期,2017-03-21\n序号,账号后四位,金额,结果,原因\n", batch.number, batch.count, batch.sum);
     for row in grid.rows.iter().skip(1) {
@@ -92,7 +92,7 @@ fn the_same_batch_gives_the_same_bytes_also_as_a_workbook_and_accounts_are_text(
     let properties = std::io::read_to_string(archive.by_name("docProps/core.xml").unwrap()).unwrap();
     assert!(properties.contains("2017-01-01T00:00:00Z"), "{properties}");
     // A number of 19 digits would be refused on reading.
-    assert_eq!(read_grid(&workbook).unwrap().rows[1].cells, ["1", "6222020000000000123", "张三", "汉口银行", "879", "2017年一季度遗属补助"]);
+    assert_eq!(read_cells(&workbook, None).unwrap().0.rows[1].cells, ["1", "6222020000000000123", "张三", "汉口银行", "879", "2017年一季度遗属补助"]);
 }
 
 #[test]
@@ -109,7 +109,7 @@ fn what_a_layout_cannot_hold_is_refused_by_line_and_never_bent() {
     assert!(with(delimiter, "csv_utf8_header").is_ok());
     let quoted: fn(&mut PaymentLine) = |line| line.summary = "一季度,\"二\"季度".to_owned();
     let bytes = with(quoted, "csv_utf8_header").unwrap();
-    assert_eq!(read_grid(&bytes).unwrap().rows[2].cell(5), "一季度,\"二\"季度");
+    assert_eq!(read_cells(&bytes, None).unwrap().0.rows[2].cell(5), "一季度,\"二\"季度");
     let newline: fn(&mut PaymentLine) = |line| line.summary = "一\n二".to_owned();
     assert_eq!(refusal(with(newline, "csv_utf8_header")).2, "unwritable_value");
     let formula: fn(&mut PaymentLine) = |line| line.holder_name = "=1+1".to_owned();

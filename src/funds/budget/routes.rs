@@ -200,7 +200,7 @@ async fn view(tx: &Tx, budget: budget::Model) -> Result<Budget, Problem> {
     Ok(Budget { budget, lines })
 }
 
-/// Lists budgets with their lines. Filters: `street_id`, `fiscal_year`, `state`. Sort: `programme`.
+/// Lists budgets with their lines. Filters: `street_id`, `fiscal_year`, `state` (`draft`, `submitted`, `approved`, `closed`). Sort: `programme`.
 #[utoipa::path(tag = "budget", responses((status = 200, body = ListPage<Budget>), Refusals))]
 #[get("/budgets")]
 async fn list_budgets(actor: Actor, context: web::Data<Context>, request: HttpRequest) -> Result<HttpResponse, Problem> {
@@ -208,7 +208,7 @@ async fn list_budgets(actor: Actor, context: web::Data<Context>, request: HttpRe
     let list = ListRequest::parse(&request, &["street_id", "fiscal_year", "state"])?;
     let condition = list.equals::<Uuid>(Condition::all(), "street_id", budget::Column::StreetId)?;
     let condition = list.equals::<i32>(condition, "fiscal_year", budget::Column::FiscalYear)?;
-    let condition = list.equals::<String>(condition, "state", budget::Column::State)?;
+    let condition = list.one_of(condition, "state", budget::Column::State, &["draft", "submitted", "approved", "closed"])?;
     let tx = context.read(&actor, Capability::BudgetRead).await?;
     let select = tx.select::<budget::Entity>().filter(condition);
     let columns = &["id", "street_id", "fiscal_year", "programme", "revision", "total", "state", "approved_at", "version"];
@@ -321,7 +321,7 @@ async fn return_budget(actor: Actor, write: Write, id: web::Path<String>) -> Res
         .await
 }
 
-/// Lists budget lines; a community sees its own. Filters: `street_id`, `community_id`, `fiscal_year`, `category_id`, `state`.
+/// Lists budget lines; a community sees its own. Filters: `street_id`, `community_id`, `fiscal_year`, `category_id`, `state` (`draft`, `approved`).
 #[utoipa::path(tag = "budget", responses((status = 200, body = ListPage<BudgetLine>), Refusals))]
 #[get("/budget-lines")]
 async fn list_budget_lines(actor: Actor, context: web::Data<Context>, request: HttpRequest) -> Result<HttpResponse, Problem> {
@@ -331,7 +331,7 @@ async fn list_budget_lines(actor: Actor, context: web::Data<Context>, request: H
     let condition = list.equals::<Uuid>(condition, "community_id", budget_line::Column::CommunityId)?;
     let condition = list.equals::<i32>(condition, "fiscal_year", budget_line::Column::FiscalYear)?;
     let condition = list.equals::<Uuid>(condition, "category_id", budget_line::Column::CategoryId)?;
-    let condition = list.equals::<String>(condition, "state", budget_line::Column::State)?;
+    let condition = list.one_of(condition, "state", budget_line::Column::State, &["draft", "approved"])?;
     let tx = context.read(&actor, Capability::BudgetRead).await?;
     let select = tx.select::<budget_line::Entity>().filter(condition);
     list.answer(&context, tx, select, &[], LINE_COLUMNS, line_views).await

@@ -243,7 +243,7 @@ impl Body for NewTreasuryReturn {
     }
 }
 
-/// Lists adjustments. Filters: `street_id`, `budget_id`, `fiscal_year`, `kind`, `state`.
+/// Lists adjustments. Filters: `street_id`, `budget_id`, `fiscal_year`, `kind` (`transfer`, `supplement`, `reduction`), `state` (`submitted`, `approved`, `rejected`).
 #[utoipa::path(tag = "budget", responses((status = 200, body = ListPage<budget_adjustment::Model>), Refusals))]
 #[get("/budget-adjustments")]
 async fn list_adjustments(actor: Actor, context: web::Data<Context>, request: HttpRequest) -> Result<HttpResponse, Problem> {
@@ -252,8 +252,8 @@ async fn list_adjustments(actor: Actor, context: web::Data<Context>, request: Ht
     let condition = list.equals::<Uuid>(Condition::all(), "street_id", budget_adjustment::Column::StreetId)?;
     let condition = list.equals::<Uuid>(condition, "budget_id", budget_adjustment::Column::BudgetId)?;
     let condition = list.equals::<i32>(condition, "fiscal_year", budget_adjustment::Column::FiscalYear)?;
-    let condition = list.equals::<String>(condition, "kind", budget_adjustment::Column::Kind)?;
-    let condition = list.equals::<String>(condition, "state", budget_adjustment::Column::State)?;
+    let condition = list.one_of(condition, "kind", budget_adjustment::Column::Kind, &["transfer", "supplement", "reduction"])?;
+    let condition = list.one_of(condition, "state", budget_adjustment::Column::State, &["submitted", "approved", "rejected"])?;
     let tx = context.read(&actor, Capability::BudgetRead).await?;
     let select = tx.select::<budget_adjustment::Entity>().filter(condition);
     let columns = &["id", "street_id", "budget_id", "fiscal_year", "kind", "state", "reason", "total", "lines", "decision_reason", "version"];
@@ -320,7 +320,7 @@ async fn reject_adjustment(actor: Actor, write: Write, id: web::Path<String>) ->
         .await
 }
 
-/// Lists receipts. Filters: `street_id`, `fiscal_year`, `kind`. Sort: `date`.
+/// Lists receipts. Filters: `street_id`, `fiscal_year`, `kind` (`cash`, `quota`). Sort: `date`.
 #[utoipa::path(tag = "budget", responses((status = 200, body = ListPage<receipt::Model>), Refusals))]
 #[get("/receipts")]
 async fn list_receipts(actor: Actor, context: web::Data<Context>, request: HttpRequest) -> Result<HttpResponse, Problem> {
@@ -328,7 +328,7 @@ async fn list_receipts(actor: Actor, context: web::Data<Context>, request: HttpR
     let list = ListRequest::parse(&request, &["street_id", "fiscal_year", "kind"])?;
     let condition = list.equals::<Uuid>(Condition::all(), "street_id", receipt::Column::StreetId)?;
     let condition = list.equals::<i32>(condition, "fiscal_year", receipt::Column::FiscalYear)?;
-    let condition = list.equals::<String>(condition, "kind", receipt::Column::Kind)?;
+    let condition = list.one_of(condition, "kind", receipt::Column::Kind, &["cash", "quota"])?;
     let tx = context.read(&actor, Capability::BudgetRead).await?;
     let select = tx.select::<receipt::Entity>().filter(condition);
     let columns = &["id", "street_id", "fiscal_year", "date", "kind", "document_number", "amount", "lines", "remark", "voucher_id"];
@@ -358,7 +358,7 @@ async fn record_receipt(actor: Actor, write: Write) -> Result<HttpResponse, Prob
         .await
 }
 
-/// Lists money that went back to the treasury. Filters: `street_id`, `fiscal_year`, `kind`.
+/// Lists money that went back to the treasury. Filters: `street_id`, `fiscal_year`, `kind` (`taken_back`, `surplus`).
 #[utoipa::path(tag = "budget", responses((status = 200, body = ListPage<treasury_return::Model>), Refusals))]
 #[get("/treasury-returns")]
 async fn list_treasury_returns(actor: Actor, context: web::Data<Context>, request: HttpRequest) -> Result<HttpResponse, Problem> {
@@ -366,7 +366,7 @@ async fn list_treasury_returns(actor: Actor, context: web::Data<Context>, reques
     let list = ListRequest::parse(&request, &["street_id", "fiscal_year", "kind"])?;
     let condition = list.equals::<Uuid>(Condition::all(), "street_id", treasury_return::Column::StreetId)?;
     let condition = list.equals::<i32>(condition, "fiscal_year", treasury_return::Column::FiscalYear)?;
-    let condition = list.equals::<String>(condition, "kind", treasury_return::Column::Kind)?;
+    let condition = list.one_of(condition, "kind", treasury_return::Column::Kind, &["taken_back", "surplus"])?;
     let tx = context.read(&actor, Capability::BudgetRead).await?;
     let select = tx.select::<treasury_return::Entity>().filter(condition);
     let columns = &["id", "street_id", "fiscal_year", "date", "kind", "paid_from", "document_number", "amount", "lines", "voucher_id"];

@@ -62,7 +62,7 @@ async fn views(tx: &Tx, claims: Vec<claim::Model>) -> Result<Vec<Claim>, Problem
     Ok(claims.into_iter().map(view).collect())
 }
 
-/// Lists claims. Filters: `street_id`, `community_id`, `fiscal_year`, `state`, `budget_line_id`, `category_id`, `activity_id`, `commitment_id`, `number`, `batch_id`, `next_capability` (`claim.pay`: what the cashier is to pay; what lies in a batch or waits for papers is not). Sort: `number`, `amount`.
+/// Lists claims. Filters: `street_id`, `community_id`, `fiscal_year`, `state` (`draft`, `submitted`, `endorsed`, `reviewed`, `approved`, `paid`, `rejected`, `withdrawn`, `expired`, `reversed`), `budget_line_id`, `category_id`, `activity_id`, `commitment_id`, `number`, `batch_id`, `next_capability` (claim.pay: what the cashier is to pay; what lies in a batch or waits for papers is not). Sort: `number`, `amount`.
 #[utoipa::path(tag = "claims", responses((status = 200, body = ListPage<Claim>), Refusals))]
 #[get("/claims")]
 async fn list_claims(actor: Actor, context: web::Data<Context>, request: HttpRequest) -> Result<HttpResponse, Problem> {
@@ -81,9 +81,10 @@ async fn list_claims(actor: Actor, context: web::Data<Context>, request: HttpReq
     ] {
         condition = list.equals::<Uuid>(condition, name, column)?;
     }
-    for (name, column) in [("state", claim::Column::State), ("number", claim::Column::Number), ("next_capability", claim::Column::NextCapability)] {
-        condition = list.equals::<String>(condition, name, column)?;
-    }
+    let states = &["draft", "submitted", "endorsed", "reviewed", "approved", "paid", "rejected", "withdrawn", "expired", "reversed"];
+    condition = list.one_of(condition, "state", claim::Column::State, states)?;
+    condition = list.one_of(condition, "next_capability", claim::Column::NextCapability, &Capability::codes())?;
+    let condition = list.equals::<String>(condition, "number", claim::Column::Number)?;
     let tx = context.read(&actor, Capability::ClaimRead).await?;
     let select = tx.select::<claim::Entity>().filter(condition);
     let columns =

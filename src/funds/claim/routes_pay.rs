@@ -146,14 +146,14 @@ async fn reverse_claim(actor: Actor, write: Write, id: web::Path<String>) -> Res
         .await
 }
 
-/// Lists payment batches. Filters: `street_id`, `state`.
+/// Lists payment batches. Filters: `street_id`, `state` (`made`, `void`, `settled`).
 #[utoipa::path(tag = "claims", responses((status = 200, body = ListPage<payment_batch::Model>), Refusals))]
 #[get("/payment-batches")]
 async fn list_batches(actor: Actor, context: web::Data<Context>, request: HttpRequest) -> Result<HttpResponse, Problem> {
     actor.require_anywhere(Capability::ClaimRead)?;
     let list = ListRequest::parse(&request, &["street_id", "state"])?;
     let condition = list.equals::<Uuid>(Condition::all(), "street_id", payment_batch::Column::StreetId)?;
-    let condition = list.equals::<String>(condition, "state", payment_batch::Column::State)?;
+    let condition = list.one_of(condition, "state", payment_batch::Column::State, &["made", "void", "settled"])?;
     let tx = context.read(&actor, Capability::ClaimRead).await?;
     let select = tx.select::<payment_batch::Entity>().filter(condition);
     let columns = &["id", "street_id", "number", "state", "date", "count", "sum", "sha256", "file_name", "version"];

@@ -46,7 +46,7 @@ impl Body for NewPayee {
 
 const COLUMNS: &[&str] = &["id", "street_id", "community_id", "kind", "name", "account_masked", "bank_name", "active", "version"];
 
-/// Lists payees, accounts and the names of persons masked. Filters: `street_id`, `community_id`, `kind`, `name` (as it is shown; a person is looked for by a search), `active`.
+/// Lists payees, accounts and the names of persons masked. Filters: `street_id`, `community_id`, `kind` (`supplier`, `person`), `name` (as it is shown; a person is looked for by a search), `active`.
 #[utoipa::path(tag = "claims", responses((status = 200, body = ListPage<payee::Model>), Refusals))]
 #[get("/payees")]
 async fn list_payees(actor: Actor, context: web::Data<Context>, request: HttpRequest) -> Result<HttpResponse, Problem> {
@@ -54,7 +54,7 @@ async fn list_payees(actor: Actor, context: web::Data<Context>, request: HttpReq
     let list = ListRequest::parse(&request, &["street_id", "community_id", "kind", "name", "active"])?;
     let condition = list.equals::<Uuid>(Condition::all(), "street_id", payee::Column::StreetId)?;
     let condition = list.equals::<Uuid>(condition, "community_id", payee::Column::CommunityId)?;
-    let condition = list.equals::<String>(condition, "kind", payee::Column::Kind)?;
+    let condition = list.one_of(condition, "kind", payee::Column::Kind, &["supplier", "person"])?;
     let condition = list.equals::<String>(condition, "name", payee::Column::Name)?;
     let condition = list.equals::<bool>(condition, "active", payee::Column::Active)?;
     let tx = context.read(&actor, Capability::ClaimRead).await?;

@@ -173,7 +173,7 @@ async fn views(tx: &Tx, rows: Vec<commitment::Model>) -> Result<Vec<Commitment>,
     Ok(rows.into_iter().map(|commitment| Commitment { lines: lines.extract_if(.., |line| line.commitment_id == commitment.id).collect(), commitment, next_actors: None }).collect())
 }
 
-/// Lists applications beforehand. Filters: `street_id`, `community_id`, `fiscal_year`, `state`, `budget_line_id`, `activity_id`, `number`, `over_limit`. Sort: `number`, `amount`, `valid_until`.
+/// Lists applications beforehand. Filters: `street_id`, `community_id`, `fiscal_year`, `state` (`draft`, `submitted`, `approved`, `closed`, `expired`, `rejected`, `withdrawn`), `budget_line_id`, `activity_id`, `number`, `over_limit`. Sort: `number`, `amount`, `valid_until`.
 #[utoipa::path(tag = "commitments", responses((status = 200, body = ListPage<Commitment>), Refusals))]
 #[get("/commitments")]
 async fn list_commitments(actor: Actor, context: web::Data<Context>, request: HttpRequest) -> Result<HttpResponse, Problem> {
@@ -188,9 +188,8 @@ async fn list_commitments(actor: Actor, context: web::Data<Context>, request: Ht
     ] {
         condition = list.equals::<Uuid>(condition, name, column)?;
     }
-    for (name, column) in [("state", commitment::Column::State), ("number", commitment::Column::Number)] {
-        condition = list.equals::<String>(condition, name, column)?;
-    }
+    condition = list.one_of(condition, "state", commitment::Column::State, &["draft", "submitted", "approved", "closed", "expired", "rejected", "withdrawn"])?;
+    let condition = list.equals::<String>(condition, "number", commitment::Column::Number)?;
     let condition = list.equals::<bool>(condition, "over_limit", commitment::Column::OverLimit)?;
     let tx = context.read(&actor, Capability::ClaimRead).await?;
     let select = tx.select::<commitment::Entity>().filter(condition);

@@ -116,7 +116,7 @@ async fn receive_donation(actor: Actor, write: Write) -> Result<HttpResponse, Pr
         .await
 }
 
-/// Lists uses of donations. Filters: `street_id`, `community_id`, `state`.
+/// Lists uses of donations. Filters: `street_id`, `community_id`, `state` (`submitted`, `reviewed`, `approved`, `paid`, `rejected`, `withdrawn`).
 #[utoipa::path(tag = "donations", responses((status = 200, body = ListPage<donation_use::Model>), Refusals))]
 #[get("/donation-uses")]
 async fn list_uses(actor: Actor, context: web::Data<Context>, request: HttpRequest) -> Result<HttpResponse, Problem> {
@@ -124,7 +124,7 @@ async fn list_uses(actor: Actor, context: web::Data<Context>, request: HttpReque
     let list = ListRequest::parse(&request, &["street_id", "community_id", "state"])?;
     let condition = list.equals::<Uuid>(Condition::all(), "street_id", donation_use::Column::StreetId)?;
     let condition = list.equals::<Uuid>(condition, "community_id", donation_use::Column::CommunityId)?;
-    let condition = list.equals::<String>(condition, "state", donation_use::Column::State)?;
+    let condition = list.one_of(condition, "state", donation_use::Column::State, &["submitted", "reviewed", "approved", "paid", "rejected", "withdrawn"])?;
     let tx = context.read(&actor, Capability::ClaimRead).await?;
     let select = tx.select::<donation_use::Entity>().filter(condition);
     list.answer(&context, tx, select, &[], &["id", "number", "community_id", "title", "payee_name", "amount", "state", "paid_on", "voucher_id", "version"], async |_, rows| Ok(rows)).await

@@ -163,6 +163,26 @@ pub enum VoucherKind {
 }
 
 impl VoucherKind {
+    /// Every kind.
+    pub const ALL: [Self; 16] = [
+        Self::Receipt,
+        Self::ReceiptTakenBack,
+        Self::ClaimPayment,
+        Self::ClaimRefund,
+        Self::Reversal,
+        Self::StipendRun,
+        Self::StipendPayment,
+        Self::StipendReturn,
+        Self::Recovery,
+        Self::Donation,
+        Self::DonationUse,
+        Self::QuotaLapse,
+        Self::Closing,
+        Self::SurplusReturn,
+        Self::Opening,
+        Self::TaxPayment,
+    ];
+
     /// The identifier, and the summary that is printed.
     #[must_use]
     pub const fn facts(self) -> (&'static str, &'static str) {

@@ -41,6 +41,8 @@ pub struct Posting {
     pub prepared_by: Option<Uuid>,
     /// The job that is recorded as the preparer, where nobody is.
     pub prepared_job: Option<&'static str>,
+    /// The standing authorisation under which that job acted.
+    pub authorisation: Option<Uuid>,
     /// Who approved the cause.
     pub reviewed_by: Option<Uuid>,
     /// Who paid.
@@ -66,6 +68,7 @@ impl Posting {
             attachments_count: 0,
             prepared_by: None,
             prepared_job: None,
+            authorisation: None,
             reviewed_by: None,
             cashier: None,
             entries,
@@ -96,7 +99,7 @@ pub async fn post(tx: &Tx, act: &Act, posting: Posting) -> Result<voucher::Model
     let (entries, amount) = model::check_entries(posting.kind, posting.entries)?;
     let (prepared_job, authorisation_id) = match (&act.by, posting.prepared_by) {
         (Performer::Job { name, authorisation }, None) => (Some((*name).to_owned()), *authorisation),
-        (_, None) => (posting.prepared_job.map(str::to_owned), None),
+        (_, None) => (posting.prepared_job.map(str::to_owned), posting.authorisation),
         _ => (None, None),
     };
     let row = voucher::Model {

@@ -12,11 +12,12 @@ use uuid::Uuid;
 
 use super::export::entity::voucher_export_item;
 use super::export::exports_of;
-use super::model::{Account, AccountType, voucher_name};
+use super::model::{Account, AccountType, VoucherKind, voucher_name};
 use super::{Balance, fiscal_year, ledger_checkpoint, ledger_period, opening, opening_balance, print, read, refusals, tax, tax_payment, voucher, voucher_line, years};
 use crate::funds::spending::category;
 use crate::kernel::access::{Actor, Capability};
 use crate::kernel::money::Fen;
+use crate::kernel::period::Month;
 use crate::kernel::problem::{Faults, Problem};
 use crate::people::identity::duties;
 use crate::people::tenancy::{street_names, street_of};
@@ -188,8 +189,8 @@ async fn list_vouchers(actor: Actor, context: web::Data<Context>, request: HttpR
     let list = ListRequest::parse(&request, &["street_id", "fiscal_year", "month", "kind", "source_type", "source_id", "exported", "export_id"])?;
     let condition = list.equals::<Uuid>(Condition::all(), "street_id", voucher::Column::StreetId)?;
     let condition = list.equals::<i32>(condition, "fiscal_year", voucher::Column::FiscalYear)?;
-    let condition = list.equals::<String>(condition, "month", voucher::Column::Month)?;
-    let condition = list.equals::<String>(condition, "kind", voucher::Column::Kind)?;
+    let condition = list.parsed::<Month>(condition, "month", voucher::Column::Month)?;
+    let condition = list.one_of(condition, "kind", voucher::Column::Kind, &VoucherKind::ALL.map(VoucherKind::code))?;
     let condition = list.equals::<String>(condition, "source_type", voucher::Column::SourceType)?;
     let condition = list.equals::<Uuid>(condition, "source_id", voucher::Column::SourceId)?;
     let condition = exported(condition, list.filter::<bool>("exported")?, list.filter::<Uuid>("export_id")?);
@@ -257,7 +258,7 @@ async fn list_balances(actor: Actor, context: web::Data<Context>, request: HttpR
     list.answer_whole(&context, BALANCE_COLUMNS, balances).await
 }
 
-/// Lists the months of the books. Filters: `street_id`, `fiscal_year`, `state`. Sort: `month`.
+/// Lists the months of the books. Filters: `street_id`, `fiscal_year`, `state` (`open`, `closed`). Sort: `month`.
 #[utoipa::path(tag = "ledger", responses((status = 200, body = ListPage<ledger_period::Model>), Refusals))]
 #[get("/ledger/periods")]
 async fn list_periods(actor: Actor, context: web::Data<Context>, request: HttpRequest) -> Result<HttpResponse, Problem> {
@@ -265,7 +266,7 @@ async fn list_periods(actor: Actor, context: web::Data<Context>, request: HttpRe
     let list = ListRequest::parse(&request, &["street_id", "fiscal_year", "state"])?;
     let condition = list.equals::<Uuid>(Condition::all(), "street_id", ledger_period::Column::StreetId)?;
     let condition = list.equals::<i32>(condition, "fiscal_year", ledger_period::Column::FiscalYear)?;
-    let condition = list.equals::<String>(condition, "state", ledger_period::Column::State)?;
+    let condition = list.one_of(condition, "state", ledger_period::Column::State, &["open", "closed"])?;
     let tx = context.read(&actor, Capability::LedgerRead).await?;
     let select = tx.select::<ledger_period::Entity>().filter(condition);
     list.answer(&context, tx, select, &[("month", ledger_period::Column::Month)], &["id", "street_id", "month", "state", "closed_at", "closed_by", "version"], async |_, rows| Ok(rows)).await
@@ -294,7 +295,7 @@ async fn list_checkpoints(actor: Actor, context: web::Data<Context>, request: Ht
     list.answer(&context, tx, select, &[("business_date", ledger_checkpoint::Column::BusinessDate)], columns, async |_, rows| Ok(rows)).await
 }
 
-/// Lists fiscal years. Filters: `street_id`, `year`, `state`. Sort: `year`.
+/// Lists fiscal years. Filters: `street_id`, `year`, `state` (`open`, `closed`). Sort: `year`.
 #[utoipa::path(tag = "ledger", responses((status = 200, body = ListPage<fiscal_year::Model>), Refusals))]
 #[get("/fiscal-years")]
 async fn list_fiscal_years(actor: Actor, context: web::Data<Context>, request: HttpRequest) -> Result<HttpResponse, Problem> {
@@ -302,7 +303,7 @@ async fn list_fiscal_years(actor: Actor, context: web::Data<Context>, request: H
     let list = ListRequest::parse(&request, &["street_id", "year", "state"])?;
     let condition = list.equals::<Uuid>(Condition::all(), "street_id", fiscal_year::Column::StreetId)?;
     let condition = list.equals::<i32>(condition, "year", fiscal_year::Column::Year)?;
-    let condition = list.equals::<String>(condition, "state", fiscal_year::Column::State)?;
+    let condition = list.one_of(condition, "state", fiscal_year::Column::State, &["open", "closed"])?;
     let tx = context.read(&actor, Capability::BudgetRead).await?;
     let select = tx.select::<fiscal_year::Entity>().filter(condition);
     let columns = &["id", "street_id", "year", "state", "carried_in", "received", "spent", "to_return", "version"];
@@ -361,7 +362,7 @@ async fn record_opening_balance(actor: Actor, context: web::Data<Context>, write
     write
         .create(&actor, Capability::LedgerRecord, Rules::plain(), async |tx, act, body: NewOpeningBalance| {
             let street = street_of(tx, &actor, body.street_id, Capability::LedgerRecord).await?;
-            super::model::check_date(super::VoucherKind::Opening, body.date, act.today)?;
+            super::model::check_date(VoucherKind::Opening, body.date, act.today)?;
             let row = opening::record(tx, act, &street, body).await?;
             let next = (Capability::OpeningApprove, opening_balance::Entity::place(&row));
             Ok(Done::created(format!("/api/v1/opening-balances/{}", row.id), Some(row.version), Submitted::of(context.recipients.as_ref(), act, next, row).await?))

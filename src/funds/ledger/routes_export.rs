@@ -74,7 +74,7 @@ async fn change_account_map(actor: Actor, write: Write, id: web::Path<String>) -
         .await
 }
 
-/// Lists exports of vouchers. Filters: `street_id`, `fiscal_year`, `format`. Sort: `created_at`.
+/// Lists exports of vouchers. Filters: `street_id`, `fiscal_year`, `format` (`u8_text`, `common_xlsx`, `gbt24589`). Sort: `created_at`.
 #[utoipa::path(tag = "ledger", responses((status = 200, body = ListPage<voucher_export::Model>), Refusals))]
 #[get("/voucher-exports")]
 async fn list_voucher_exports(actor: Actor, context: web::Data<Context>, request: HttpRequest) -> Result<HttpResponse, Problem> {
@@ -82,7 +82,7 @@ async fn list_voucher_exports(actor: Actor, context: web::Data<Context>, request
     let list = ListRequest::parse(&request, &["street_id", "fiscal_year", "format"])?;
     let condition = list.equals::<Uuid>(Condition::all(), "street_id", voucher_export::Column::StreetId)?;
     let condition = list.equals::<i32>(condition, "fiscal_year", voucher_export::Column::FiscalYear)?;
-    let condition = list.equals::<String>(condition, "format", voucher_export::Column::Format)?;
+    let condition = list.one_of(condition, "format", voucher_export::Column::Format, &["u8_text", "common_xlsx", "gbt24589"])?;
     let tx = context.read(&actor, Capability::LedgerRead).await?;
     let select = tx.select::<voucher_export::Entity>().filter(condition);
     let columns = &["id", "street_id", "from_month", "to_month", "format", "vouchers", "financial_debit", "budget_debit", "already_exported", "reason", "sha256", "made_by", "made_on"];

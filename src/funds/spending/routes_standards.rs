@@ -248,14 +248,16 @@ async fn view(tx: &Tx, row: standard::Model) -> Result<Standard, Problem> {
     views(tx, vec![row]).await?.pop().ok_or_else(Problem::not_found)
 }
 
-/// Lists standards, those that have ended among them: their history is readable. Filters: `expense_item_id`, `basis`, `grade`, `place`, `above`. Sort: `effective_from`.
+/// Lists standards, those that have ended among them: their history is readable. Filters: `expense_item_id`, `basis` (`vehicle_day`, `person_day`, `person_meal`, `person_half_day`, `class_hour`, `person_night`, `actual`), `grade`, `place`, `above` (`refuse`, `needs_reason`, `mark`). Sort: `effective_from`.
 #[utoipa::path(tag = "spending", responses((status = 200, body = ListPage<Standard>), Refusals))]
 #[get("/standards")]
 async fn list_standards(actor: Actor, context: web::Data<Context>, request: HttpRequest) -> Result<HttpResponse, Problem> {
     actor.require_anywhere(Capability::ReferenceRead)?;
     let list = ListRequest::parse(&request, &["expense_item_id", "basis", "grade", "place", "above"])?;
     let mut condition = list.equals::<Uuid>(Condition::all(), "expense_item_id", standard::Column::ExpenseItemId)?;
-    for (name, column) in [("basis", standard::Column::Basis), ("grade", standard::Column::Grade), ("place", standard::Column::Place), ("above", standard::Column::Above)] {
+    condition = list.one_of(condition, "basis", standard::Column::Basis, &["vehicle_day", "person_day", "person_meal", "person_half_day", "class_hour", "person_night", "actual"])?;
+    condition = list.one_of(condition, "above", standard::Column::Above, &["refuse", "needs_reason", "mark"])?;
+    for (name, column) in [("grade", standard::Column::Grade), ("place", standard::Column::Place)] {
         condition = list.equals::<String>(condition, name, column)?;
     }
     let tx = context.read(&actor, Capability::ReferenceRead).await?;

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use chrono::{NaiveDate, TimeDelta};
 use sea_orm::ActiveValue::Set;
-use sea_orm::sea_query::Condition;
+use sea_orm::sea_query::{Condition, Expr, ExprTrait};
 use sea_orm::{ColumnTrait, QueryFilter, QueryOrder, Select};
 
 use super::enrolment::{self, Column};
@@ -70,9 +70,14 @@ fn standing(tx: &Tx) -> Select<enrolment::Entity> {
     tx.select::<enrolment::Entity>().filter(Column::State.ne("withdrawn"))
 }
 
+/// Enrolments that end as expected, and not earlier.
+fn ends_as_expected() -> Condition {
+    Condition::any().add(Column::ToDate.is_null()).add(Expr::col(Column::ToDate).gt(Expr::col(Column::ExpectedEnd)))
+}
+
 /// Ends what is past its expected end.
 async fn end(tx: &Tx, act: &Act, place: Place) -> Result<usize, Problem> {
-    let past = standing(tx).filter(Column::ToDate.is_null()).filter(Column::ExpectedEnd.lt(act.today)).order_by_asc(Column::Id);
+    let past = standing(tx).filter(ends_as_expected()).filter(Column::ExpectedEnd.lt(act.today)).order_by_asc(Column::Id);
     let rows = tx.all(past).await?;
     for before in &rows {
         let change = enrolment::ActiveModel { to_date: Set(before.expected_end), end_reason: Set(Some(ENDED_AS_EXPECTED.to_owned())), ..Default::default() };
@@ -88,7 +93,7 @@ async fn end(tx: &Tx, act: &Act, place: Place) -> Result<usize, Problem> {
 /// Warns of what ends within 60 days, once.
 async fn warn(tx: &Tx, act: &Act, place: Place) -> Result<usize, Problem> {
     let until: NaiveDate = act.today + WARNED_BEFORE;
-    let expected = Condition::all().add(Column::ToDate.is_null()).add(Column::ExpectedEnd.between(act.today, until));
+    let expected = Condition::all().add(ends_as_expected()).add(Column::ExpectedEnd.between(act.today, until));
     let dated = Column::ToDate.between(act.today, until);
     let soon = standing(tx).filter(Column::EndWarned.eq(false)).filter(Condition::any().add(expected).add(dated)).order_by_asc(Column::Id);
     let rows = tx.all(soon).await?;

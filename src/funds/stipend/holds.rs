@@ -1,11 +1,14 @@
 //! Why an item is held: what the enrolment itself says, and each reason in words with what is to be done.
 
+use std::collections::BTreeMap;
+
 use sea_orm::{ColumnTrait, QueryFilter};
 use serde::Serialize;
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 use super::model::{self, Planned};
-use super::{enrolment, payout_item, standing_authorisation, stipend_scheme, suspension};
+use super::{beneficiary, enrolment, payout_item, standing_authorisation, stipend_scheme, suspension};
 use crate::kernel::act::{Act, Performer};
 use crate::kernel::period::Period;
 use crate::kernel::problem::Problem;
@@ -81,24 +84,30 @@ pub fn words(code: &str) -> Option<(&'static str, &'static str)> {
     })
 }
 
-/// An item with why it is held, in words.
+/// An item with whose it is, and why it is held, in words.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct PayoutItemView {
     /// The item.
     #[serde(flatten)]
     pub item: payout_item::Model,
+    /// Whose it is, masked.
+    pub beneficiary_name: String,
     /// Why it is held and what to do, in Chinese.
     pub held_reason_zh: Option<&'static str>,
     /// The same in English.
     pub held_reason_en: Option<&'static str>,
 }
 
-/// Items with why they are held.
-#[must_use]
-pub fn explained(items: Vec<payout_item::Model>) -> Vec<PayoutItemView> {
+/// Items with whose they are and why they are held.
+///
+/// # Errors
+/// 500 where the database fails.
+pub async fn explained(tx: &Tx, items: Vec<payout_item::Model>) -> Result<Vec<PayoutItemView>, Problem> {
+    let people = tx.select::<beneficiary::Entity>().filter(beneficiary::Column::Id.is_in(items.iter().map(|item| item.beneficiary_id)));
+    let names: BTreeMap<Uuid, String> = tx.all(people).await?.into_iter().map(|person| (person.id, person.name_masked)).collect();
     let view = |item: payout_item::Model| {
         let (held_reason_zh, held_reason_en) = item.held_code.as_deref().and_then(words).unzip();
-        PayoutItemView { item, held_reason_zh, held_reason_en }
+        PayoutItemView { beneficiary_name: names.get(&item.beneficiary_id).cloned().unwrap_or_default(), item, held_reason_zh, held_reason_en }
     };
-    items.into_iter().map(view).collect()
+    Ok(items.into_iter().map(view).collect())
 }

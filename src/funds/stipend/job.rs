@@ -1,27 +1,29 @@
-//! `stipends.notice` and `stipends.post`. Working days before pay day each scheme's run is calculated and told; on pay day it is calculated anew, checked against its
+//! `stipends.notice` and `stipends.post`. Working days before pay day each scheme's run is calculated and told, with what pay day will make of it as things stand; on pay day it is calculated anew, checked against its
 //! standing authorisation, approved under it and posted, in one transaction with its slot.
 
 use async_trait::async_trait;
-use chrono::NaiveTime;
+use chrono::{NaiveTime, TimeDelta};
 use sea_orm::{ColumnTrait, QueryFilter, QueryOrder};
 
-use super::{model, payout_run, refusals, run, scheme, standing_authorisation, stipend_scheme};
+use super::{announce, model, payout_run, refusals, run, scheme, standing_authorisation, stipend_scheme};
 use crate::funds::ledger::years;
 use crate::kernel::access::{Capability, Place, Scope};
-use crate::kernel::act::Act;
+use crate::kernel::act::{Act, Performer};
 use crate::kernel::period::Period;
 use crate::kernel::problem::{Problem, Words};
 use crate::people::tenancy::{org_unit, streets};
 use crate::platform::db::Tx;
 use crate::platform::http::Context;
-use crate::platform::jobs::entity::job_slot;
+use crate::platform::jobs::entity::{job_run, job_slot};
 use crate::platform::jobs::{CatchUp, DueSlot, Job, Outcome, Progress, Slot};
-use crate::platform::notification::{Notice, notify};
 
 /// The name of the paying job.
 pub const POST: &str = "stipends.post";
 /// The name of the telling job.
 pub const NOTICE: &str = "stipends.notice";
+/// How long before a period the notice of its pay day may come: 20 working days at most, with the holidays between them.
+const BEFORE_PERIOD: TimeDelta = TimeDelta::days(60);
+
 /// The settings of both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PayTimes {
@@ -66,14 +68,22 @@ async fn due_of(context: &Context, tx: &Tx, street: &org_unit::Model, row: &stip
     let mut slots = Vec::new();
     let pay_day = u32::try_from(row.pay_day).map_err(Problem::internal)?;
     let mut period = row.first_period;
-    while period.first_day() <= today {
+    // A pay day may lie before its period, where that begins with rest days, and people are told of it earlier still.
+    while period.first_day() <= today + BEFORE_PERIOD {
         // First whether people opened its year: of a year that nobody runs no working days need be known.
         if years::find(tx, street.id, period.year()).await?.is_none() {
             period = period.next();
             continue;
         }
-        let pays_on = model::pay_date(period, pay_day, &calendar).map_err(Problem::internal)?;
-        let day = if days_before == 0 { pays_on } else { calendar.minus_working_days(pays_on, days_before).map_err(Problem::internal)? };
+        let pays_on = model::pay_date(period, pay_day, &calendar);
+        let (pays_on, day) = match pays_on.and_then(|pays_on| Ok((pays_on, if days_before == 0 { pays_on } else { calendar.minus_working_days(pays_on, days_before)? }))) {
+            Ok(days) => days,
+            Err(unknown) => {
+                // What was due before does not wait for it. Districts are asked for the year's days in time (`calendar.year_due`).
+                tracing::warn!(%unknown, scheme = %row.id, %period, "the pay day cannot be found until the district records the year's working days");
+                break;
+            }
+        };
         if pays_on > row.active_from && day <= today {
             let at = day.and_time(hour).and_local_timezone(context.clocks.zone()).earliest().ok_or_else(|| Problem::internal("no such hour"))?;
             slots.push(DueSlot { scope: format!("{}·{}·{}", street.name, row.name, row.id), period: period.to_string(), place: Some(street.place()), subject: Some(row.id), due_at: at.to_utc() });
@@ -91,14 +101,6 @@ fn parts(slot: &Slot) -> Result<(Place, uuid::Uuid, Period), Problem> {
 
 async fn posted(tx: &Tx, row: &stipend_scheme::Model, period: Period) -> Result<bool, Problem> {
     Ok(run::runs_of(tx, row.id, period).await?.into_iter().any(|run| ["posted", "exported", "settled"].contains(&run.state.as_str())))
-}
-
-/// Leader, accountant and party office are told.
-async fn tell(tx: &Tx, act: &Act, place: Place, kind: &'static str, run: &payout_run::Model, what: (&str, &str)) -> Result<(), Problem> {
-    let zh = format!("{} 第 {} 批：{} 人，应发 {}，代扣税 {}，实发 {}。{}", run.period, run.seq, run.heads, run.gross, run.tax, run.net, what.0);
-    let en = format!("{} run {}: {} people, gross {}, tax {}, net {}. {}", run.period, run.seq, run.heads, run.gross, run.tax, run.net, what.1);
-    notify(tx, act, Notice { place, capability: Capability::RunStop, kind, subject_type: "payout_run", subject_id: run.id, zh, en }).await?;
-    Ok(())
 }
 
 #[async_trait]
@@ -120,6 +122,7 @@ impl Job for StipendsNotice {
     }
 
     async fn run(&self, context: &Context, slot: &Slot, _progress: &Progress) -> Result<Outcome, Problem> {
+        let forecast = forecast(context, slot).await?;
         let (place, scheme, period) = parts(slot)?;
         let act = slot.act(context, None);
         let tx = context.db.write(Scope::of_place(place)).await?;
@@ -130,13 +133,13 @@ impl Job for StipendsNotice {
             match run::open_run(&tx, row.id).await? {
                 // Nobody would be told of this one: it waits, and is tried again each day.
                 Some(open) if open.period != period => Outcome::held_for(&refusals::earlier_period_open()),
+                None if matches!(forecast, Forecast::NothingDue) => Outcome::done("nothing_due", serde_json::Value::Null),
                 open => {
                     let calculated = match open {
-                        Some(open) => open,
+                        Some(open) => run::bring_up_to_date(&tx, &act, &row, open).await?,
                         None => run::calculate(&tx, &act, &row, period).await?,
                     };
-                    let what = ("将在发放日自动过账；如有疑问请叫停。", "It posts by itself on pay day; stop it if in doubt.");
-                    tell(&tx, &act, place, "payout_run.notice", &calculated, what).await?;
+                    announce::tell(&tx, &act, &row, "payout_run.notice", &calculated, &forecast.words()).await?;
                     Outcome::done("told", serde_json::json!({"run_id": calculated.id}))
                 }
             }
@@ -144,6 +147,46 @@ impl Job for StipendsNotice {
         slot.finish(&tx, &outcome).await?;
         tx.commit().await?;
         Ok(outcome)
+    }
+}
+
+/// What pay day will make of a run as things stand.
+enum Forecast {
+    /// It posts.
+    Posts,
+    /// There is nobody to pay and nobody held.
+    NothingDue,
+    /// It is held.
+    Held(Words),
+}
+
+impl Forecast {
+    fn words(&self) -> Words {
+        match self {
+            Self::Posts => Words::new("将在发放日自动过账；如有疑问请叫停。", "It posts by itself on pay day; stop it if in doubt."),
+            Self::NothingDue => Words::new("目前无人应发。", "Nobody is due anything as things stand."),
+            Self::Held(why) => Words::new(format!("按目前情况，发放日将被挂起，不会过账：{}", why.zh), format!("As things stand it will be held on pay day and not post: {}", why.en)),
+        }
+    }
+}
+
+/// Does all that pay day will do, dated that day, and undoes it.
+async fn forecast(context: &Context, slot: &Slot) -> Result<Forecast, Problem> {
+    let (place, scheme, period) = parts(slot)?;
+    let act = slot.act(context, None);
+    let tx = context.db.write(Scope::of_place(place)).await?;
+    let row = run::lock_open_run_and_scheme(&tx, scheme).await?;
+    let pay_day = u32::try_from(row.pay_day).map_err(Problem::internal)?;
+    let pays_on = model::pay_date(period, pay_day, &act.calendar).map_err(Problem::internal)?;
+    // Where the notice itself was late, the posting is later still.
+    let act = Act { today: pays_on.max(act.today), ..act };
+    let tried = if earlier_open(&tx, slot, scheme).await? { Err(refusals::earlier_period_open()) } else { pay(&tx, &act, &row, period).await };
+    tx.rollback().await?;
+    match tried {
+        Ok(Outcome::Done { code: "nothing_due", .. }) => Ok(Forecast::NothingDue),
+        Ok(_) => Ok(Forecast::Posts),
+        Err(problem) if problem.status < 500 => Ok(Forecast::Held(problem.detail)),
+        Err(fault) => Err(fault),
     }
 }
 
@@ -183,22 +226,21 @@ async fn effect(context: &Context, slot: &Slot) -> Result<Outcome, Problem> {
     if earlier_open(&tx, slot, scheme).await? {
         return Err(refusals::earlier_period_open());
     }
-    let outcome = if posted(&tx, &row, period).await? { Outcome::done("already_posted", serde_json::Value::Null) } else { pay(context, &tx, &act, slot, (&row, period)).await? };
+    let outcome = if posted(&tx, &row, period).await? { Outcome::done("already_posted", serde_json::Value::Null) } else { pay(&tx, &act, &row, period).await? };
     slot.finish(&tx, &outcome).await?;
     tx.commit().await?;
     Ok(outcome)
 }
 
-async fn pay(context: &Context, tx: &Tx, act: &Act, slot: &Slot, of: (&stipend_scheme::Model, Period)) -> Result<Outcome, Problem> {
-    let (row, period) = of;
+async fn pay(tx: &Tx, act: &Act, row: &stipend_scheme::Model, period: Period) -> Result<Outcome, Problem> {
     let draft = take_over(tx, act, row, period).await?;
     if draft.run.heads == 0 && draft.is_of_nothing() {
         run::cancel(tx, act, draft.run, "无应发项目 / nothing is due".to_owned()).await?;
         return Ok(Outcome::done("nothing_due", serde_json::Value::Null));
     }
     let signed = check_authority(tx, act, row, &draft.run).await?;
-    let under = slot.act(context, Some(signed.id));
-    tell(tx, &under, Place::street(row.district_id, row.street_id), "payout_run.posted", &draft.run, ("已自动过账。", "It has posted by itself.")).await?;
+    let under = Act { by: Performer::Job { name: POST, authorisation: Some(signed.id) }, ..act.clone() };
+    announce::tell(tx, &under, row, "payout_run.posted", &draft.run, &Words::new("已自动过账。", "It has posted by itself.")).await?;
     let done = run::post_draft(tx, &under, row, draft, &signed).await?;
     Ok(Outcome::Done { code: "posted", posted_items: i64::from(done.heads), posted_amount: done.gross, result: serde_json::json!({"run_id": done.id, "voucher_id": done.voucher_id}) })
 }
@@ -240,9 +282,10 @@ async fn check_authority(tx: &Tx, now: &Act, row: &stipend_scheme::Model, calcul
     let posted = tx
         .select::<payout_run::Entity>()
         .filter(payout_run::Column::SchemeId.eq(row.id))
-        .filter(payout_run::Column::Seq.eq(1))
         .filter(payout_run::Column::PostedOn.is_not_null())
-        .order_by_desc(payout_run::Column::Period);
+        .order_by_desc(payout_run::Column::Period)
+        // The first that was posted for its period: the runs before it were cancelled, those after it are supplementary.
+        .order_by_asc(payout_run::Column::Seq);
     let last = tx.one(posted).await?.map(|run| run.gross);
     let used = scheme::used(tx, row.id, year).await?;
     match model::exceeded(scheme::limits(&signed), used, calculated.gross, calculated.heads, last) {
@@ -251,21 +294,41 @@ async fn check_authority(tx: &Tx, now: &Act, row: &stipend_scheme::Model, calcul
     }
 }
 
-/// What stood against it is written down, and people are told.
-async fn give_up(context: &Context, slot: &Slot, problem: Problem) -> Result<Outcome, Problem> {
+/// What stood against it is written down, and people are told: of a run of this period each time it is tried, of what the pay day waits for as long as that is news.
+async fn give_up(context: &Context, slot: &Slot, mut problem: Problem) -> Result<Outcome, Problem> {
     let (place, scheme, period) = parts(slot)?;
     let act = slot.act(context, None);
     let tx = context.db.write(Scope::of_place(place)).await?;
-    if !["run_open", "run_stopped", "earlier_period_open"].contains(&problem.code) {
-        let row = run::lock_open_run_and_scheme(&tx, scheme).await?;
-        let open = match run::open_run(&tx, row.id).await? {
-            Some(open) => open,
-            None => run::calculate(&tx, &act, &row, period).await?,
-        };
-        let held = run::hold(&tx, &act, open, problem.code, problem.detail.zh.clone()).await?;
-        tell(&tx, &act, place, "payout_run.held", &held, (&problem.detail.zh, &problem.detail.en)).await?;
+    let row = run::lock_open_run_and_scheme(&tx, scheme).await?;
+    match (problem.code, run::open_run(&tx, row.id).await?) {
+        ("run_open" | "earlier_period_open", _) => {
+            if !held_before(&tx, slot, problem.code).await? {
+                announce::tell_waiting(&tx, &act, place, (&row, &slot.period), &problem.detail).await?;
+            }
+        }
+        // Somebody may have stopped it since: it stays as they left it, and waits for the leader.
+        (_, Some(open)) if open.held_code.as_deref() == Some("stopped") => {
+            problem = refusals::run_stopped();
+            announce::tell(&tx, &act, &row, "payout_run.held", &open, &problem.detail).await?;
+        }
+        // People approved it themselves, and may post it themselves.
+        (_, Some(open)) if open.state == "approved" => announce::tell(&tx, &act, &row, "payout_run.held", &open, &problem.detail).await?,
+        (code, open) => {
+            let open = match open {
+                Some(open) => open,
+                None => run::calculate(&tx, &act, &row, period).await?,
+            };
+            let held = run::hold(&tx, &act, open, code, problem.detail.zh.clone()).await?;
+            announce::tell(&tx, &act, &row, "payout_run.held", &held, &problem.detail).await?;
+        }
     }
-    let outcome = slot.hold(&tx, problem.code, Words::new(problem.detail.zh, problem.detail.en)).await?;
+    let outcome = slot.hold(&tx, problem.code, problem.detail).await?;
     tx.commit().await?;
     Ok(outcome)
+}
+
+/// Whether the slot's try before this one was held for the same reason.
+async fn held_before(tx: &Tx, slot: &Slot, code: &str) -> Result<bool, Problem> {
+    let before = tx.select::<job_run::Entity>().filter(job_run::Column::SlotId.eq(slot.id)).filter(job_run::Column::Id.ne(slot.run_id)).order_by_desc(job_run::Column::Id);
+    Ok(tx.one(before).await?.is_some_and(|run| run.outcome.as_deref() == Some(code)))
 }

@@ -2,6 +2,7 @@
 //! standing authorisations under which they post by themselves.
 
 mod agree;
+mod announce;
 mod compute;
 pub mod entity;
 pub mod expire;

@@ -204,10 +204,11 @@ fn net(mut lines: Vec<PeriodLine>) -> Result<Planned, Problem> {
     Ok(Planned { item: positive.is_positive(), amount: Fen::ZERO, lines, outstanding: Fen(sum.0.saturating_neg()) })
 }
 
-/// The tax of an item: the month's tax with it by the district's rule, less what was withheld, never below 0.
+/// The tax of an item: the month's tax with it by the district's rule, less what was withheld, never below 0, and never more than the item: where a payment that was taxed came back,
+/// the month may owe more than a small one is, and the rest is withheld from the month's next.
 #[must_use]
 pub fn tax_of_item(rule: &LabourTax, month_gross: Fen, month_tax: Fen, gross: Fen) -> Fen {
-    Fen(rule.tax(Fen(month_gross.0.saturating_add(gross.0))).0.saturating_sub(month_tax.0).max(0))
+    Fen(rule.tax(Fen(month_gross.0.saturating_add(gross.0))).0.saturating_sub(month_tax.0).clamp(0, gross.0.max(0)))
 }
 
 /// The pay date of a period: the pay day in its last month, or the working day before.
@@ -339,6 +340,9 @@ mod tests {
         let rule: LabourTax = serde_json::from_str(include_str!("../spending/defaults/tax_rule.json")).unwrap();
         assert_eq!(tax_of_item(&rule, Fen(0), Fen(0), Fen(60_000)), Fen(0));
         assert_eq!(tax_of_item(&rule, Fen(60_000), Fen(0), Fen(60_000)), Fen(8_000));
+        // 3,200.00 of 7,200.00 came back with its 640.00: the month owes 656.00 with this item, has 512.00, and the item is less than the difference.
+        assert_eq!(tax_of_item(&rule, Fen(400_000), Fen(51_200), Fen(10_000)), Fen(10_000));
+        assert_eq!(tax_of_item(&rule, Fen(400_000), Fen(51_200), Fen(0)), Fen(0));
     }
 
     #[test]

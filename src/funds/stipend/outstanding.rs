@@ -143,10 +143,10 @@ async fn shown(tx: &Tx, owing: Vec<(enrolment::Model, Planned)>) -> Result<Vec<O
 }
 
 impl enrolment::Model {
-    /// The day on which it ends: as people said, else as expected.
+    /// The day on which it ends: as people said, or as expected, whichever comes first. What is expected moves only by a proof that a second person looks at (see [`super::verify::extend`]).
     #[must_use]
     pub fn last_day(&self) -> Option<chrono::NaiveDate> {
-        self.to_date.or(self.expected_end)
+        self.to_date.into_iter().chain(self.expected_end).min()
     }
 }
 

@@ -67,7 +67,8 @@ async fn payment_lines(tx: &Tx, keys: &KeyRing, run: &payout_run::Model, items: 
 /// # Errors
 /// 409 `invalid_transition`; 403 `separation_of_duties`; 422 `unknown_reference`, `bank_file_refused`.
 pub async fn make_file(tx: &Tx, act: &Act, run: Authorised<payout_run::Model>, template_id: Uuid) -> Result<bank_file::Model, Problem> {
-    let run = run.into_inner();
+    // Another file may be under way: what it takes must not go into this one.
+    let run = tx.load_locked::<payout_run::Entity>(run.id).await?.into_read();
     let template = tx.reference::<bank_file_template::Entity>(template_id, "/template_id").await?;
     let select = tx.select::<payout_item::Entity>().filter(payout_item::Column::RunId.eq(run.id)).filter(payout_item::Column::State.eq("posted")).order_by_asc(payout_item::Column::Id);
     let items = tx.all(select).await?;
@@ -108,7 +109,10 @@ pub async fn make_file(tx: &Tx, act: &Act, run: Authorised<payout_run::Model>, t
     let file = tx.insert::<bank_file::Entity, _>(file).await?;
     let export = Sql::both("UPDATE payout_items SET state = 'exported', bank_file_id = $2, serial = $3, version = version + 1 WHERE id = $1 AND state = 'posted'");
     for (item, line) in items.iter().zip(&lines) {
-        tx.execute(export, vec![item.id.into(), file.id.into(), i32::try_from(line.serial).map_err(Problem::internal)?.into()]).await?;
+        let exported = tx.execute(export, vec![item.id.into(), file.id.into(), i32::try_from(line.serial).map_err(Problem::internal)?.into()]).await?;
+        if exported != 1 {
+            return Err(Problem::internal("a payment that another bank file took"));
+        }
     }
     set_run_state(tx, &run, "exported").await?;
     audit::record(tx, act, Event::new("bank_file.make", "bank_file", file.id, bank_file::Entity::place(&file)).after(&file)?).await?;
@@ -195,6 +199,7 @@ pub async fn import_result(tx: &Tx, act: &Act, row: Authorised<bank_file::Model>
         let mut posting =
             Posting::new((run.district_id, run.street_id), act.today, VoucherKind::StipendPayment, ("bank_file", after.id), after.number.clone(), entries).known_to_bank_as(after.number.clone());
         (posting.prepared_by, posting.prepared_job) = (run.posted_by, run.posted_by.is_none().then_some("stipends.post"));
+        posting.authorisation = run.authorisation_id;
         posting.reviewed_by = run.approved_by;
         posting.cashier = act.user_id();
         post(tx, act, posting).await?;

@@ -38,6 +38,8 @@ pub mod payout_run {
         pub held_reason: Option<String>,
         /// How many items are not held.
         pub heads: i32,
+        /// People who are held: left out, and due again next time.
+        pub held_heads: i32,
         /// Their sum before tax.
         pub gross: Fen,
         /// Tax withheld.

@@ -258,14 +258,14 @@ fn date_before_start(pointer: &str) -> Problem {
     )
 }
 
-/// Ends an enrolment on a day, with the reason; what was paid beyond comes back in the next run. One that has an end, because it was enrolled until a day or its end was told too late, can only end earlier:
+/// Ends an enrolment on a day, with the reason; what was paid beyond comes back in the next run. One that has an end, because it was enrolled until a day, ends at an age or with study, or its end was told too late, can only end earlier:
 /// a longer one would be paid without a second person's look (see [`super::mistakes::reinstate`]).
 ///
 /// # Errors
 /// 409 `invalid_transition` where it ends by then anyway; 422 where the day lies before the first.
 pub async fn end(tx: &Tx, act: &Act, row: Authorised<enrolment::Model>, to: chrono::NaiveDate, reason: String) -> Result<enrolment::Model, Problem> {
     let before = row.into_inner();
-    if before.state == "withdrawn" || before.to_date.is_some_and(|end| end <= to) {
+    if before.state == "withdrawn" || before.last_day().is_some_and(|end| end <= to) {
         return Err(Problem::invalid_transition("end", if before.state == "withdrawn" { "withdrawn" } else { "ended" }));
     }
     if to < before.from_date {

@@ -24,7 +24,7 @@ pub struct EnrolmentCount {
 }
 
 const COUNT: Sql = Sql::both(
-    "SELECT street_id, community_id, COUNT(*) AS enrolments FROM enrolments WHERE street_id = $1 AND state = 'confirmed' AND from_date <= $2 AND (to_date IS NULL OR to_date >= $2) \
+    "SELECT street_id, community_id, COUNT(*) AS enrolments FROM enrolments WHERE street_id = $1 AND state = 'confirmed' AND from_date <= $2 AND (to_date IS NULL OR to_date >= $2) AND (expected_end IS NULL OR expected_end >= $2) \
      GROUP BY street_id, community_id ORDER BY community_id",
 );
 

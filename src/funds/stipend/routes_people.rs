@@ -374,7 +374,7 @@ async fn search_beneficiaries(actor: Actor, write: Write) -> Result<HttpResponse
         .await
 }
 
-/// Lists enrolments. Filters: `street_id`, `community_id`, `scheme_id`, `beneficiary_id`, `state`. Sort: `from_date`.
+/// Lists enrolments. Filters: `street_id`, `community_id`, `scheme_id`, `beneficiary_id`, `state` (`unconfirmed`, `confirmed`, `withdrawn`). Sort: `from_date`.
 #[utoipa::path(tag = "stipends", responses((status = 200, body = ListPage<enrolment::Model>), Refusals))]
 #[get("/enrolments")]
 async fn list_enrolments(actor: Actor, context: web::Data<Context>, request: HttpRequest) -> Result<HttpResponse, Problem> {
@@ -384,7 +384,7 @@ async fn list_enrolments(actor: Actor, context: web::Data<Context>, request: Htt
     let condition = list.equals::<Uuid>(condition, "community_id", enrolment::Column::CommunityId)?;
     let condition = list.equals::<Uuid>(condition, "scheme_id", enrolment::Column::SchemeId)?;
     let condition = list.equals::<Uuid>(condition, "beneficiary_id", enrolment::Column::BeneficiaryId)?;
-    let condition = list.equals::<String>(condition, "state", enrolment::Column::State)?;
+    let condition = list.one_of(condition, "state", enrolment::Column::State, &["unconfirmed", "confirmed", "withdrawn"])?;
     let tx = context.read(&actor, Capability::StipendRead).await?;
     let select = tx.select::<enrolment::Entity>().filter(condition);
     let columns = &[

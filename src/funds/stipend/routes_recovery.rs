@@ -92,7 +92,7 @@ async fn view(tx: &Tx, row: recovery::Model, next_actors: Option<Vec<NextActors>
     Ok(Recovery { recovery: row, parts, charges, next_actors })
 }
 
-/// Lists recoveries. Filters: `street_id`, `scheme_id`, `enrolment_id`, `beneficiary_id`, `kind`, `state`.
+/// Lists recoveries. Filters: `street_id`, `scheme_id`, `enrolment_id`, `beneficiary_id`, `kind` (`cash`, `written_off`), `state` (`submitted`, `settled`, `rejected`).
 #[utoipa::path(tag = "stipends", responses((status = 200, body = ListPage<recovery::Model>), Refusals))]
 #[get("/recoveries")]
 async fn list_recoveries(actor: Actor, context: web::Data<Context>, request: HttpRequest) -> Result<HttpResponse, Problem> {
@@ -102,8 +102,8 @@ async fn list_recoveries(actor: Actor, context: web::Data<Context>, request: Htt
     let condition = list.equals::<Uuid>(condition, "scheme_id", recovery::Column::SchemeId)?;
     let condition = list.equals::<Uuid>(condition, "enrolment_id", recovery::Column::EnrolmentId)?;
     let condition = list.equals::<Uuid>(condition, "beneficiary_id", recovery::Column::BeneficiaryId)?;
-    let condition = list.equals::<String>(condition, "kind", recovery::Column::Kind)?;
-    let condition = list.equals::<String>(condition, "state", recovery::Column::State)?;
+    let condition = list.one_of(condition, "kind", recovery::Column::Kind, &["cash", "written_off"])?;
+    let condition = list.one_of(condition, "state", recovery::Column::State, &["submitted", "settled", "rejected"])?;
     let tx = context.read(&actor, Capability::StipendRead).await?;
     let select = tx.select::<recovery::Entity>().filter(condition);
     let columns = &["id", "street_id", "scheme_id", "enrolment_id", "beneficiary_id", "kind", "state", "amount", "tax", "net", "reason", "settled_on", "voucher_id", "version"];

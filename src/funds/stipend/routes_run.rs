@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::holds::{PayoutItemView, explained};
-use super::{bank_file, pay, payout_item, payout_run, run, stipend_scheme};
+use super::{announce, bank_file, pay, payout_item, payout_run, run, stipend_scheme};
 use crate::funds::budget::routes::Reason;
 use crate::kernel::access::{Actor, Capability};
 use crate::kernel::period::Period;
@@ -48,7 +48,7 @@ pub struct NewBankFile {
 
 impl Body for NewBankFile {}
 
-/// Lists runs. Filters: `street_id`, `scheme_id`, `period`, `state`. Sort: `period`.
+/// Lists runs. Filters: `street_id`, `scheme_id`, `period`, `state` (`calculated`, `held`, `approved`, `posted`, `exported`, `settled`, `cancelled`). Sort: `period`.
 #[utoipa::path(tag = "stipends", responses((status = 200, body = ListPage<payout_run::Model>), Refusals))]
 #[get("/payout-runs")]
 async fn list_runs(actor: Actor, context: web::Data<Context>, request: HttpRequest) -> Result<HttpResponse, Problem> {
@@ -56,11 +56,11 @@ async fn list_runs(actor: Actor, context: web::Data<Context>, request: HttpReque
     let list = ListRequest::parse(&request, &["street_id", "scheme_id", "period", "state"])?;
     let condition = list.equals::<Uuid>(Condition::all(), "street_id", payout_run::Column::StreetId)?;
     let condition = list.equals::<Uuid>(condition, "scheme_id", payout_run::Column::SchemeId)?;
-    let condition = list.equals::<String>(condition, "period", payout_run::Column::Period)?;
-    let condition = list.equals::<String>(condition, "state", payout_run::Column::State)?;
+    let condition = list.parsed::<Period>(condition, "period", payout_run::Column::Period)?;
+    let condition = list.one_of(condition, "state", payout_run::Column::State, &["calculated", "held", "approved", "posted", "exported", "settled", "cancelled"])?;
     let tx = context.read(&actor, Capability::StipendRead).await?;
     let select = tx.select::<payout_run::Entity>().filter(condition);
-    let columns = &["id", "street_id", "scheme_id", "period", "seq", "state", "held_code", "heads", "gross", "tax", "net", "posted_on", "voucher_id", "version"];
+    let columns = &["id", "street_id", "scheme_id", "period", "seq", "state", "held_code", "heads", "held_heads", "gross", "tax", "net", "posted_on", "voucher_id", "version"];
     list.answer(&context, tx, select, &[("period", payout_run::Column::Period)], columns, async |_, rows| Ok(rows)).await
 }
 
@@ -74,18 +74,33 @@ async fn get_run(actor: Actor, context: web::Data<Context>, id: web::Path<String
     Ok(ok_versioned(row.version, &row))
 }
 
-/// The items of a run, each with how it came about, and where it is held why and what to do. Filter: `state`.
+/// The items of a run, each with how it came about, and where it is held why and what to do. Filter: `state` (`calculated`, `held`, `posted`, `exported`, `paid`, `returned`).
 #[utoipa::path(tag = "stipends", responses((status = 200, body = ListPage<PayoutItemView>), Refusals))]
 #[get("/payout-runs/{id}/items")]
 async fn list_items(actor: Actor, context: web::Data<Context>, request: HttpRequest, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     actor.require_anywhere(Capability::StipendRead)?;
     let list = ListRequest::parse(&request, &["state"])?;
-    let condition = list.equals::<String>(Condition::all(), "state", payout_item::Column::State)?;
+    let condition = list.one_of(Condition::all(), "state", payout_item::Column::State, &["calculated", "held", "posted", "exported", "paid", "returned"])?;
     let tx = context.read(&actor, Capability::StipendRead).await?;
     let row = tx.load_text::<payout_run::Entity>(&id).await?.into_read();
     let select = tx.select::<payout_item::Entity>().filter(payout_item::Column::RunId.eq(row.id)).filter(condition);
-    let columns = &["id", "enrolment_id", "beneficiary_id", "state", "held_code", "gross", "tax", "net", "outstanding_recovery", "explanation", "returned_reason", "held_reason_zh", "held_reason_en"];
-    list.answer(&context, tx, select, &[], columns, async |_, rows| Ok(explained(rows))).await
+    let columns = &[
+        "id",
+        "enrolment_id",
+        "beneficiary_id",
+        "beneficiary_name",
+        "state",
+        "held_code",
+        "gross",
+        "tax",
+        "net",
+        "outstanding_recovery",
+        "explanation",
+        "returned_reason",
+        "held_reason_zh",
+        "held_reason_en",
+    ];
+    list.answer(&context, tx, select, &[], columns, explained).await
 }
 
 /// The roster 发放花名册 of a run with a column to sign in (A4), names and numbers masked; with `unmasked=true` and a `reason`, which is audited, whole names and ID numbers to sign beside.
@@ -171,6 +186,7 @@ async fn stop_run(actor: Actor, write: Write, id: web::Path<String>) -> Result<H
     write
         .on::<payout_run::Entity, Reason, _>(&actor, Capability::RunStop, &id, rules(), async |tx, act, row, body| {
             let row = run::hold(tx, act, row.into_inner(), "stopped", body.reason).await?;
+            announce::tell_stopped(tx, act, &row).await?;
             Ok(Done::changed(row.version, row))
         })
         .await
@@ -200,7 +216,7 @@ async fn cancel_run(actor: Actor, write: Write, id: web::Path<String>) -> Result
         .await
 }
 
-/// Lists bank files. Filters: `street_id`, `run_id`, `state`.
+/// Lists bank files. Filters: `street_id`, `run_id`, `state` (`made`, `void`, `settled`).
 #[utoipa::path(tag = "stipends", responses((status = 200, body = ListPage<bank_file::Model>), Refusals))]
 #[get("/bank-files")]
 async fn list_bank_files(actor: Actor, context: web::Data<Context>, request: HttpRequest) -> Result<HttpResponse, Problem> {
@@ -208,7 +224,7 @@ async fn list_bank_files(actor: Actor, context: web::Data<Context>, request: Htt
     let list = ListRequest::parse(&request, &["street_id", "run_id", "state"])?;
     let condition = list.equals::<Uuid>(Condition::all(), "street_id", bank_file::Column::StreetId)?;
     let condition = list.equals::<Uuid>(condition, "run_id", bank_file::Column::RunId)?;
-    let condition = list.equals::<String>(condition, "state", bank_file::Column::State)?;
+    let condition = list.one_of(condition, "state", bank_file::Column::State, &["made", "void", "settled"])?;
     let tx = context.read(&actor, Capability::StipendRead).await?;
     let select = tx.select::<bank_file::Entity>().filter(condition);
     let columns = &["id", "street_id", "run_id", "number", "state", "date", "count", "sum", "sha256", "file_name", "version"];

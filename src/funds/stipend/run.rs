@@ -41,10 +41,10 @@ pub async fn runs_of(tx: &Tx, scheme: Uuid, period: Period) -> Result<Vec<payout
     tx.all(tx.select::<payout_run::Entity>().filter(payout_run::Column::SchemeId.eq(scheme)).filter(payout_run::Column::Period.eq(period)).order_by_asc(payout_run::Column::Seq)).await
 }
 
-/// Calculates a run for a period; a second one for a period is supplementary.
+/// Calculates a run for a period; a second one for a period is supplementary. One with held items only is made, to show why; one of nothing would lie open before the next period.
 ///
 /// # Errors
-/// 422 `period_not_of_scheme`; 409 `run_open`.
+/// 422 `period_not_of_scheme`; 409 `run_open`, `run_empty`.
 pub async fn calculate(tx: &Tx, act: &Act, row: &stipend_scheme::Model, period: Period) -> Result<payout_run::Model, Problem> {
     require_period(act, row, period)?;
     if let Some(open) = open_run(tx, row.id).await? {
@@ -53,6 +53,9 @@ pub async fn calculate(tx: &Tx, act: &Act, row: &stipend_scheme::Model, period: 
     let seq = runs_of(tx, row.id, period).await?.last().map_or(1, |run| run.seq.saturating_add(1));
     let mut items = compute::compute(tx, act, row, period).await?;
     compute::hold_duplicates(tx, row, &mut items).await?;
+    if !items.iter().any(|item| item.planned.item) {
+        return Err(refusals::run_empty());
+    }
     tax_months::withhold(tx, act, row, &mut items).await?;
     let run = make(tx, act, (row, period, seq), &items).await?;
     write::put_items(tx, row, run.id, &items, None).await?;
@@ -62,7 +65,7 @@ pub async fn calculate(tx: &Tx, act: &Act, row: &stipend_scheme::Model, period: 
 
 /// Writes a new run of what was computed.
 async fn make(tx: &Tx, act: &Act, (row, period, seq): (&stipend_scheme::Model, Period, i32), items: &[Computed]) -> Result<payout_run::Model, Problem> {
-    let sums = sums(items)?;
+    let figures = figures(items)?;
     let made = payout_run::ActiveModel {
         id: Set(new_id()),
         district_id: Set(row.district_id),
@@ -74,10 +77,11 @@ async fn make(tx: &Tx, act: &Act, (row, period, seq): (&stipend_scheme::Model, P
         state: Set("calculated".to_owned()),
         held_code: Set(None),
         held_reason: Set(None),
-        heads: Set(sums.0),
-        gross: Set(sums.1),
-        tax: Set(sums.2),
-        net: Set(sums.3),
+        heads: Set(figures.heads),
+        held_heads: Set(figures.held),
+        gross: Set(figures.gross),
+        tax: Set(figures.tax),
+        net: Set(figures.net),
         fingerprint: Set(compute::fingerprint(items)),
         authorisation_id: Set(None),
         calculated_by: Set(act.user_id()),
@@ -94,18 +98,31 @@ async fn make(tx: &Tx, act: &Act, (row, period, seq): (&stipend_scheme::Model, P
 }
 
 fn require_period(act: &Act, row: &stipend_scheme::Model, period: Period) -> Result<(), Problem> {
-    if period.frequency() != row.first_period.frequency() || period < row.first_period || act.today < period.first_day() {
+    let pay_day = u32::try_from(row.pay_day).map_err(Problem::internal)?;
+    // A pay day may lie before the period itself, where that begins with rest days. The jobs come when their day has come, which for the notice is earlier still.
+    let opens = || model::pay_date(period, pay_day, &act.calendar).map_or(period.first_day(), |pays_on| period.first_day().min(pays_on));
+    let early = matches!(act.by, Performer::Person(_)) && act.today < opens();
+    if period.frequency() != row.first_period.frequency() || period < row.first_period || early {
         return Err(refusals::period_not_of_scheme(&period.to_string()));
     }
     Ok(())
 }
 
-/// Heads, gross, tax, net of the items that are not held.
-fn sums(items: &[Computed]) -> Result<(i32, Fen, Fen, Fen), Problem> {
-    let free: Vec<&Computed> = items.iter().filter(|item| item.is_paid()).collect();
+/// What a run comes to: the items that are not held, and how many are.
+struct Figures {
+    heads: i32,
+    held: i32,
+    gross: Fen,
+    tax: Fen,
+    net: Fen,
+}
+
+fn figures(items: &[Computed]) -> Result<Figures, Problem> {
+    let (free, held): (Vec<&Computed>, Vec<&Computed>) = items.iter().filter(|item| item.planned.item).partition(|item| item.is_paid());
     let gross = Fen::checked_sum(free.iter().map(|item| item.planned.amount)).map_err(Problem::internal)?;
     let tax = Fen::checked_sum(free.iter().map(|item| item.tax)).map_err(Problem::internal)?;
-    Ok((i32::try_from(free.len()).map_err(Problem::internal)?, gross, tax, gross.checked_sub(tax).map_err(Problem::internal)?))
+    let count = |items: &[&Computed]| i32::try_from(items.len()).map_err(Problem::internal);
+    Ok(Figures { heads: count(&free)?, held: count(&held)?, gross, tax, net: gross.checked_sub(tax).map_err(Problem::internal)? })
 }
 
 /// The scheme of a run, locked for the rest of the transaction (document first, in the order of locks).
@@ -154,6 +171,15 @@ async fn write_anew(tx: &Tx, act: &Act, row: &stipend_scheme::Model, run: &payou
     Ok(after)
 }
 
+/// An open run as it is due now: calculated anew where that has changed. An approval of what is due now stands.
+///
+/// # Errors
+/// 500 where the database fails.
+pub async fn bring_up_to_date(tx: &Tx, act: &Act, row: &stipend_scheme::Model, run: payout_run::Model) -> Result<payout_run::Model, Problem> {
+    let items = computed_now(tx, act, row, &run).await?;
+    if compute::fingerprint(&items) == run.fingerprint { Ok(run) } else { write_anew(tx, act, row, &run, &items).await }
+}
+
 /// Takes a run whose posting was refused as `run_stale` back to calculated, with what is due now: the approval was of something else, and does not stand until that comes true again.
 ///
 /// # Errors
@@ -164,11 +190,8 @@ pub async fn back_to_calculated(context: &Context, write: (&Actor, &Act), id: &s
     let run = tx.load_locked::<payout_run::Entity>(Uuid::parse_str(id).map_err(|_form| Problem::not_found())?).await?.authorise(actor, Capability::RunPost)?.into_inner();
     if run.state == "approved" {
         let row = lock_scheme(&tx, run.scheme_id).await?;
-        let items = computed_now(&tx, act, &row, &run).await?;
-        // It may have been calculated and approved again meanwhile: an approval of what is due now stands.
-        if compute::fingerprint(&items) != run.fingerprint {
-            write_anew(&tx, act, &row, &run, &items).await?;
-        }
+        // It may have been calculated and approved again meanwhile.
+        bring_up_to_date(&tx, act, &row, run).await?;
     }
     tx.commit().await
 }
@@ -176,14 +199,18 @@ pub async fn back_to_calculated(context: &Context, write: (&Actor, &Act), id: &s
 /// Sets an open run to what was computed anew; its items are gone.
 async fn remake(tx: &Tx, act: &Act, run: &payout_run::Model, items: &[Computed]) -> Result<payout_run::Model, Problem> {
     tx.execute(Sql::both("DELETE FROM payout_items WHERE district_id = $1 AND run_id = $2"), vec![run.district_id.into(), run.id.into()]).await?;
-    let sums = sums(items)?;
+    let figures = figures(items)?;
+    let stopped = run.held_code.as_deref() == Some("stopped");
     let next = payout_run::ActiveModel {
         id: Unchanged(run.id),
-        state: Set(if run.held_code.as_deref() == Some("stopped") { "held" } else { "calculated" }.to_owned()),
-        heads: Set(sums.0),
-        gross: Set(sums.1),
-        tax: Set(sums.2),
-        net: Set(sums.3),
+        state: Set(if stopped { "held" } else { "calculated" }.to_owned()),
+        held_code: Set(run.held_code.clone().filter(|_| stopped)),
+        held_reason: Set(run.held_reason.clone().filter(|_| stopped)),
+        heads: Set(figures.heads),
+        held_heads: Set(figures.held),
+        gross: Set(figures.gross),
+        tax: Set(figures.tax),
+        net: Set(figures.net),
         fiscal_year: Set(model::year_of(act.today)),
         fingerprint: Set(compute::fingerprint(items)),
         approved_by: Set(None),
@@ -321,22 +348,23 @@ async fn settle(tx: &Tx, act: &Act, (row, run): (&stipend_scheme::Model, &payout
     }
     let charged = charge(tx, row, year, items).await?;
     tax_months::add(tx, row, Month::of(act.today), items).await?;
-    let sums = sums(items)?;
+    let figures = figures(items)?;
     match state {
         Items::Unwritten => write::put_items(tx, row, run.id, items, Some(&charged)).await?,
         Items::Calculated => {
-            if write::post_items(tx, row, run.id, items, &charged).await? != u64::try_from(sums.0).map_err(Problem::internal)? {
+            if write::post_items(tx, row, run.id, items, &charged).await? != u64::try_from(figures.heads).map_err(Problem::internal)? {
                 return Err(refusals::run_stale());
             }
         }
     }
-    let voucher = (!sums.1.is_zero()).then(new_id);
+    let voucher = (!figures.gross.is_zero()).then(new_id);
     let next = payout_run::ActiveModel {
-        state: Set(if sums.3.is_zero() { "settled" } else { "posted" }.to_owned()),
-        heads: Set(sums.0),
-        gross: Set(sums.1),
-        tax: Set(sums.2),
-        net: Set(sums.3),
+        state: Set(if figures.net.is_zero() { "settled" } else { "posted" }.to_owned()),
+        heads: Set(figures.heads),
+        held_heads: Set(figures.held),
+        gross: Set(figures.gross),
+        tax: Set(figures.tax),
+        net: Set(figures.net),
         fiscal_year: Set(year),
         approved_by: Set(run.approved_by),
         authorisation_id: Set(run.authorisation_id),

@@ -512,7 +512,7 @@ async fn list_role_assignments(actor: Actor, context: web::Data<Context>, reques
     actor.require_anywhere(Capability::UserRead)?;
     let list = ListRequest::parse(&request, &["user_id", "role", "street_id"])?;
     let condition = list.equals::<Uuid>(Condition::all(), "user_id", role_assignment::Column::UserId)?;
-    let condition = list.equals::<String>(condition, "role", role_assignment::Column::Role)?;
+    let condition = list.one_of(condition, "role", role_assignment::Column::Role, &Role::ALL.map(Role::code))?;
     let condition = list.equals::<Uuid>(condition, "street_id", role_assignment::Column::StreetId)?;
     let tx = context.read(&actor, Capability::UserRead).await?;
     let select = tx.select::<role_assignment::Entity>().filter(condition);

@@ -1,5 +1,6 @@
 //! The tree of units: district, street, community. The street is the tenant; a city is a label on its district.
 
+pub mod calendar_due;
 pub mod entity;
 mod file_units;
 mod open;

@@ -74,13 +74,13 @@ impl Body for OrgUnitChange {
     }
 }
 
-/// Lists the units within reach. Filters: `level`, `parent_id`, `street_id`. Sort: `name`.
+/// Lists the units within reach. Filters: `level` (`district`, `street`, `community`), `parent_id`, `street_id`. Sort: `name`.
 #[utoipa::path(tag = "org-units", responses((status = 200, body = ListPage<OrgUnit>), Refusals))]
 #[get("/org-units")]
 async fn list_org_units(actor: Actor, context: web::Data<Context>, request: HttpRequest) -> Result<HttpResponse, Problem> {
     actor.require_anywhere(Capability::UnitRead)?;
     let list = ListRequest::parse(&request, &["level", "parent_id", "street_id"])?;
-    let condition = list.equals::<String>(Condition::all(), "level", org_unit::Column::Level)?;
+    let condition = list.one_of(Condition::all(), "level", org_unit::Column::Level, &["district", "street", "community"])?;
     let condition = list.equals::<Uuid>(condition, "parent_id", org_unit::Column::ParentId)?;
     let condition = list.equals::<Uuid>(condition, "street_id", org_unit::Column::StreetId)?;
     let tx = context.read(&actor, Capability::UnitRead).await?;

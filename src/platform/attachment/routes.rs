@@ -176,7 +176,7 @@ async fn list_attachments(actor: Actor, context: web::Data<Context>, request: Ht
     }
     let by_link = list.equals::<Uuid>(Condition::all(), "subject_id", attachment_link::Column::SubjectId)?;
     let by_link = list.equals::<String>(by_link, "subject_type", attachment_link::Column::SubjectType)?;
-    let by_link = list.equals::<String>(by_link, "paper_kind", attachment_link::Column::PaperKind)?;
+    let by_link = list.one_of(by_link, "paper_kind", attachment_link::Column::PaperKind, &PaperKind::ALL.map(PaperKind::code))?;
     let tx = context.read(&actor, Capability::AttachmentRead).await?;
     if !by_link.is_empty() {
         let linked = tx.all(tx.select::<attachment_link::Entity>().filter(by_link)).await?;

@@ -27,12 +27,12 @@ pub struct DbSettings {
 }
 
 impl DbSettings {
-    /// Defaults for a URL: 16 connections that write and 16 that read. SQLite has one writer, and each of its readers is a thread here: 8, or one a core where there are more.
+    /// Defaults for a URL: 16 connections that write and 16 that read. SQLite has one writer, and each of its readers is a thread here: 6, or one a core where there are more.
     #[must_use]
     pub fn of_url(url: &str) -> Self {
         if url.starts_with("sqlite:") {
-            let cores = std::thread::available_parallelism().map_or(8, std::num::NonZero::get);
-            return Self { url: url.to_owned(), write_connections: 1, read_connections: u32::try_from(cores.clamp(8, 16)).unwrap_or(8) };
+            let cores = std::thread::available_parallelism().map_or(6, std::num::NonZero::get);
+            return Self { url: url.to_owned(), write_connections: 1, read_connections: u32::try_from(cores.clamp(6, 16)).unwrap_or(6) };
         }
         Self { url: url.to_owned(), write_connections: 16, read_connections: 16 }
     }
@@ -113,8 +113,8 @@ impl Db {
                     .synchronous(sqlx::sqlite::SqliteSynchronous::Full)
                     .busy_timeout(Duration::from_secs(30))
                     .pragma("recursive_triggers", "ON");
-                // A reader's pages lie in the system's cache as well: a quarter of the usual 2 MiB is enough for each.
-                if writes { sqlite } else { sqlite.pragma("query_only", "ON").pragma("cache_size", "-512") }
+                // A reader's pages lie in the system's cache as well: a sixteenth of the usual 2 MiB is enough for each.
+                if writes { sqlite } else { sqlite.pragma("query_only", "ON").pragma("cache_size", "-128") }
             });
         } else if !writes {
             options.map_sqlx_postgres_opts(|postgres| postgres.options([("default_transaction_read_only", "on")]));

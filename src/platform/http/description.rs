@@ -13,6 +13,45 @@ use super::examples::add_examples;
 use super::refusals::{STATUSES, component};
 use crate::kernel::problem::ProblemBody;
 
+/// Writes below a row that add something of its own beside it, or take that away, and so look at no version of the row. What a write demands stands in its [`super::Rules`];
+/// that these lists agree with them `tests/api/operations.rs` finds out by asking without.
+const WITHOUT_IF_MATCH: [&str; 10] = [
+    "/attachment-links/{id}",
+    "/attachments/{id}",
+    "/attachments/{id}/links",
+    "/beneficiaries/{id}/bank-accounts",
+    "/claims/{id}/comments",
+    "/claims/{id}/copy",
+    "/claims/{id}/payee-account",
+    "/notifications/{id}/read",
+    "/plan-items/{id}/targets",
+    "/stipend-schemes/{id}/rates",
+];
+/// Operations that move money, and demand an `Idempotency-Key`.
+const MONEY: [&str; 21] = [
+    "/bank-files",
+    "/bank-files/{id}/results",
+    "/bank-files/{id}/results/confirm",
+    "/claims/{id}/pay",
+    "/claims/{id}/refunds",
+    "/claims/{id}/reverse",
+    "/donation-uses/{id}/pay",
+    "/donations",
+    "/fiscal-years/{id}/close",
+    "/fiscal-years/{id}/lapse-quota",
+    "/jobs/{name}/run",
+    "/opening-balances/{id}/approve",
+    "/payment-batches",
+    "/payment-batches/{id}/results",
+    "/payment-batches/{id}/void",
+    "/payout-items/{id}/return",
+    "/payout-runs/{id}/post",
+    "/receipts",
+    "/recoveries",
+    "/tax-payments",
+    "/treasury-returns",
+];
+
 /// Completes the description, after all routes are known.
 #[derive(Clone, Copy, Debug)]
 pub struct Complete;
@@ -64,7 +103,9 @@ fn refusal(status: &str, description: &str, code: &str) -> Response {
 }
 
 fn complete(method: &str, path: &str, operation: &mut Operation) {
+    let own = path.strip_prefix("/api/v1").unwrap_or(path);
     let on_row = path.contains("/{id}");
+    let versioned = on_row && !WITHOUT_IF_MATCH.contains(&own);
     let writes = method != "get";
     let by_write = writes && !path.starts_with("/api/v1/auth/") && !path.starts_with("/api/v1/public/");
     for parameter in operation.parameters.iter_mut().flatten() {
@@ -77,11 +118,11 @@ fn complete(method: &str, path: &str, operation: &mut Operation) {
     if by_write {
         add(operation, ParameterIn::Query, "dry_run", Type::Boolean, "Go all the way and roll back: the same refusals, or 200 with the effects", Required::False);
         if method == "post" {
-            add(operation, ParameterIn::Header, "Idempotency-Key", Type::String, "A new value for each new request; required where money moves", Required::False);
+            let required = if MONEY.contains(&own) { Required::True } else { Required::False };
+            add(operation, ParameterIn::Header, "Idempotency-Key", Type::String, "A new value for each new request, the same for each retry", required);
         }
-        if on_row {
-            let required = if method == "patch" { Required::True } else { Required::False };
-            add(operation, ParameterIn::Header, "If-Match", Type::String, "The ETag that was read; required where a row is moved, approved, signed or changed", required);
+        if versioned {
+            add(operation, ParameterIn::Header, "If-Match", Type::String, "The ETag that was read", Required::True);
         }
     }
     if is_list(operation) {
@@ -100,7 +141,7 @@ fn complete(method: &str, path: &str, operation: &mut Operation) {
         for status in ["409", "412", "413", "415", "428"] {
             responses.remove(status);
         }
-    } else if !on_row {
+    } else if !versioned {
         for status in ["412", "428"] {
             responses.remove(status);
         }
@@ -108,10 +149,14 @@ fn complete(method: &str, path: &str, operation: &mut Operation) {
 }
 
 fn add(operation: &mut Operation, place: ParameterIn, name: &str, kind: Type, description: &str, required: Required) {
+    add_with(operation, place, name, ObjectBuilder::new().schema_type(kind), description, required);
+}
+
+fn add_with(operation: &mut Operation, place: ParameterIn, name: &str, schema: ObjectBuilder, description: &str, required: Required) {
     let parameters = operation.parameters.get_or_insert_default();
     let known = parameters.iter().any(|parameter| matches!(parameter, RefOr::T(Parameter { name: known, .. }) if known == name));
     if !known {
-        let parameter = ParameterBuilder::new().name(name).parameter_in(place).required(required).description(Some(description)).schema(Some(ObjectBuilder::new().schema_type(kind).build())).build();
+        let parameter = ParameterBuilder::new().name(name).parameter_in(place).required(required).description(Some(description)).schema(Some(schema.build())).build();
         parameters.push(RefOr::T(parameter));
     }
 }
@@ -145,10 +190,18 @@ fn named_after(text: &str, word: &str) -> Vec<String> {
     plain.split(['.', ':']).next().unwrap_or_default().split('`').skip(1).step_by(2).map(str::to_owned).collect()
 }
 
+/// The only values that a filter takes, where the brackets after its name hold nothing but them: "`state` (`open`, `closed`)".
+fn values_of(text: &str, filter: &str) -> Option<Vec<String>> {
+    let (_, rest) = text.split_once(&format!("`{filter}` ("))?;
+    let (inside, _) = rest.split_once(')')?;
+    inside.split(", ").flat_map(|part| part.split(" or ")).map(|word| Some(word.strip_prefix('`')?.strip_suffix('`')?.to_owned())).collect()
+}
+
 fn complete_list(operation: &mut Operation) {
     let text = format!("{} {}", operation.summary.as_deref().unwrap_or_default(), operation.description.as_deref().unwrap_or_default());
     for filter in named_after(&text, "Filters:").into_iter().chain(named_after(&text, "Filter:")) {
-        add(operation, ParameterIn::Query, &filter, Type::String, "Only rows with this value", Required::False);
+        let schema = ObjectBuilder::new().schema_type(Type::String).enum_values(values_of(&text, &filter));
+        add_with(operation, ParameterIn::Query, &filter, schema, "Only rows with this value", Required::False);
     }
     let sorts = named_after(&text, "Sort:").join(", ");
     let sort = if sorts.is_empty() { "`field` or `-field`; the newest first unless said".to_owned() } else { format!("`field` or `-field`, several separated by commas, of: {sorts}") };
@@ -174,6 +227,14 @@ mod tests {
         assert!(named_after("Lists `things`.", "Filters:").is_empty());
         assert_eq!(named_after("Filters: `state`, `exported` (`true` or `false`), `next` (`claim.pay`: to pay). Sort: `seq`.", "Filters:"), ["state", "exported", "next"]);
         assert_eq!(named_after("Filter: `kind`: `to_do` (now) or `done`.", "Filter:"), ["kind"]);
+    }
+
+    #[test]
+    fn the_values_of_a_filter_are_read_where_its_brackets_hold_nothing_else() {
+        let text = "Filters: `state` (`open`, `closed`), `exported` (`true` or `false`), `next` (`claim.pay`: to pay), `name`. Sort: `seq`.";
+        assert_eq!(values_of(text, "state"), Some(vec!["open".to_owned(), "closed".to_owned()]));
+        assert_eq!(values_of(text, "exported"), Some(vec!["true".to_owned(), "false".to_owned()]));
+        assert_eq!((values_of(text, "next"), values_of(text, "name")), (None, None));
     }
 
     #[test]

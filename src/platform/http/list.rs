@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::str::FromStr;
 
 use actix_web::http::header::ACCEPT;
@@ -125,6 +126,32 @@ impl ListRequest {
     pub fn equals<T: FromStr + Into<sea_orm::Value>>(&self, condition: Condition, name: &'static str, column: impl ColumnTrait) -> Result<Condition, Problem> {
         Ok(match self.filter::<T>(name)? {
             Some(value) => condition.add(column.eq(value)),
+            None => condition,
+        })
+    }
+
+    /// A column equals a filter's value, which must be one of the codes it can have.
+    ///
+    /// # Errors
+    /// 400 `invalid_parameter` with those it can have: an empty list would say that there are no such rows.
+    pub fn one_of(&self, condition: Condition, name: &'static str, column: impl ColumnTrait, known: &[&str]) -> Result<Condition, Problem> {
+        let Some(text) = self.filters.get(name) else {
+            return Ok(condition);
+        };
+        if !known.contains(&text.as_str()) {
+            let known = known.join(", ");
+            return Err(invalid_parameter(name, &format!("没有“{text}”，可用：{known}"), &format!("there is no “{text}”; known: {known}")));
+        }
+        Ok(condition.add(column.eq(text.as_str())))
+    }
+
+    /// A column of text equals a filter's value, as its type writes it.
+    ///
+    /// # Errors
+    /// As [`ListRequest::filter`].
+    pub fn parsed<T: FromStr + Display>(&self, condition: Condition, name: &'static str, column: impl ColumnTrait) -> Result<Condition, Problem> {
+        Ok(match self.filter::<T>(name)? {
+            Some(value) => condition.add(column.eq(value.to_string())),
             None => condition,
         })
     }

@@ -264,6 +264,9 @@ async fn read_parts(raw: RawBody, takes: &[Content]) -> Result<(String, Uploaded
         return Err(missing_file());
     }
     let content = Content::of_bytes(&bytes).filter(|content| takes.contains(content)).ok_or_else(|| unsupported(takes))?;
+    if content == Content::Csv && name.as_deref().is_some_and(is_named_workbook) {
+        return Err(no_workbook());
+    }
     let fingerprint = idempotency::fingerprint(&[name.as_deref().unwrap_or_default().as_bytes(), &bytes]);
     Ok((fingerprint, UploadedFile { name, content, bytes }, fields))
 }
@@ -306,6 +309,18 @@ fn plain_name(given: &str) -> Option<String> {
     let name: String = last.chars().filter(|character| !character.is_control()).take(NAME_MOST_CHARACTERS).collect();
     let name = name.trim();
     (!name.is_empty() && name != "." && name != "..").then(|| name.to_owned())
+}
+
+/// Text under such a name is no table with delimiters that somebody meant to send: it would be refused for its columns, and nobody would know why.
+fn is_named_workbook(name: &str) -> bool {
+    name.rsplit_once('.').is_some_and(|(_, extension)| extension.eq_ignore_ascii_case("xlsx"))
+}
+
+fn no_workbook() -> Problem {
+    Problem::new(415, "unsupported_media_type", "文件类型不受支持", "Unsupported media type").detail(
+        "文件名为 .xlsx，内容却是纯文本，不是 Excel 工作簿。请在表格软件中另存为 Excel 工作簿；如确为 CSV，请把扩展名改为 .csv。",
+        "The file is named .xlsx, but holds plain text and no Excel workbook. Save it as a workbook in a spreadsheet program; if it is a CSV, name it .csv.",
+    )
 }
 
 fn unsupported(takes: &[Content]) -> Problem {

@@ -55,13 +55,13 @@ pub enum CatchUp {
 /// A slot that is due or will be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DueSlot {
-    /// What it is for, unique within the job and period: a scheme's id, a street's id, `all`.
+    /// What it is for, in words or as an id, unique within the job and period where it is about no record.
     pub scope: String,
     /// The period: `2017-03`, `2017Q1`, `2017`, or a day `2017-03-20`.
     pub period: String,
     /// Whose it is; none for what is the system's own, which no person sees.
     pub place: Option<Place>,
-    /// The record it is about.
+    /// The record it is about, unique within the job and period, whatever it is called.
     pub subject: Option<Uuid>,
     /// When it is due, by the business clock. A slot is not made before.
     pub due_at: DateTime<Utc>,

@@ -125,14 +125,14 @@ const SLOT_COLUMNS: &[&str] = &[
     "version",
 ];
 
-/// Lists the slots of one's units. Filters: `job`, `state`, `period`, `street_id`. Sort: `due_at`, `job`.
+/// Lists the slots of one's units. Filters: `job`, `state` (`pending`, `running`, `done`, `held`, `failed`), `period`, `street_id`. Sort: `due_at`, `job`.
 #[utoipa::path(tag = "jobs", responses((status = 200, body = ListPage<JobSlot>), Refusals))]
 #[get("/job-slots")]
 async fn list_job_slots(actor: Actor, context: web::Data<Context>, request: HttpRequest) -> Result<HttpResponse, Problem> {
     actor.require_anywhere(Capability::JobRead)?;
     let list = ListRequest::parse(&request, &["job", "state", "period", "street_id"])?;
     let condition = list.equals::<String>(Condition::all(), "job", job_slot::Column::Job)?;
-    let condition = list.equals::<String>(condition, "state", job_slot::Column::State)?;
+    let condition = list.one_of(condition, "state", job_slot::Column::State, &["pending", "running", "done", "held", "failed"])?;
     let condition = list.equals::<String>(condition, "period", job_slot::Column::Period)?;
     let condition = list.equals::<Uuid>(condition, "street_id", job_slot::Column::StreetId)?;
     let tx = context.read(&actor, Capability::JobRead).await?;
@@ -217,7 +217,7 @@ pub fn accepted(run: job_run::Model, language: Language) -> HttpResponse {
 
 const RUN_COLUMNS: &[&str] = &["id", "slot_id", "kind", "street_id", "state", "outcome", "detail", "done", "total", "message", "result", "started_by", "started_at", "finished_at"];
 
-/// Lists the runs of one's units. Filters: `slot_id`, `kind`, `state`, `street_id`. Sort: `started_at`.
+/// Lists the runs of one's units. Filters: `slot_id`, `kind`, `state` (`running`, `done`, `held`, `failed`, `lost`), `street_id`. Sort: `started_at`.
 #[utoipa::path(tag = "jobs", responses((status = 200, body = ListPage<JobRun>), Refusals))]
 #[get("/job-runs")]
 async fn list_job_runs(actor: Actor, context: web::Data<Context>, request: HttpRequest) -> Result<HttpResponse, Problem> {
@@ -225,7 +225,7 @@ async fn list_job_runs(actor: Actor, context: web::Data<Context>, request: HttpR
     let list = ListRequest::parse(&request, &["slot_id", "kind", "state", "street_id"])?;
     let condition = list.equals::<Uuid>(Condition::all(), "slot_id", job_run::Column::SlotId)?;
     let condition = list.equals::<String>(condition, "kind", job_run::Column::Kind)?;
-    let condition = list.equals::<String>(condition, "state", job_run::Column::State)?;
+    let condition = list.one_of(condition, "state", job_run::Column::State, &["running", "done", "held", "failed", "lost"])?;
     let condition = list.equals::<Uuid>(condition, "street_id", job_run::Column::StreetId)?;
     let tx = context.read(&actor, Capability::JobRead).await?;
     let select = tx.select::<job_run::Entity>().filter(condition);

@@ -66,7 +66,8 @@ pub async fn run_by_hand(context: &Context, registry: &Registry, name: &str, per
 pub(super) async fn run_where(context: &Context, registry: &Registry, name: &str, period: &str, by: Option<Uuid>, may: impl Fn(Option<Place>) -> bool) -> Result<Vec<SlotReport>, Problem> {
     let job = registry.job(name).ok_or_else(Problem::not_found)?;
     require_period(period)?;
-    make(context, job.as_ref(), due(context, job.as_ref()).await?.into_iter().filter(|due| due.period == period && may(due.place)).collect()).await?;
+    // Also those of other periods: a pay day waits for an earlier one that nobody has made a slot for yet.
+    make(context, job.as_ref(), due(context, job.as_ref()).await?.into_iter().filter(|due| may(due.place)).collect()).await?;
     let mut reports = Vec::new();
     for id in slots_of(context, name, period).await? {
         let row = read(context, id).await?;
@@ -137,16 +138,19 @@ async fn make(context: &Context, job: &dyn Job, mut due: Vec<DueSlot>) -> Result
     #[derive(FromQueryResult)]
     struct Known {
         scope: String,
+        subject_id: Option<Uuid>,
         period: String,
     }
     if due.is_empty() {
         return Ok(());
     }
     let tx = context.db.read_as_system(Reason::Background).await?;
-    let known = tx.query::<Known>(Sql::both("SELECT scope, period FROM job_slots WHERE job = $1"), vec![job.name().into()]).await?;
+    let known = tx.query::<Known>(Sql::both("SELECT scope, subject_id, period FROM job_slots WHERE job = $1"), vec![job.name().into()]).await?;
     tx.rollback().await?;
-    let known: BTreeSet<(String, String)> = known.into_iter().map(|known| (known.scope, known.period)).collect();
-    due.retain(|slot| !known.contains(&(slot.scope.clone(), slot.period.clone())));
+    // A scope is told in words, which people may change: what it is about stays.
+    let key = |scope: String, subject: Option<Uuid>| subject.map_or(scope, |subject| subject.to_string());
+    let known: BTreeSet<(String, String)> = known.into_iter().map(|known| (key(known.scope, known.subject_id), known.period)).collect();
+    due.retain(|slot| !known.contains(&(key(slot.scope.clone(), slot.subject), slot.period.clone())));
     if due.is_empty() {
         return Ok(());
     }

@@ -70,32 +70,33 @@ impl GridReader {
     }
 }
 
-/// Reads a table without asking for columns: XLSX by its bytes, else CSV.
-///
-/// # Errors
-/// 422 `unreadable_file`, `file_too_large_unpacked`, `too_many_rows`; `import_refused` with every cell that holds a formula or lost digits, its column by its letter.
-pub fn read_grid(bytes: &[u8]) -> Result<Grid, Problem> {
-    without_faults(read_with_faults(bytes)?)
-}
+/// The cells of a table that could not be read: a formula, an error, a number that lost digits.
+#[must_use]
+pub struct CellFaults(Vec<GridFault>);
 
-/// As [`read_grid`], for a CSV whose fields stand between this delimiter.
-///
-/// # Errors
-/// As [`read_grid`].
-pub fn read_grid_delimited(bytes: &[u8], delimiter: u8) -> Result<Grid, Problem> {
-    without_faults(read_parts(bytes, Some(delimiter))?)
-}
-
-fn without_faults((grid, faults): (Grid, Vec<GridFault>)) -> Result<Grid, Problem> {
-    let mut named = RowFaults::none();
-    for fault in faults {
-        named.add(fault.named(letters(fault.column)));
+impl CellFaults {
+    /// The faults under the names that the reader of the table has for its cells, by row (from 1) and column (from 0); what it has no name for goes by the column's letter.
+    /// Rules have nothing more to say of these cells.
+    #[must_use]
+    pub fn named(self, name: impl Fn(u32, usize) -> Option<&'static str>) -> RowFaults {
+        let mut named = RowFaults::none();
+        for fault in self.0 {
+            named.unread(fault.named(name(fault.row, fault.column).map_or_else(|| letters(fault.column), str::to_owned)));
+        }
+        named
     }
-    named.into_result()?;
-    Ok(grid)
 }
 
-/// As [`read_grid`], with the faults of cells left to the caller, who knows the columns' names.
+/// Reads a table without asking for columns: XLSX by its bytes, else CSV, whose fields stand between `delimiter` where it is known. Faults of cells are told beside it, so that they are refused with those of the rules.
+///
+/// # Errors
+/// 422 `unreadable_file`, `file_too_large_unpacked`, `too_many_rows`.
+pub fn read_cells(bytes: &[u8], delimiter: Option<u8>) -> Result<(Grid, CellFaults), Problem> {
+    let (grid, faults) = read_parts(bytes, delimiter)?;
+    Ok((grid, CellFaults(faults)))
+}
+
+/// As [`read_cells`], for a table whose columns have names.
 pub(super) fn read_with_faults(bytes: &[u8]) -> Result<(Grid, Vec<GridFault>), Problem> {
     read_parts(bytes, None)
 }

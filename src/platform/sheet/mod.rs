@@ -11,7 +11,7 @@ mod template;
 mod xlsx;
 
 pub use cell::{amount, date};
-pub use grid::{Grid, GridRow, read_grid, read_grid_delimited};
+pub use grid::{CellFaults, Grid, GridRow, read_cells};
 pub use refusals::{RowFault, RowFaults, not_a_date, not_an_amount};
 pub use table::{Column, Kind, Row, Table, read};
 pub use template::{FileFormat, template};

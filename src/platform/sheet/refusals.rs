@@ -73,7 +73,9 @@ impl RowFaults {
         self.unread.insert((0, column.to_owned()));
     }
 
-    fn is_unread(&self, row: u32, column: &str) -> bool {
+    /// Whether a cell could not be read, which is told already.
+    #[must_use]
+    pub fn is_unread(&self, row: u32, column: &str) -> bool {
         !self.unread.is_empty() && [row, 0].into_iter().any(|row| self.unread.contains(&(row, column.to_owned())))
     }
 

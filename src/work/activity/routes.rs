@@ -227,7 +227,7 @@ async fn view(tx: &Tx, activity: activity::Model) -> Result<Activity, Problem> {
     Ok(Activity { trips, ..row(activity) })
 }
 
-/// Lists activities. Filters: `street_id`, `community_id`, `plan_item_id`, `kind`, `state`, `year`. Sort: `from_date`, `title`.
+/// Lists activities. Filters: `street_id`, `community_id`, `plan_item_id`, `kind`, `state` (`planned`, `held`, `cancelled`), `year`. Sort: `from_date`, `title`.
 #[utoipa::path(tag = "plan", responses((status = 200, body = ListPage<Activity>), Refusals))]
 #[get("/activities")]
 async fn list_activities(actor: Actor, context: web::Data<Context>, request: HttpRequest) -> Result<HttpResponse, Problem> {
@@ -237,9 +237,8 @@ async fn list_activities(actor: Actor, context: web::Data<Context>, request: Htt
     for (name, column) in [("street_id", activity::Column::StreetId), ("community_id", activity::Column::CommunityId), ("plan_item_id", activity::Column::PlanItemId)] {
         condition = list.equals::<Uuid>(condition, name, column)?;
     }
-    for (name, column) in [("kind", activity::Column::Kind), ("state", activity::Column::State)] {
-        condition = list.equals::<String>(condition, name, column)?;
-    }
+    condition = list.one_of(condition, "kind", activity::Column::Kind, &ActivityKind::ALL.map(|kind| kind.words().0))?;
+    condition = list.one_of(condition, "state", activity::Column::State, &["planned", "held", "cancelled"])?;
     if let Some(year) = list.filter::<i32>("year")? {
         let days = NaiveDate::from_ymd_opt(year, 1, 1).zip(NaiveDate::from_ymd_opt(year, 12, 31));
         let (first, last) = days.unwrap_or((NaiveDate::MIN, NaiveDate::MIN));
@@ -339,14 +338,14 @@ async fn cancel_activity(actor: Actor, context: web::Data<Context>, write: Write
         .await
 }
 
-/// Lists the limits on trips that the district set. Filters: `unit_level`, `trip`. Sort: `effective_from`. Where it set none, the shipped ones hold: `activity-limits/in-force`.
+/// Lists the limits on trips that the district set. Filters: `unit_level` (`street`, `community`), `trip` (`outside_town`, `outside_province`). Sort: `effective_from`. Where it set none, the shipped ones hold: `activity-limits/in-force`.
 #[utoipa::path(tag = "plan", responses((status = 200, body = ListPage<activity_limit::Model>), Refusals))]
 #[get("/activity-limits")]
 async fn list_activity_limits(actor: Actor, context: web::Data<Context>, request: HttpRequest) -> Result<HttpResponse, Problem> {
     actor.require_anywhere(Capability::ReferenceRead)?;
     let list = ListRequest::parse(&request, &["unit_level", "trip"])?;
-    let condition = list.equals::<String>(Condition::all(), "unit_level", activity_limit::Column::UnitLevel)?;
-    let condition = list.equals::<String>(condition, "trip", activity_limit::Column::Trip)?;
+    let condition = list.one_of(Condition::all(), "unit_level", activity_limit::Column::UnitLevel, &["street", "community"])?;
+    let condition = list.one_of(condition, "trip", activity_limit::Column::Trip, &["outside_town", "outside_province"])?;
     let tx = context.read(&actor, Capability::ReferenceRead).await?;
     let select = tx.select::<activity_limit::Entity>().filter(condition);
     let columns = &["id", "unit_level", "trip", "most", "years", "effective_from", "source"];

@@ -117,7 +117,7 @@ async fn add_invoice(actor: Actor, write: Write) -> Result<HttpResponse, Problem
         .await
 }
 
-/// Lists invoices. Filters: `street_id`, `community_id`, `kind`, `code`, `number` (however it is written: only letters and digits count), `seller_name`, `red_lettered`. Sort: `issued_on`, `number`, `total`.
+/// Lists invoices. Filters: `street_id`, `community_id`, `kind` (`paper_vat`, `digital`, `fiscal_receipt`, `ticket`, `quota`, `pay_list`), `code`, `number` (however it is written: only letters and digits count), `seller_name`, `red_lettered`. Sort: `issued_on`, `number`, `total`.
 #[utoipa::path(tag = "invoices", responses((status = 200, body = ListPage<Invoice>), Refusals))]
 #[get("/invoices")]
 async fn list_invoices(actor: Actor, context: web::Data<Context>, request: HttpRequest) -> Result<HttpResponse, Problem> {
@@ -126,7 +126,8 @@ async fn list_invoices(actor: Actor, context: web::Data<Context>, request: HttpR
     let mut condition = list.equals::<Uuid>(Condition::all(), "street_id", invoice::Column::StreetId)?;
     condition = list.equals::<Uuid>(condition, "community_id", invoice::Column::CommunityId)?;
     condition = list.equals::<bool>(condition, "red_lettered", invoice::Column::RedLettered)?;
-    for (name, column) in [("kind", invoice::Column::Kind), ("code", invoice::Column::Code), ("seller_name", invoice::Column::SellerName)] {
+    condition = list.one_of(condition, "kind", invoice::Column::Kind, &["paper_vat", "digital", "fiscal_receipt", "ticket", "quota", "pay_list"])?;
+    for (name, column) in [("code", invoice::Column::Code), ("seller_name", invoice::Column::SellerName)] {
         condition = list.equals::<String>(condition, name, column)?;
     }
     if let Some(number) = list.filter::<String>("number")? {

@@ -11,6 +11,7 @@ use super::rules::{self, NewPaperRule, PaperRuleFields};
 use crate::kernel::access::{Actor, Capability};
 use crate::kernel::problem::Problem;
 use crate::people::tenancy::org_unit;
+use crate::platform::attachment::PaperKind;
 use crate::platform::db::{Authorised, Tx};
 use crate::platform::http::{Context, Done, ListPage, ListRequest, Nothing, Refusals, Routes, Rules, Write, ok_versioned};
 
@@ -19,14 +20,14 @@ async fn own_district(tx: &Tx, actor: &Actor) -> Result<Authorised<org_unit::Mod
     tx.load::<org_unit::Entity>(actor.home.district).await?.authorise(actor, Capability::ReferenceManage)
 }
 
-/// Lists which papers which claims need. Filters: `claim_kind`, `paper`. Sort: `claim_kind`, `effective_from`.
+/// Lists which papers which claims need. Filters: `claim_kind` (`activity`, `lecture`, `procurement`, `other`), `paper`. Sort: `claim_kind`, `effective_from`.
 #[utoipa::path(tag = "claims", responses((status = 200, body = ListPage<paper_rule::Model>), Refusals))]
 #[get("/paper-rules")]
 async fn list_paper_rules(actor: Actor, context: web::Data<Context>, request: HttpRequest) -> Result<HttpResponse, Problem> {
     actor.require_anywhere(Capability::ReferenceRead)?;
     let list = ListRequest::parse(&request, &["claim_kind", "paper"])?;
-    let condition = list.equals::<String>(Condition::all(), "claim_kind", paper_rule::Column::ClaimKind)?;
-    let condition = list.equals::<String>(condition, "paper", paper_rule::Column::Paper)?;
+    let condition = list.one_of(Condition::all(), "claim_kind", paper_rule::Column::ClaimKind, &["activity", "lecture", "procurement", "other"])?;
+    let condition = list.one_of(condition, "paper", paper_rule::Column::Paper, &PaperKind::ALL.map(PaperKind::code))?;
     let tx = context.read(&actor, Capability::ReferenceRead).await?;
     let select = tx.select::<paper_rule::Entity>().filter(condition);
     let sorts = [("claim_kind", paper_rule::Column::ClaimKind), ("effective_from", paper_rule::Column::EffectiveFrom)];
