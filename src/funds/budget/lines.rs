@@ -4,8 +4,8 @@ use sea_orm::{ColumnTrait, FromQueryResult, QueryFilter, QueryOrder};
 use uuid::Uuid;
 
 use super::{budget_line, budget_line_plan_item, refusals};
-use crate::kernel::money::Fen;
-use crate::kernel::problem::Problem;
+use crate::kernel::money::{Fen, MoneyOverflow};
+use crate::kernel::problem::{Problem, Words};
 use crate::platform::db::{Sql, Tx};
 
 /// What is available on a line: approved minus reserved minus spent.
@@ -93,6 +93,16 @@ pub struct Change {
     pub committed: Fen,
     /// To what is spent.
     pub spent: Fen,
+}
+
+impl Change {
+    /// This and another change of the same line.
+    ///
+    /// # Errors
+    /// [`MoneyOverflow`].
+    pub fn checked_add(self, other: Self) -> Result<Self, MoneyOverflow> {
+        Ok(Self { reserved: self.reserved.checked_add(other.reserved)?, committed: self.committed.checked_add(other.committed)?, spent: self.spent.checked_add(other.spent)? })
+    }
 }
 
 /// Changes a line, where nothing of it goes below 0 and what is held and spent stays within what is approved.
