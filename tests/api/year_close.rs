@@ -193,3 +193,10 @@ on_both_databases! {
         books.books_hold(app).await;
     }
 }
+        let states = |list: &Value| list["data"].as_array().unwrap().iter().map(|row| row["state"].as_str().unwrap().to_owned()).collect::<std::collections::BTreeSet<_>>();
+        let (closed, left) = (ok(app.get(office, "/budgets?state=closed").await, 200), ok(app.get(office, "/budgets?state=draft").await, 200));
+        assert_eq!((closed["data"].as_array().unwrap().len(), &closed["data"][0]["id"], left["data"].as_array().unwrap().len()), (1, &budget, 1), "the approved budget closed with its year");
+        assert_eq!(states(&ok(app.get(office, &format!("/budget-lines?fiscal_year=2017&category_id={}", books.category)).await, 200)), ["approved".to_owned(), "draft".to_owned()].into(), "lines stay what they are");
+        let trail = ok(app.get(&books.street.first, &format!("/audit-events?subject_id={}&action=budget.close", budget.as_str().unwrap())).await, 200);
+        assert_eq!((trail["data"].as_array().unwrap().len(), trail["data"][0]["before"]["state"].as_str(), trail["data"][0]["after"]["state"].as_str()), (1, Some("approved"), Some("closed")));
+        assert_eq!(ok(app.get(office, "/summary/street?fiscal_year=2017").await, 200)["total"]["approved"], json!("10000.00"));

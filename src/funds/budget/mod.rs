@@ -13,6 +13,7 @@ pub mod routes;
 pub mod routes_money;
 mod summary;
 
+pub use decide::close_all;
 pub use entity::{budget, budget_adjustment, budget_line, budget_line_plan_item, receipt, treasury_return};
 
 use crate::platform::tasks::TaskSource;
