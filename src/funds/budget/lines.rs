@@ -141,7 +141,7 @@ struct Mismatch {
 ///
 /// # Errors
 /// 500 where the database fails.
-pub async fn check(tx: &Tx, street: Uuid) -> Result<Option<String>, Problem> {
+pub async fn check(tx: &Tx, street: Uuid) -> Result<Option<Words>, Problem> {
     let compare = Sql::both(
         "SELECT category_id, fiscal_year, CAST(SUM(kept) AS bigint) AS kept, CAST(SUM(booked) AS bigint) AS booked FROM ( \
          SELECT category_id, COALESCE(community_id, $2) AS community_key, fiscal_year, spent AS kept, 0 AS booked FROM budget_lines WHERE street_id = $1 \
@@ -149,5 +149,11 @@ pub async fn check(tx: &Tx, street: Uuid) -> Result<Option<String>, Problem> {
          GROUP BY category_id, community_key, fiscal_year HAVING SUM(kept) <> SUM(booked)",
     );
     let found = tx.query_one::<Mismatch>(compare, vec![street.into(), Uuid::nil().into()]).await?;
-    Ok(found.map(|line| format!("the budget line of category {} in {} says spent {}, the ledger {}", line.category_id, line.fiscal_year, line.kept, line.booked)))
+    let told = |line: Mismatch| {
+        Words::new(
+            format!("类别 {} {} 年度的预算线登记为支出 {}，账上为 {}", line.category_id, line.fiscal_year, line.kept, line.booked),
+            format!("the budget line of category {} in {} says spent {}, the ledger {}", line.category_id, line.fiscal_year, line.kept, line.booked),
+        )
+    };
+    Ok(found.map(told))
 }

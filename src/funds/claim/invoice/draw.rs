@@ -12,7 +12,7 @@ use super::super::claim;
 use super::{invoice, invoice_draw, keys, model, refusals};
 use crate::kernel::ids::new_id;
 use crate::kernel::money::Fen;
-use crate::kernel::problem::{Faults, Problem};
+use crate::kernel::problem::{Faults, Problem, Words};
 use crate::platform::attachment::{PaperKind, attachment, links_of};
 use crate::platform::db::{Sql, Tx};
 
@@ -204,12 +204,18 @@ struct Mismatch {
 ///
 /// # Errors
 /// 500 where the database fails.
-pub async fn drawn_differs(tx: &Tx, street: Uuid) -> Result<Option<String>, Problem> {
+pub async fn drawn_differs(tx: &Tx, street: Uuid) -> Result<Option<Words>, Problem> {
     let compare = Sql::both(
         "SELECT i.number, i.drawn, CAST(COALESCE(d.live, 0) AS bigint) AS live FROM invoices i \
          LEFT JOIN (SELECT invoice_id, SUM(amount) AS live FROM invoice_draws WHERE street_id = $1 AND live GROUP BY invoice_id) d ON d.invoice_id = i.id \
          WHERE i.street_id = $1 AND i.drawn <> COALESCE(d.live, 0) ORDER BY i.id LIMIT 1",
     );
     let found = tx.query_one::<Mismatch>(compare, vec![street.into()]).await?;
-    Ok(found.map(|invoice| format!("the invoice {} says drawn {}, its live claims draw {}", invoice.number, invoice.drawn, invoice.live)))
+    let told = |invoice: Mismatch| {
+        Words::new(
+            format!("发票 {} 登记为已用 {}，有效报销单共用 {}", invoice.number, invoice.drawn, invoice.live),
+            format!("the invoice {} says drawn {}, its live claims draw {}", invoice.number, invoice.drawn, invoice.live),
+        )
+    };
+    Ok(found.map(told))
 }
