@@ -203,8 +203,11 @@ pub fn registry_at(times: PayTimes) -> Registry {
 
 /// What papers can be linked to.
 #[must_use]
-pub fn paper_subjects() -> Subjects {
-    Subjects::new(Arc::new(tenancy::FileUnits), vec![Arc::new(activity::ActivityPapers), Arc::new(commitment::CommitmentPapers), Arc::new(claim::ClaimPapers), Arc::new(claim::InvoicePapers)])
+pub fn paper_subjects(db: &Db) -> Subjects {
+    Subjects::new(
+        Arc::new(tenancy::FileUnits),
+        vec![Arc::new(activity::ActivityPapers::new(db.clone())), Arc::new(commitment::CommitmentPapers), Arc::new(claim::ClaimPapers), Arc::new(claim::InvoicePapers)],
+    )
 }
 
 /// The views of open documents.
@@ -435,7 +438,7 @@ pub fn serve(listener: std::net::TcpListener, context: Context, passwords: Passw
 /// # Errors
 /// As [`serve`].
 pub fn serve_jobs(listener: std::net::TcpListener, context: Context, passwords: Passwords, registry: Registry, workers: usize) -> std::io::Result<actix_web::dev::Server> {
-    let (registry, sources, subjects) = (web::Data::new(registry), web::Data::new(task_sources()), web::Data::new(paper_subjects()));
+    let (registry, sources, subjects) = (web::Data::new(registry), web::Data::new(task_sources()), web::Data::new(paper_subjects(&context.db)));
     let recorder = PrometheusBuilder::new().build_recorder();
     let handle = web::Data::new(recorder.handle());
     // In tests several servers run in one process; the first one's recorder counts for all.

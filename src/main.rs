@@ -397,7 +397,7 @@ async fn verify_ledger(settings: &Settings, arguments: VerifyLedger) -> Result<(
         Output::Json => say(serde_json::to_string(&found).map_err(Problem::internal)?)?,
         Output::Table => match &found.first_fault {
             None => say(format_args!("账目相符 / the books hold: {} 张凭证 / vouchers", found.vouchers))?,
-            Some(fault) => say(format_args!("账目不符 / the books do not hold: {} {} {}", fault.street, fault.voucher.as_deref().unwrap_or("-"), fault.what))?,
+            Some(fault) => say(format_args!("账目不符 / the books do not hold: {} {} {} / {}", fault.street, fault.voucher.as_deref().unwrap_or("-"), fault.what_zh, fault.what))?,
         },
     }
     if found.holds { Ok(()) } else { Err(Failure::Refused("账目不符 / the books do not hold".to_owned())) }

@@ -53,18 +53,26 @@ impl<'a> Ddl<'a> {
         Ok(())
     }
 
-    /// Runs statements that end with `;` at the end of a line. `{uuid} {ts} {date} {json} {bytes}` become the database's types.
+    /// Runs statements that end with `;` at the end of a line. `{uuid} {ts} {date} {json} {bytes}` become the database's types. A line that begins with `{sqlite}` is SQLite's
+    /// only: a key to a table that a later step makes, which PostgreSQL is given by that step ([`Ddl::key_later`]).
     pub async fn run(&self, text: &str) -> Result<(), DbErr> {
         let types = if self.postgres {
             [("{uuid}", "uuid"), ("{ts}", "timestamptz"), ("{date}", "date"), ("{json}", "jsonb"), ("{bytes}", "bytea")]
         } else {
             [("{uuid}", "uuid_text"), ("{ts}", "timestamp_with_timezone_text"), ("{date}", "date_text"), ("{json}", "json_text"), ("{bytes}", "blob")]
         };
-        let text = SHAPES.iter().chain(&types).fold(text.to_owned(), |text, (placeholder, name)| text.replace(placeholder, name));
+        let lines: Vec<&str> = text.lines().filter_map(|line| line.trim_start().strip_prefix("{sqlite}").map_or(Some(line), |own| (!self.postgres).then_some(own))).collect();
+        let text = SHAPES.iter().chain(&types).fold(lines.join("\n"), |text, (placeholder, name)| text.replace(placeholder, name));
         for statement in text.split(";\n").map(str::trim).filter(|statement| !statement.is_empty()) {
-            self.execute(statement).await?;
+            self.execute(statement.trim_end_matches(';')).await?;
         }
         Ok(())
+    }
+
+    /// The key of a street's column to a table that was made after its own: SQLite, which adds no key to a table that exists, was given it with the table (`{sqlite}`).
+    pub async fn key_later(&self, table: &str, column: &str, to: &str) -> Result<(), DbErr> {
+        let key = format!("ALTER TABLE {table} ADD CONSTRAINT {table}_{column} FOREIGN KEY (district_id, street_id, {column}) REFERENCES {to} (district_id, street_id, id)");
+        self.run_on_postgres(&[&key]).await
     }
 
     /// Runs statements on PostgreSQL only.

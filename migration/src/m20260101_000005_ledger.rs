@@ -8,6 +8,7 @@ use crate::ddl::{Class, Ddl};
 #[derive(DeriveMigrationName)]
 pub struct Migration;
 
+/// Where a key of the street's own rows does not begin with the district, what is asked by the street alone finds its rows by it.
 const TABLES: &str = "
 CREATE TABLE fiscal_years (
   {street_columns},
@@ -44,14 +45,16 @@ CREATE TABLE ledger_heads (
   street_id {uuid} NOT NULL,
   seq bigint NOT NULL,
   hash text NOT NULL,
-  PRIMARY KEY (street_id)
+  PRIMARY KEY (street_id, district_id),
+  FOREIGN KEY (district_id, street_id) REFERENCES org_units (district_id, id)
 );
 CREATE TABLE ledger_counters (
   district_id {uuid} NOT NULL,
   street_id {uuid} NOT NULL,
   month text NOT NULL,
   last integer NOT NULL,
-  PRIMARY KEY (street_id, month)
+  PRIMARY KEY (street_id, month, district_id),
+  FOREIGN KEY (district_id, street_id) REFERENCES org_units (district_id, id)
 );
 CREATE TABLE vouchers (
   {street_columns},
@@ -84,6 +87,7 @@ CREATE TABLE vouchers (
   UNIQUE (district_id, street_id, reverses_id),
   FOREIGN KEY (district_id, street_id, fiscal_year) REFERENCES fiscal_years (district_id, street_id, year),
   FOREIGN KEY (district_id, street_id, reverses_id) REFERENCES vouchers (district_id, street_id, id),
+  {sqlite} FOREIGN KEY (district_id, street_id, authorisation_id) REFERENCES standing_authorisations (district_id, street_id, id),
   {street_keys}
 );
 CREATE INDEX vouchers_source ON vouchers (district_id, street_id, source_id);
@@ -116,7 +120,7 @@ CREATE TABLE ledger_turnovers (
   closing boolean NOT NULL,
   debit bigint NOT NULL,
   credit bigint NOT NULL,
-  PRIMARY KEY (street_id, account, month, category_key, community_key, closing),
+  PRIMARY KEY (street_id, account, month, category_key, community_key, closing, district_id),
   FOREIGN KEY (district_id, street_id) REFERENCES org_units (district_id, id)
 );
 CREATE TABLE ledger_checkpoints (
@@ -145,6 +149,7 @@ CREATE TABLE opening_balances (
   created_at {ts} NOT NULL,
   rejection_reason text,
   CHECK ((state = 'rejected') = (rejection_reason IS NOT NULL)),
+  FOREIGN KEY (district_id, street_id, voucher_id) REFERENCES vouchers (district_id, street_id, id),
   {street_keys}
 );
 CREATE UNIQUE INDEX opening_balances_one ON opening_balances (district_id, street_id) WHERE state <> 'rejected';

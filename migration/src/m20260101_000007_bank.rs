@@ -19,6 +19,7 @@ CREATE TABLE bank_file_templates (
   version bigint NOT NULL DEFAULT 1,
   created_at {ts} NOT NULL,
   created_by {uuid} REFERENCES users (id),
+  UNIQUE (district_id, id),
   FOREIGN KEY (district_id, street_id) REFERENCES org_units (district_id, id)
 );
 CREATE UNIQUE INDEX bank_file_templates_district_code ON bank_file_templates (district_id, code) WHERE street_id IS NULL;

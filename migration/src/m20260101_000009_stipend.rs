@@ -8,7 +8,8 @@ use crate::ddl::{Class, Ddl};
 #[derive(DeriveMigrationName)]
 pub struct Migration;
 
-/// A person is paid once for a period under a kind of scheme in the whole district: held by `payout_parts_once`.
+/// A person is paid once for a period under a kind of scheme in the whole district: held by `payout_parts_once`. An item is of the person whose enrolment it pays: one key holds both.
+/// The kind of a part is its scheme's, whose own key holds it: looking it up for each of a run's thousands of parts would tell nothing.
 const TABLES: &str = "
 CREATE TABLE scheme_kinds (
   {district_columns},
@@ -133,6 +134,7 @@ CREATE TABLE enrolments (
   CHECK ((relation IS NULL) = (deceased_sealed IS NULL)),
   FOREIGN KEY (district_id, street_id, scheme_id) REFERENCES stipend_schemes (district_id, street_id, id),
   FOREIGN KEY (district_id, street_id, beneficiary_id) REFERENCES beneficiaries (district_id, street_id, id),
+  UNIQUE (district_id, street_id, id, beneficiary_id),
   {community_keys}
 );
 CREATE UNIQUE INDEX enrolments_one ON enrolments (district_id, scheme_id, beneficiary_id) WHERE to_date IS NULL AND state <> 'withdrawn';
@@ -173,6 +175,7 @@ CREATE TABLE authorisation_sums (
   fiscal_year integer NOT NULL,
   used bigint NOT NULL CHECK (used >= 0),
   UNIQUE (district_id, scheme_id, fiscal_year),
+  FOREIGN KEY (district_id, street_id, scheme_id) REFERENCES stipend_schemes (district_id, street_id, id),
   {street_keys}
 );
 CREATE TABLE payout_runs (
@@ -199,9 +202,12 @@ CREATE TABLE payout_runs (
   version bigint NOT NULL,
   created_at {ts} NOT NULL,
   FOREIGN KEY (district_id, street_id, scheme_id) REFERENCES stipend_schemes (district_id, street_id, id),
+  FOREIGN KEY (district_id, street_id, authorisation_id) REFERENCES standing_authorisations (district_id, street_id, id),
+  FOREIGN KEY (district_id, street_id, voucher_id) REFERENCES vouchers (district_id, street_id, id) DEFERRABLE INITIALLY DEFERRED,
   UNIQUE (district_id, scheme_id, period, seq),
   {street_keys}
 );
+CREATE INDEX payout_runs_voucher ON payout_runs (district_id, street_id, voucher_id);
 CREATE UNIQUE INDEX payout_runs_one_open ON payout_runs (district_id, scheme_id) WHERE state IN ('calculated', 'held', 'approved');
 CREATE TABLE bank_files (
   {street_columns},
@@ -222,6 +228,7 @@ CREATE TABLE bank_files (
   version bigint NOT NULL,
   created_at {ts} NOT NULL,
   FOREIGN KEY (district_id, street_id, run_id) REFERENCES payout_runs (district_id, street_id, id),
+  FOREIGN KEY (district_id, template_id) REFERENCES bank_file_templates (district_id, id),
   UNIQUE (district_id, street_id, number),
   {street_keys}
 );
@@ -247,16 +254,20 @@ CREATE TABLE payout_items (
   version bigint NOT NULL,
   CHECK (gross = tax + net),
   FOREIGN KEY (district_id, street_id, run_id) REFERENCES payout_runs (district_id, street_id, id),
-  FOREIGN KEY (district_id, street_id, enrolment_id) REFERENCES enrolments (district_id, street_id, id),
+  FOREIGN KEY (district_id, street_id, enrolment_id, beneficiary_id) REFERENCES enrolments (district_id, street_id, id, beneficiary_id),
+  FOREIGN KEY (district_id, street_id, bank_account_id) REFERENCES bank_accounts (district_id, street_id, id),
+  FOREIGN KEY (district_id, street_id, budget_line_id) REFERENCES budget_lines (district_id, street_id, id),
   FOREIGN KEY (district_id, street_id, bank_file_id) REFERENCES bank_files (district_id, street_id, id),
   UNIQUE (district_id, run_id, enrolment_id),
   {community_keys}
 );
 CREATE INDEX payout_items_enrolment ON payout_items (district_id, street_id, enrolment_id);
+CREATE INDEX payout_items_line ON payout_items (district_id, street_id, budget_line_id);
 CREATE INDEX payout_items_file ON payout_items (district_id, street_id, bank_file_id);
 CREATE TABLE payout_parts (
   {street_columns},
   item_id {uuid},
+  recovery_id {uuid},
   enrolment_id {uuid} NOT NULL,
   scheme_kind_id {uuid} NOT NULL,
   person_key text NOT NULL,
@@ -268,10 +279,12 @@ CREATE TABLE payout_parts (
   CHECK (NOT holds OR (live AND kind = 'regular')),
   FOREIGN KEY (district_id, street_id, item_id) REFERENCES payout_items (district_id, street_id, id) DEFERRABLE INITIALLY DEFERRED,
   FOREIGN KEY (district_id, street_id, enrolment_id) REFERENCES enrolments (district_id, street_id, id),
+  {sqlite} FOREIGN KEY (district_id, street_id, recovery_id) REFERENCES recoveries (district_id, street_id, id),
   {street_keys}
 );
 CREATE UNIQUE INDEX payout_parts_once ON payout_parts (district_id, scheme_kind_id, person_key, period) WHERE holds;
 CREATE INDEX payout_parts_enrolment ON payout_parts (district_id, street_id, enrolment_id);
+CREATE INDEX payout_parts_recovery ON payout_parts (district_id, street_id, recovery_id) WHERE recovery_id IS NOT NULL;
 CREATE INDEX payout_parts_item ON payout_parts (district_id, street_id, item_id);
 CREATE TABLE stipend_tax_months (
   district_id {uuid} NOT NULL,
@@ -280,7 +293,7 @@ CREATE TABLE stipend_tax_months (
   month text NOT NULL,
   gross bigint NOT NULL CHECK (gross >= 0),
   tax bigint NOT NULL CHECK (tax >= 0),
-  PRIMARY KEY (street_id, person_key, month),
+  PRIMARY KEY (street_id, person_key, month, district_id),
   FOREIGN KEY (district_id, street_id) REFERENCES org_units (district_id, id)
 );
 ";
@@ -313,6 +326,7 @@ impl MigrationTrait for Migration {
         ] {
             ddl.guard(table, Class::Street).await?;
         }
+        ddl.key_later("vouchers", "authorisation_id", "standing_authorisations").await?;
         ddl.view("v_voucher_documents", VOUCHER_DOCUMENTS).await
     }
 }

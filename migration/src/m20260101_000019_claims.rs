@@ -39,6 +39,7 @@ CREATE TABLE payment_batches (
   result_sha256 text,
   version bigint NOT NULL,
   created_at {ts} NOT NULL,
+  FOREIGN KEY (district_id, template_id) REFERENCES bank_file_templates (district_id, id),
   UNIQUE (district_id, street_id, number),
   {street_keys}
 );
@@ -108,6 +109,7 @@ CREATE TABLE claims (
   FOREIGN KEY (district_id, street_id, activity_id) REFERENCES activities (district_id, street_id, id),
   FOREIGN KEY (district_id, street_id, commitment_id) REFERENCES commitments (district_id, street_id, id),
   FOREIGN KEY (district_id, street_id, batch_id) REFERENCES payment_batches (district_id, street_id, id),
+  FOREIGN KEY (district_id, street_id, copied_from) REFERENCES claims (district_id, street_id, id),
   FOREIGN KEY (district_id, street_id, voucher_id) REFERENCES vouchers (district_id, street_id, id) DEFERRABLE INITIALLY DEFERRED,
   FOREIGN KEY (district_id, street_id, reversal_voucher_id) REFERENCES vouchers (district_id, street_id, id) DEFERRABLE INITIALLY DEFERRED,
   UNIQUE (district_id, street_id, number),

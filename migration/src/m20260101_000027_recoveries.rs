@@ -33,7 +33,7 @@ CREATE TABLE recoveries (
   CHECK (kind = 'written_off' OR state = 'settled'),
   CHECK ((state = 'settled') = (settled_on IS NOT NULL)),
   FOREIGN KEY (district_id, street_id, scheme_id) REFERENCES stipend_schemes (district_id, street_id, id),
-  FOREIGN KEY (district_id, street_id, enrolment_id) REFERENCES enrolments (district_id, street_id, id),
+  FOREIGN KEY (district_id, street_id, enrolment_id, beneficiary_id) REFERENCES enrolments (district_id, street_id, id, beneficiary_id),
   FOREIGN KEY (district_id, street_id, voucher_id) REFERENCES vouchers (district_id, street_id, id) DEFERRABLE INITIALLY DEFERRED,
   {community_keys}
 );
@@ -51,17 +51,12 @@ CREATE TABLE recovery_charges (
   tax bigint NOT NULL CHECK (tax >= 0 AND tax <= gross),
   FOREIGN KEY (district_id, street_id, recovery_id) REFERENCES recoveries (district_id, street_id, id),
   FOREIGN KEY (district_id, street_id, item_id) REFERENCES payout_items (district_id, street_id, id),
+  FOREIGN KEY (district_id, street_id, budget_line_id) REFERENCES budget_lines (district_id, street_id, id),
   {street_keys}
 );
 CREATE INDEX recovery_charges_recovery ON recovery_charges (district_id, street_id, recovery_id);
 CREATE INDEX recovery_charges_item ON recovery_charges (district_id, street_id, item_id);
-ALTER TABLE payout_parts ADD COLUMN recovery_id {uuid} REFERENCES recoveries (id);
-CREATE INDEX payout_parts_recovery ON payout_parts (district_id, street_id, recovery_id) WHERE recovery_id IS NOT NULL;
 ";
-
-/// SQLite adds no key of several columns to a table that exists.
-const SAME_STREET: &str =
-    "ALTER TABLE payout_parts ADD CONSTRAINT payout_parts_recovery_same_street FOREIGN KEY (district_id, street_id, recovery_id) REFERENCES recoveries (district_id, street_id, id)";
 
 const TASKS: &str = "SELECT 'recovery' AS kind, r.id, r.district_id, r.street_id, CAST(NULL AS {uuid}) AS community_id, 'run.approve' AS capability, 'approve' AS action, \
   s.name || ' ' || b.name_masked AS title, CAST(NULL AS {date}) AS due_on, r.recorded_by AS prepared_by, COALESCE(u.person_key, CAST(u.id AS text)) AS prepared_person, r.created_at \
@@ -72,7 +67,7 @@ impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let ddl = Ddl::new(manager);
         ddl.run(TABLES).await?;
-        ddl.run_on_postgres(&[SAME_STREET]).await?;
+        ddl.key_later("payout_parts", "recovery_id", "recoveries").await?;
         for table in ["recoveries", "recovery_charges"] {
             ddl.guard(table, Class::Street).await?;
         }

@@ -138,7 +138,7 @@ const SPENT: Sql =
 const RECEIVED: Sql = Sql::both("UPDATE fiscal_years SET received = received + 12345, version = version + 1 WHERE street_id = $1 AND year = 2017 AND state = 'open'");
 const HEAD: Sql = Sql::both("UPDATE ledger_heads SET seq = seq + 1 WHERE street_id = $1 RETURNING seq, hash");
 const NUMBER: Sql = Sql::both(
-    "INSERT INTO ledger_counters (district_id, street_id, month, last) VALUES ($1, $2, '2017-01', 1) ON CONFLICT (street_id, month) DO UPDATE SET last = ledger_counters.last + 1 RETURNING last",
+    "INSERT INTO ledger_counters (district_id, street_id, month, last) VALUES ($1, $2, '2017-01', 1) ON CONFLICT (district_id, street_id, month) DO UPDATE SET last = ledger_counters.last + 1 RETURNING last",
 );
 const VOUCHER: Sql = Sql::both(
     "INSERT INTO vouchers (id, district_id, street_id, fiscal_year, month, word, number, seq, date, kind, source_type, source_id, summary, attachments_count, amount, prepared_by, recorded_at, algorithm, hash) \
@@ -149,7 +149,7 @@ const VOUCHER_LINES: Sql = Sql::both(
 );
 const TURNOVERS: Sql = Sql::both(
     "INSERT INTO ledger_turnovers (district_id, street_id, account, category_key, community_key, month, closing, debit, credit) VALUES ($1, $2, $3, $5, $6, '2017-01', $7, 12345, 0), ($1, $2, $4, $5, $6, '2017-01', $7, 0, 12345) \
-     ON CONFLICT (street_id, account, month, category_key, community_key, closing) DO UPDATE SET debit = ledger_turnovers.debit + excluded.debit, credit = ledger_turnovers.credit + excluded.credit",
+     ON CONFLICT (district_id, street_id, account, month, category_key, community_key, closing) DO UPDATE SET debit = ledger_turnovers.debit + excluded.debit, credit = ledger_turnovers.credit + excluded.credit",
 );
 const SET_HEAD: Sql = Sql::both("UPDATE ledger_heads SET hash = $2 WHERE street_id = $1");
 const RECEIPT: Sql = Sql::both(

@@ -126,8 +126,9 @@ const QUEUE: Sql = Sql::both("INSERT INTO audit_queue (event_id) VALUES ($1)");
 const SLOT: Sql =
     Sql::both("INSERT INTO job_slots (id, district_id, street_id, job, scope, period, due_at, state, outcome, created_at) VALUES ($1, $2, $3, 'stipends.post', $4, $5, $6, 'done', 'posted', $6)");
 const HEAD: Sql = Sql::both("UPDATE ledger_heads SET seq = seq + 1 WHERE street_id = $1 RETURNING seq, hash");
-const NUMBER: Sql =
-    Sql::both("INSERT INTO ledger_counters (district_id, street_id, month, last) VALUES ($1, $2, $3, 1) ON CONFLICT (street_id, month) DO UPDATE SET last = ledger_counters.last + 1 RETURNING last");
+const NUMBER: Sql = Sql::both(
+    "INSERT INTO ledger_counters (district_id, street_id, month, last) VALUES ($1, $2, $3, 1) ON CONFLICT (district_id, street_id, month) DO UPDATE SET last = ledger_counters.last + 1 RETURNING last",
+);
 const VOUCHER: Sql = Sql::both(
     "INSERT INTO vouchers (id, district_id, street_id, fiscal_year, month, word, number, seq, date, kind, source_type, source_id, summary, attachments_count, amount, prepared_job, recorded_at, algorithm, hash) \
      VALUES ($1, $2, $3, 2017, $4, '记', $5, $6, $7, 'stipend_run', 'payout_run', $8, 'bench', 0, $9, 'bench', $10, 'sha-256', $11)",
@@ -138,7 +139,7 @@ const LINES: Sql = Sql::both(
 );
 const TURNOVERS: Sql = Sql::both(
     "INSERT INTO ledger_turnovers (district_id, street_id, account, category_key, community_key, month, closing, debit, credit) VALUES ($1, $2, '5001', $3, $4, $5, $6, $7, 0), ($1, $2, '2302', $3, $4, $5, $6, 0, $7) \
-     ON CONFLICT (street_id, account, month, category_key, community_key, closing) DO UPDATE SET debit = ledger_turnovers.debit + excluded.debit, credit = ledger_turnovers.credit + excluded.credit",
+     ON CONFLICT (district_id, street_id, account, month, category_key, community_key, closing) DO UPDATE SET debit = ledger_turnovers.debit + excluded.debit, credit = ledger_turnovers.credit + excluded.credit",
 );
 const SET_HEAD: Sql = Sql::both("UPDATE ledger_heads SET hash = $2 WHERE street_id = $1");
 

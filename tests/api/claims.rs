@@ -1,11 +1,16 @@
 //! Claims: from a community's draft to a paid, reversible voucher, and those who try to cheat.
 
+use std::sync::Arc;
+
+use mingzhang::funds::claim::job::ClaimsExpire;
 use mingzhang::kernel::access::{Place, Scope};
 use mingzhang::platform::db::Sql;
+use mingzhang::platform::jobs::{self, Registry};
 use serde_json::{Value, json};
 
 use crate::on_both_databases;
 use crate::support::TestApp;
+use crate::support::at_once::waiting_for_a_lock;
 use crate::support::street::{Street, ok};
 
 /// A street with a category that allows one item and forbids another, a line of the community and one of the street, and everybody a claim needs.
@@ -169,9 +174,37 @@ on_both_databases! {
         assert_eq!(ok(claims.reasoned(app, &claims.street.leader, &id, "return").await, 200)["state"], json!("draft"));
         assert_eq!(claims.step(app, &claims.street.staff, &id, "submit").await["state"], json!("submitted"));
         app.context.clocks.set("2017-06-01T01:00:00Z".parse().unwrap());
-        mingzhang::platform::jobs::sweep(&app.context, &mingzhang::app::registry()).await.unwrap();
+        jobs::sweep(&app.context, &mingzhang::app::registry()).await.unwrap();
         assert_eq!(ok(app.get(&claims.street.accountant, &format!("/claims/{id}")).await, 200)["state"], json!("expired"));
         assert_eq!(claims.line(app, true).await["available"], json!("1000.00"));
+        claims.books_hold(app).await;
+    }
+
+    async fn what_expires_holds_no_line_while_it_waits_for_a_claim(app: TestApp) {
+        let claims = Claims::open(app).await;
+        let street = &claims.street;
+        let (first, second) = (claims.submitted(app, true, "300.00").await, claims.submitted(app, true, "200.00").await);
+        app.context.clocks.set("2017-06-01T01:00:00Z".parse().unwrap());
+        let expire = Registry::new(vec![Arc::new(ClaimsExpire)]);
+        let scope = Scope::of_place(Place::street(street.district.parse().unwrap(), street.id.parse().unwrap()));
+        if app.context.db.is_postgres() {
+            // Somebody has the second claim, as a payment does, and comes to its line while the job waits for that claim.
+            let paying = app.context.db.write(scope).await.unwrap();
+            let (claim, line): (uuid::Uuid, uuid::Uuid) = (second.parse().unwrap(), claims.community_line.parse().unwrap());
+            paying.execute(Sql::both("UPDATE claims SET urged_on = urged_on WHERE id = $1"), vec![claim.into()]).await.unwrap();
+            let meanwhile = async {
+                waiting_for_a_lock(app, scope, 1).await;
+                paying.execute(Sql::both("UPDATE budget_lines SET version = version WHERE id = $1"), vec![line.into()]).await.unwrap();
+                paying.rollback().await.unwrap();
+            };
+            tokio::join!(jobs::sweep(&app.context, &expire), meanwhile).0.unwrap();
+        } else {
+            jobs::sweep(&app.context, &expire).await.unwrap();
+        }
+        for id in [first, second] {
+            assert_eq!(ok(app.get(&street.accountant, &format!("/claims/{id}")).await, 200)["state"], json!("expired"));
+        }
+        assert_eq!(claims.line(app, true).await["reserved"], json!("0.00"));
         claims.books_hold(app).await;
     }
 
@@ -425,7 +458,7 @@ on_both_databases! {
         assert!(print(&id).await.contains("<tr><td>撤回</td><td>c-staff</td>"));
         let id = claims.submitted(app, true, "300.00").await;
         app.context.clocks.set("2017-06-01T01:00:00Z".parse().unwrap());
-        mingzhang::platform::jobs::sweep(&app.context, &mingzhang::app::registry()).await.unwrap();
+        jobs::sweep(&app.context, &mingzhang::app::registry()).await.unwrap();
         let page = print(&id).await;
         assert!(page.contains("<tr><td>逾期</td><td>claims.expire</td><td>2017-06-01</td><td>逾期未办结</td></tr>"), "{page}");
     }
@@ -570,7 +603,7 @@ on_both_databases! {
         let (path, etag) = (format!("/fiscal-years/{}/close", year["id"].as_str().unwrap()), format!("\"v{}\"", year["version"]));
         let close = async |key: &str| app.send(reqwest::Method::POST, &path, &accountant, Some(json!({})), &[("If-Match", &etag), ("Idempotency-Key", key)]).await;
         assert_eq!(close("y1").await.code(), (409, "claims_open"));
-        mingzhang::platform::jobs::sweep(&app.context, &mingzhang::app::registry()).await.unwrap();
+        jobs::sweep(&app.context, &mingzhang::app::registry()).await.unwrap();
         assert_eq!(ok(app.get(&accountant, &format!("/claims/{id}")).await, 200)["state"], json!("draft"), "unpaid claims of a past year go back");
         ok(close("y2").await, 200);
         let finals = ok(app.get(&accountant, &format!("/fiscal-years/{}/final-accounts", year["id"].as_str().unwrap())).await, 200);

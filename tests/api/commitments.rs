@@ -390,6 +390,10 @@ on_both_databases! {
         ] {
             assert_eq!(app.send(method, &path, &staff, Some(body), &[("If-Match", "\"v1\"")]).await.code(), (409, "year_closed"), "{path}");
         }
+        for id in [planned.as_str(), late.as_str()] {
+            let linked = [("subject_type", "activity"), ("subject_id", id), ("paper_kind", "photo")];
+            assert_eq!(app.upload(&staff, "/attachments", ("a.pdf", b"%PDF-1.4 late".to_vec()), &linked).await.code(), (409, "year_closed"), "a paper of an activity of that year");
+        }
         ok(app.post(&staff, "/activities", new("2018-01-02")).await, 201);
     }
 

@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 
 use crate::on_both_databases;
 use crate::stipends::{Stipends, clock, sweep};
-use crate::support::TestApp;
 use crate::support::at_once::waiting_for_a_lock;
 use crate::support::street::ok;
+use crate::support::{PASSWORD, TestApp};
 
 /// The state and outcome of the only slot that a sweep looked at.
 async fn outcome(app: &TestApp) -> (String, String) {
@@ -182,6 +182,59 @@ on_both_databases! {
         assert_eq!(open(2019).await.code(), (409, "not_the_next_year"));
         assert_eq!(open(2017).await.code(), (409, "fiscal_year_exists"));
         assert_eq!(open(2018).await.status, 201);
+    }
+
+    async fn an_authorisation_is_signed_for_a_year_that_is_open_and_not_over(app: TestApp) {
+        let stipends = Stipends::open(app).await;
+        let path = format!("/stipend-schemes/{}/authorisations", stipends.scheme);
+        let sign = async |leader: &str, year: i32| {
+            let limits = json!({"fiscal_year": year, "max_per_run": "2000.00", "max_per_year": "2400.00", "max_heads": 5});
+            app.send(Method::POST, &path, leader, Some(limits), &[("If-Match", "\"v1\"")]).await
+        };
+        for year in [2016, 2018, 2035] {
+            assert_eq!(sign(&stipends.street.leader, year).await.code(), (409, "fiscal_year_not_open"), "{year}");
+        }
+        ok(app.post(&stipends.street.accountant, "/fiscal-years", json!({"year": 2018})).await, 201);
+        ok(sign(&stipends.street.leader, 2018).await, 201);
+        clock(app, "2018-01-02T01:00:00Z");
+        let leader = app.log_in("leader", PASSWORD).await;
+        assert_eq!(sign(&leader, 2017).await.code(), (409, "fiscal_year_not_open"), "it is over, though not closed yet");
+        assert_eq!(ok(app.get(&leader, &path).await, 200)["data"].as_array().unwrap().len(), 1);
+    }
+
+    async fn what_authorisations_are_kept_as_having_used_is_recomputed_from_the_books(app: TestApp) {
+        let stipends = Stipends::open(app).await;
+        let street = &stipends.street;
+        for day in [1, 2] {
+            stipends.enrol(app, day, "2017-01-01").await;
+        }
+        stipends.authorise(app, "2000.00").await;
+        clock(app, "2017-03-20T01:00:00Z");
+        sweep(&app.context, None).await;
+        let scope = Scope::of_place(Place::street(street.district.parse().unwrap(), street.id.parse().unwrap()));
+        let id: uuid::Uuid = street.id.parse().unwrap();
+        let change = async |sql: &'static str| {
+            let tx = app.context.db.write(scope).await.unwrap();
+            assert_eq!(tx.execute(Sql::both(sql), vec![id.into()]).await.unwrap(), 1, "{sql}");
+            tx.commit().await.unwrap();
+        };
+        let found = async || ok(app.get(&street.accountant, "/ledger/verify").await, 200);
+        assert_eq!(found().await["holds"], json!(true));
+        change("UPDATE authorisation_sums SET used = used - 1 WHERE street_id = $1").await;
+        let verified = found().await;
+        assert_eq!(verified["holds"], json!(false));
+        let fault = &verified["first_fault"];
+        assert!(fault["what"].as_str().unwrap().contains("in 2017 are kept as having used 1199.99, the ledger says 1200.00"), "{verified}");
+        assert!(fault["what_zh"].as_str().unwrap().contains("登记为已用 1199.99，账上为 1200.00"), "{verified}");
+        change("UPDATE authorisation_sums SET used = used + 1 WHERE street_id = $1").await;
+        // What the bank returned is not used.
+        let run = stipends.runs(app, "2017Q1").await[0]["id"].as_str().unwrap().to_owned();
+        let file = stipends.settle(app, &run, &[2]).await;
+        let (confirm, etag) = (format!("/bank-files/{}/results/confirm", file["id"].as_str().unwrap()), format!("\"v{}\"", file["version"]));
+        ok(app.send(Method::POST, &confirm, &street.accountant, Some(json!({})), &[("If-Match", &etag), ("Idempotency-Key", "returned")]).await, 200);
+        assert_eq!(found().await["holds"], json!(true));
+        change("UPDATE authorisation_sums SET used = used + 60000 WHERE street_id = $1").await;
+        assert!(found().await["first_fault"]["what"].as_str().unwrap().contains("having used 1200.00, the ledger says 600.00"));
     }
 
     async fn a_file_of_the_only_cashier_is_voided_by_who_does_not_pay(app: TestApp) {

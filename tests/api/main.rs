@@ -42,6 +42,7 @@ mod proxies;
 mod reconcile;
 mod recoveries;
 mod refused;
+mod schema;
 mod scopes;
 mod standards;
 mod stipends;

@@ -1,5 +1,7 @@
 //! The end of a year: unused quota lapses, late results are booked where the bank paid, what is left is carried over by the category's rule, surplus goes back, and a closed year takes nothing.
 
+use mingzhang::kernel::access::{Place, Scope};
+use mingzhang::platform::db::Sql;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -159,6 +161,37 @@ on_both_databases! {
         books.books_hold(app).await;
     }
 
+    async fn what_years_and_receipts_say_is_recomputed_from_the_books(app: TestApp) {
+        let books = Spending::open(app, "硚口区", "", "cash").await;
+        Spending::day(app, "2018-01-03");
+        ok(books.close_year(app, 2017).await, 200);
+        ok(returned(app, &books, &books.category, "400.00", "back").await, 201);
+        books.books_hold(app).await;
+        let (district, street): (uuid::Uuid, uuid::Uuid) = (books.street.district.parse().unwrap(), books.street.id.parse().unwrap());
+        let change = async |sql: &'static str| {
+            let tx = app.context.db.write(Scope::of_place(Place::street(district, street))).await.unwrap();
+            assert!(tx.execute(Sql::both(sql), vec![street.into()]).await.unwrap() > 0, "{sql}");
+            tx.commit().await.unwrap();
+        };
+        for (by_hand, back, voucher, what, zh) in [
+            ("UPDATE fiscal_years SET to_return = to_return - 1 WHERE street_id = $1 AND year = 2018", "UPDATE fiscal_years SET to_return = to_return + 1 WHERE street_id = $1 AND year = 2018", "", "the year 2018 says carried in 9600.00 to return 9599.99", "应上缴 9600.00"),
+            ("UPDATE fiscal_years SET carried_in = carried_in + 1 WHERE street_id = $1 AND year = 2017", "UPDATE fiscal_years SET carried_in = carried_in - 1 WHERE street_id = $1 AND year = 2017", "", "the year 2017 says carried in 0.01", "2017 年度登记为上年结转 0.01"),
+            ("UPDATE receipts SET amount = amount + 1 WHERE street_id = $1", "UPDATE receipts SET amount = amount - 1 WHERE street_id = $1", "2017-01-0001", "the receipt 财预1号 says 10000.01, its lines 10000.00, its voucher books 10000.00", "登记金额 10000.01"),
+            ("UPDATE treasury_returns SET amount = amount + 1 WHERE street_id = $1", "UPDATE treasury_returns SET amount = amount - 1 WHERE street_id = $1", "2018-01-0001", "the return to the treasury back says 400.01", "上缴或收回文件 back"),
+            ("UPDATE receipts SET lines = '[]' WHERE street_id = $1", "", "2017-01-0001", "its lines 0.00, its voucher books 10000.00", "分类合计 0.00"),
+        ] {
+            change(by_hand).await;
+            let verified = ok(app.get(&books.street.accountant, "/ledger/verify").await, 200);
+            let fault = &verified["first_fault"];
+            assert_eq!((verified["holds"].as_bool(), fault["voucher"].as_str().unwrap_or_default()), (Some(false), voucher), "{by_hand}: {verified}");
+            assert!(fault["what"].as_str().unwrap().contains(what) && fault["what_zh"].as_str().unwrap().contains(zh), "{by_hand}: {verified}");
+            if !back.is_empty() {
+                change(back).await;
+                books.books_hold(app).await;
+            }
+        }
+    }
+
     async fn a_closed_year_refuses_everything(app: TestApp) {
         let books = Spending::open(app, "硚口区", "", "cash").await;
         let (accountant, office) = (&books.street.accountant, &books.street.party_office);
@@ -171,6 +204,13 @@ on_both_databases! {
         let paid = books.paid(app, "100.00", "B1").await;
         Spending::day(app, "2018-01-03");
         ok(books.close_year(app, 2017).await, 200);
+        let states = |list: &Value| list["data"].as_array().unwrap().iter().map(|row| row["state"].as_str().unwrap().to_owned()).collect::<std::collections::BTreeSet<_>>();
+        let (closed, left) = (ok(app.get(office, "/budgets?state=closed").await, 200), ok(app.get(office, "/budgets?state=draft").await, 200));
+        assert_eq!((closed["data"].as_array().unwrap().len(), &closed["data"][0]["id"], left["data"].as_array().unwrap().len()), (1, &budget, 1), "the approved budget closed with its year");
+        assert_eq!(states(&ok(app.get(office, &format!("/budget-lines?fiscal_year=2017&category_id={}", books.category)).await, 200)), ["approved".to_owned(), "draft".to_owned()].into(), "lines stay what they are");
+        let trail = ok(app.get(&books.street.first, &format!("/audit-events?subject_id={}&action=budget.close", budget.as_str().unwrap())).await, 200);
+        assert_eq!((trail["data"].as_array().unwrap().len(), trail["data"][0]["before"]["state"].as_str(), trail["data"][0]["after"]["state"].as_str()), (1, Some("approved"), Some("closed")));
+        assert_eq!(ok(app.get(office, "/summary/street?fiscal_year=2017").await, 200)["total"]["approved"], json!("10000.00"));
         let seq = async || ok(app.get(accountant, "/ledger/vouchers?sort=-seq&limit=1").await, 200)["data"][0]["seq"].as_i64();
         let before = seq().await;
         assert_eq!(books.on_year(app, 2017, "close", json!({})).await.code(), (409, "invalid_transition"));

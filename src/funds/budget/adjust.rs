@@ -29,10 +29,10 @@ pub fn decider(kind: &str) -> Capability {
 /// # Errors
 /// 409 `invalid_transition`, `fiscal_year_not_open`; 422 `unknown_reference`, `category_earmarked`; 409 `line_short`.
 pub async fn submit(tx: &Tx, act: &Act, row: Authorised<budget::Model>, new: NewAdjustment) -> Result<budget_adjustment::Model, Problem> {
+    years::require_open(tx, row.street_id, row.fiscal_year).await?;
     if row.state != "approved" {
         return Err(Problem::invalid_transition("adjust", &row.state));
     }
-    years::require_open(tx, row.street_id, row.fiscal_year).await?;
     check_lines(tx, &row, new.kind, &new.lines).await?;
     let total = Fen::checked_sum(new.lines.iter().map(|line| Fen(line.amount.0.max(0)))).map_err(Problem::internal)?;
     let taken = Fen::checked_sum(new.lines.iter().map(|line| Fen(line.amount.0.min(0).saturating_neg()))).map_err(Problem::internal)?;

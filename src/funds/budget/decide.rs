@@ -1,6 +1,8 @@
-//! The district approves a submitted budget or returns it with the reason.
+//! The district approves a submitted budget or returns it with the reason; the close of its year closes it.
 
 use sea_orm::ActiveValue::{Set, Unchanged};
+use sea_orm::{ColumnTrait, QueryFilter, QueryOrder};
+use uuid::Uuid;
 
 use super::draft::lines_of;
 use super::{budget, budget_line};
@@ -64,4 +66,18 @@ pub async fn give_back(tx: &Tx, act: &Act, row: Authorised<budget::Model>, reaso
     event.reason = Some(reason);
     audit::record(tx, act, event).await?;
     Ok(after)
+}
+
+/// Closes the approved budgets of a year that closes: nothing adjusts them any more. Their lines stay what they are, approved, for everybody who reads what was spent.
+///
+/// # Errors
+/// 500 where the database fails.
+pub async fn close_all(tx: &Tx, act: &Act, street: Uuid, year: i32) -> Result<(), Problem> {
+    let of_year = tx.select::<budget::Entity>().filter(budget::Column::StreetId.eq(street)).filter(budget::Column::FiscalYear.eq(year));
+    for before in tx.all(of_year.filter(budget::Column::State.eq("approved")).order_by_asc(budget::Column::Id)).await? {
+        let next = budget::ActiveModel { id: Unchanged(before.id), state: Set("closed".to_owned()), version: Set(before.version.saturating_add(1)), ..Default::default() };
+        let after = tx.update::<budget::Entity, _>(next).await?;
+        audit::record(tx, act, Event::new("budget.close", "budget", after.id, budget::Entity::place(&after)).before(&before)?.after(&after)?).await?;
+    }
+    Ok(())
 }

@@ -4,8 +4,8 @@ use sea_orm::{ColumnTrait, FromQueryResult, QueryFilter, QueryOrder};
 use uuid::Uuid;
 
 use super::{budget_line, budget_line_plan_item, refusals};
-use crate::kernel::money::Fen;
-use crate::kernel::problem::Problem;
+use crate::kernel::money::{Fen, MoneyOverflow};
+use crate::kernel::problem::{Problem, Words};
 use crate::platform::db::{Sql, Tx};
 
 /// What is available on a line: approved minus reserved minus spent.
@@ -95,6 +95,16 @@ pub struct Change {
     pub spent: Fen,
 }
 
+impl Change {
+    /// This and another change of the same line.
+    ///
+    /// # Errors
+    /// [`MoneyOverflow`].
+    pub fn checked_add(self, other: Self) -> Result<Self, MoneyOverflow> {
+        Ok(Self { reserved: self.reserved.checked_add(other.reserved)?, committed: self.committed.checked_add(other.committed)?, spent: self.spent.checked_add(other.spent)? })
+    }
+}
+
 /// Changes a line, where nothing of it goes below 0 and what is held and spent stays within what is approved.
 ///
 /// # Errors
@@ -131,7 +141,7 @@ struct Mismatch {
 ///
 /// # Errors
 /// 500 where the database fails.
-pub async fn check(tx: &Tx, street: Uuid) -> Result<Option<String>, Problem> {
+pub async fn check(tx: &Tx, street: Uuid) -> Result<Option<Words>, Problem> {
     let compare = Sql::both(
         "SELECT category_id, fiscal_year, CAST(SUM(kept) AS bigint) AS kept, CAST(SUM(booked) AS bigint) AS booked FROM ( \
          SELECT category_id, COALESCE(community_id, $2) AS community_key, fiscal_year, spent AS kept, 0 AS booked FROM budget_lines WHERE street_id = $1 \
@@ -139,5 +149,11 @@ pub async fn check(tx: &Tx, street: Uuid) -> Result<Option<String>, Problem> {
          GROUP BY category_id, community_key, fiscal_year HAVING SUM(kept) <> SUM(booked)",
     );
     let found = tx.query_one::<Mismatch>(compare, vec![street.into(), Uuid::nil().into()]).await?;
-    Ok(found.map(|line| format!("the budget line of category {} in {} says spent {}, the ledger {}", line.category_id, line.fiscal_year, line.kept, line.booked)))
+    let told = |line: Mismatch| {
+        Words::new(
+            format!("类别 {} {} 年度的预算线登记为支出 {}，账上为 {}", line.category_id, line.fiscal_year, line.kept, line.booked),
+            format!("the budget line of category {} in {} says spent {}, the ledger {}", line.category_id, line.fiscal_year, line.kept, line.booked),
+        )
+    };
+    Ok(found.map(told))
 }

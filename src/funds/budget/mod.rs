@@ -2,6 +2,7 @@
 //! through [`lines`]; no fen more is reserved or spent than is approved, held by the database itself.
 
 mod adjust;
+mod agree;
 mod decide;
 mod draft;
 pub mod entity;
@@ -13,6 +14,8 @@ pub mod routes;
 pub mod routes_money;
 mod summary;
 
+pub use agree::receipts_differ;
+pub use decide::close_all;
 pub use entity::{budget, budget_adjustment, budget_line, budget_line_plan_item, receipt, treasury_return};
 
 use crate::platform::tasks::TaskSource;

@@ -9,11 +9,12 @@ use uuid::Uuid;
 use super::papers::{EvidenceChecks, decision_missing, evidence_checks};
 use super::{claim, draft, under_commitment};
 use crate::funds::budget::{budget_line, lines};
+use crate::funds::ledger::verify::Found;
 use crate::funds::ledger::voucher_name;
 use crate::funds::spending::{expense_item, standard};
 use crate::kernel::money::Fen;
 use crate::kernel::period::Month;
-use crate::kernel::problem::Problem;
+use crate::kernel::problem::{Problem, Words};
 use crate::platform::db::{Sql, Tx};
 
 /// What an approver should see before deciding.
@@ -219,7 +220,7 @@ struct Mismatch {
 ///
 /// # Errors
 /// 500 where the database fails.
-pub async fn reservations(tx: &Tx, street: Uuid) -> Result<Option<String>, Problem> {
+pub async fn reservations(tx: &Tx, street: Uuid) -> Result<Option<Words>, Problem> {
     let compare = Sql::both(
         "SELECT b.id, b.reserved, b.committed, CAST(COALESCE(c.held, 0) AS bigint) AS claimed, CAST(COALESCE(m.held, 0) AS bigint) AS applied FROM budget_lines b \
          LEFT JOIN (SELECT budget_line_id, SUM(reserved) AS held FROM claims WHERE street_id = $1 GROUP BY budget_line_id) c ON c.budget_line_id = b.id \
@@ -228,7 +229,13 @@ pub async fn reservations(tx: &Tx, street: Uuid) -> Result<Option<String>, Probl
     );
     let found = tx.query_one::<Mismatch>(compare, vec![street.into()]).await?;
     let told = |line: Mismatch| {
-        format!("the budget line {} says reserved {}, of it committed {}; its open claims hold {}, its approved applications {}", line.id, line.reserved, line.committed, line.claimed, line.applied)
+        Words::new(
+            format!("预算线 {} 登记为占用 {}，其中事前申请 {}；在途报销单占用 {}，已批准的事前申请占用 {}", line.id, line.reserved, line.committed, line.claimed, line.applied),
+            format!(
+                "the budget line {} says reserved {}, of it committed {}; its open claims hold {}, its approved applications {}",
+                line.id, line.reserved, line.committed, line.claimed, line.applied
+            ),
+        )
     };
     Ok(found.map(told))
 }
@@ -247,14 +254,21 @@ struct Misbooked {
 ///
 /// # Errors
 /// 500 where the database fails.
-pub async fn booked_differs(tx: &Tx, street: Uuid) -> Result<Option<(String, String)>, Problem> {
+pub async fn booked_differs(tx: &Tx, street: Uuid) -> Result<Option<Found>, Problem> {
     let compare = Sql::both(
         "SELECT c.number, c.amount, CAST(COALESCE(SUM(l.debit), 0) AS bigint) AS booked, v.month, v.number AS voucher FROM claims c JOIN vouchers v ON v.id = c.voucher_id \
          LEFT JOIN voucher_lines l ON l.voucher_id = v.id AND l.account = '5001' WHERE c.street_id = $1 GROUP BY c.id, c.number, c.amount, v.month, v.number, v.seq \
          HAVING COALESCE(SUM(l.debit), 0) <> c.amount ORDER BY v.seq LIMIT 1",
     );
     let found = tx.query_one::<Misbooked>(compare, vec![street.into()]).await?;
-    Ok(found.map(|claim| (voucher_name(claim.month, claim.voucher), format!("it charges {} for the claim {}, whose amount is {}", claim.booked, claim.number, claim.amount))))
+    let told = |claim: Misbooked| {
+        let what = Words::new(
+            format!("为报销单 {} 列支 {}，该报销单金额为 {}", claim.number, claim.booked, claim.amount),
+            format!("it charges {} for the claim {}, whose amount is {}", claim.booked, claim.number, claim.amount),
+        );
+        (Some(voucher_name(claim.month, claim.voucher)), what)
+    };
+    Ok(found.map(told))
 }
 
 /// The tax that paid claims (lecture fees) withheld and refunds have not given back; a reversal gives back all.

@@ -71,7 +71,7 @@ pub async fn give_back(tx: &Tx, act: &Act, before: claim::Model, reason: String)
     let act = &take_exit(tx, act, &before).await?;
     let after = claim::Model { chain: None, ..steps::released(&before, "draft") };
     let after = steps::put(tx, act, "return", &before, after, Some(reason)).await?;
-    under_commitment::release(tx, act, &before).await?;
+    under_commitment::release(tx, act, std::slice::from_ref(&before)).await?;
     Ok(after)
 }
 
@@ -84,7 +84,7 @@ pub async fn reject(tx: &Tx, act: &Act, before: claim::Model, reason: String) ->
     require_no_batch(tx, &before).await?;
     let act = &take_exit(tx, act, &before).await?;
     let after = steps::put(tx, act, "reject", &before, steps::released(&before, "rejected"), Some(reason)).await?;
-    under_commitment::release(tx, act, &before).await?;
+    under_commitment::release(tx, act, std::slice::from_ref(&before)).await?;
     Ok(after)
 }
 

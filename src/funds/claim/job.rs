@@ -50,29 +50,31 @@ impl Job for ClaimsExpire {
     }
 }
 
-/// Expires what is past its day; returns what is of a past year and in no batch. Gives how many of each.
+/// Expires what is past its day; returns what is of a past year and in no batch. Gives how many of each. Claims first, by id, then what they held, as everybody who has several of them locks them.
 async fn sweep(tx: &Tx, act: &Act) -> Result<(usize, usize), Problem> {
     let past = Condition::any().add(claim::Column::FiscalYear.lt(act.today.year())).add(Condition::all().add(claim::Column::State.ne("approved")).add(claim::Column::ExpiresOn.lt(act.today)));
-    let select = tx.select::<claim::Entity>().filter(claim::Column::State.is_in(OPEN)).filter(claim::Column::BatchId.is_null()).filter(past).order_by_asc(claim::Column::BudgetLineId);
-    let (mut expired, mut returned) = (0_usize, 0_usize);
+    let select = tx.select::<claim::Entity>().filter(claim::Column::State.is_in(OPEN)).filter(claim::Column::BatchId.is_null()).filter(past).order_by_asc(claim::Column::Id);
+    let (mut expired, mut returned, mut held) = (0_usize, 0_usize, Vec::new());
     for found in tx.all(select).await? {
         // Somebody may have acted since the list was read.
         let before = tx.load_locked::<claim::Entity>(found.id).await?.into_read();
-        if before.version != found.version {
-            continue;
+        if before.version == found.version {
+            held.push(before);
         }
+    }
+    for before in &held {
         let (action, state, reason) = if before.fiscal_year < act.today.year() {
             returned = returned.saturating_add(1);
             (Action::Return.code(), "draft", format!("{} 年度已结束，未支付", before.fiscal_year))
         } else {
-            steps::require(Action::Expire, &before)?;
+            steps::require(Action::Expire, before)?;
             expired = expired.saturating_add(1);
             (Action::Expire.code(), "expired", "逾期未办结".to_owned())
         };
         let words = (format!("报销单 {}：{reason}", before.number), format!("Claim {} went no further: {action}", before.number));
-        let after = steps::put(tx, act, action, &before, steps::released(&before, state), Some(reason)).await?;
+        let after = steps::put(tx, act, action, before, steps::released(before, state), Some(reason)).await?;
         steps::tell(tx, act, &after, Capability::ClaimPrepare, "claim.released", words).await?;
-        under_commitment::release(tx, act, &before).await?;
     }
+    under_commitment::release(tx, act, &held).await?;
     Ok((expired, returned))
 }

@@ -4,7 +4,7 @@ use chrono::Datelike;
 use sea_orm::ActiveModelTrait;
 
 use super::model::{self, Action};
-use super::{claim, claim_refund, invoice, labour_month, pay, refusals, steps, under_commitment};
+use super::{claim, claim_refund, labour_month, pay, refusals, steps, under_commitment};
 use crate::funds::budget::lines;
 use crate::funds::ledger::years::{self, Sums};
 use crate::funds::ledger::{Account, Entry, Posting, VoucherKind, post};
@@ -83,8 +83,6 @@ pub async fn reverse(tx: &Tx, act: &Act, before: claim::Model, reason: String) -
     posting.reverses = before.voucher_id;
     let after = claim::Model { state: "reversed".to_owned(), from_commitment: Fen::ZERO, reversal_voucher_id: Some(posting.id), ..before.clone() };
     let after = steps::put(tx, act, "reverse", &before, after, Some(reason)).await?;
-    invoice::free(tx, &before).await?;
-    labour_month::forget(tx, &before).await?;
     let back = before.amount.checked_neg().map_err(Problem::internal)?;
     under_commitment::unspend(tx, act, &before).await?;
     years::add(tx, before.street_id, year, Sums { spent: back, ..Sums::default() }).await?;

@@ -114,6 +114,6 @@ pub async fn withdraw(tx: &Tx, act: &Act, before: claim::Model) -> Result<claim:
     steps::require(Action::Withdraw, &before)?;
     duties::take(tx, act, claim::Entity::place(&before), "claim", before.id, Part::Prepare).await?;
     let after = steps::put(tx, act, "withdraw", &before, steps::released(&before, "withdrawn"), None).await?;
-    under_commitment::release(tx, act, &before).await?;
+    under_commitment::release(tx, act, std::slice::from_ref(&before)).await?;
     Ok(after)
 }

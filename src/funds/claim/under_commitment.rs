@@ -1,6 +1,8 @@
 //! A claim names the activity it pays for, and may be made under an application beforehand 事前申请: it takes its reservation from what the application still holds, only the rest from the line,
 //! and gives back to the application while that is open.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -76,26 +78,42 @@ async fn give_back(tx: &Tx, act: &Act, before: &claim::Model) -> Result<Fen, Pro
     }
 }
 
-/// Gives back what the claim held before: to the invoices what it drew, its fees to nobody's month, and its reservation to its application while that is open, else to the line.
+/// Gives back what the claims of a street held before: to the invoices what they drew, their fees to nobody's month, and each reservation to its application while that is open, else to the
+/// line. The claims are locked and written; applications, then invoices, then lines follow, each by id, as a submission takes them: who waits never waits in a circle.
 ///
 /// # Errors
 /// 500 where the database fails.
-pub(super) async fn release(tx: &Tx, act: &Act, before: &claim::Model) -> Result<(), Problem> {
-    invoice::free(tx, before).await?;
-    labour_month::forget(tx, before).await?;
-    if before.reserved.is_zero() {
-        return Ok(());
+pub(super) async fn release(tx: &Tx, act: &Act, before: &[claim::Model]) -> Result<(), Problem> {
+    let mut holding: Vec<&claim::Model> = Vec::with_capacity(before.len());
+    for row in before {
+        labour_month::forget(tx, row).await?;
+        if !row.reserved.is_zero() {
+            holding.push(row);
+        }
     }
-    let given = give_back(tx, act, before).await?;
-    lines::change(tx, before.budget_line_id, model::released(before.reserved, given).map_err(Problem::internal)?).await
+    holding.sort_by_key(|row| (row.commitment_id, row.id));
+    let mut by_line: BTreeMap<Uuid, lines::Change> = BTreeMap::new();
+    for row in holding {
+        let given = give_back(tx, act, row).await?;
+        let change = by_line.entry(row.budget_line_id).or_default();
+        *change = change.checked_add(model::released(row.reserved, given).map_err(Problem::internal)?).map_err(Problem::internal)?;
+    }
+    invoice::free(tx, before).await?;
+    for (line, change) in by_line {
+        lines::change(tx, line, change).await?;
+    }
+    Ok(())
 }
 
-/// Takes a payment off the line, as its reversal does: what came from an application that is still open is held by it again, for the right payment.
+/// Undoes a payment, as its reversal does: what came from an application that is still open is held by it again, for the right payment; what the claim drew is free, its fees count for nobody's
+/// month, and the line has not spent it. In the order of [`release`].
 ///
 /// # Errors
 /// 500 where the database fails.
 pub(super) async fn unspend(tx: &Tx, act: &Act, before: &claim::Model) -> Result<(), Problem> {
+    labour_month::forget(tx, before).await?;
     let given = give_back(tx, act, before).await?;
+    invoice::free(tx, std::slice::from_ref(before)).await?;
     lines::change(tx, before.budget_line_id, model::reversed(before.amount, given).map_err(Problem::internal)?).await
 }
 

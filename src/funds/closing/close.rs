@@ -13,7 +13,7 @@ use crate::funds::ledger::years::{self, Sums};
 use crate::funds::ledger::{Account, Entry, Posting, VoucherKind, balances, fiscal_year, hold_head, ledger_period, post, turnover_of_year};
 use crate::funds::spending::category;
 use crate::funds::stipend::open_runs;
-use crate::funds::{bank, claim};
+use crate::funds::{bank, budget, claim};
 use crate::kernel::act::Act;
 use crate::kernel::money::Fen;
 use crate::kernel::period::Month;
@@ -80,7 +80,7 @@ struct Reserved {
 }
 
 /// Closes a year: it is over, January to November are closed, no claim or application is under way, every run is posted or cancelled, nothing is reserved, its bank accounts are reconciled (or a reason is signed), and the next year is open to take what is carried over.
-/// Unused quota lapses (E13q), then the year-end transfer (E13) is December's last voucher.
+/// Its budgets close with it. Unused quota lapses (E13q), then the year-end transfer (E13) is December's last voucher.
 ///
 /// # Errors
 /// 409 `invalid_transition`, `period_not_over`, `earlier_month_open`, `claims_open`, `commitments_open`, `runs_open`, `reservations_open`, `reconciliation_missing`, `next_year_not_open`.
@@ -118,6 +118,7 @@ pub async fn year(tx: &Tx, act: &Act, row: Authorised<fiscal_year::Model>, reaso
     }
     let place = fiscal_year::Entity::place(&before);
     audit::record(tx, act, Event::new("fiscal_year.close", "fiscal_year", before.id, place).before(&before)?).await?;
+    budget::close_all(tx, act, before.street_id, before.year).await?;
     // Years come before the ledger's head, in the order of locks: every payment takes them so.
     years::hold(tx, before.street_id, next_year).await?;
     quota::lapse(tx, act, &before, december).await?;

@@ -43,7 +43,7 @@ impl Job for LedgerVerify {
         let tx = context.db.write(Scope::of_place(place)).await?;
         let outcome = if let Some(fault) = &found.first_fault {
             let where_ = fault.voucher.as_deref().unwrap_or("-");
-            let words = Words::new(format!("账目不符：{where_} {}", fault.what), format!("The books do not hold: {where_} {}", fault.what));
+            let words = Words::new(format!("账目不符：{where_} {}", fault.what_zh), format!("The books do not hold: {where_} {}", fault.what));
             let notice = Notice { place, capability: Capability::LedgerRead, kind: "ledger.fault", subject_type: "org_unit", subject_id: street, zh: words.zh.clone(), en: words.en.clone() };
             notify(&tx, &act, notice).await?;
             Outcome::Held { code: "ledger_fault", words }

@@ -1,5 +1,6 @@
 //! Closing months and years over everything that costs money, and verifying the books as a whole.
 
+mod carried;
 mod close;
 pub mod entity;
 mod final_accounts;

@@ -45,7 +45,7 @@ async fn close_period(actor: Actor, write: Write, id: web::Path<String>) -> Resu
         .await
 }
 
-/// Closes a fiscal year: unused quota lapses, the year-end transfer is booked, what is left is carried over by each category's rule. December closes with it: reconciled, or with a reason.
+/// Closes a fiscal year: unused quota lapses, the year-end transfer is booked, what is left is carried over by each category's rule. Its approved budgets close with it, and December: reconciled, or with a reason.
 #[utoipa::path(tag = "ledger", request_body = Closing, responses((status = 200, body = fiscal_year::Model), Refusals))]
 #[post("/fiscal-years/{id}/close")]
 async fn close_year(actor: Actor, write: Write, id: web::Path<String>) -> Result<HttpResponse, Problem> {

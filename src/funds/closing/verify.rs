@@ -4,14 +4,15 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::funds::budget::lines;
+use super::carried;
+use crate::funds::budget::{lines, receipts_differ};
 use crate::funds::claim;
-use crate::funds::ledger::verify::{self as ledger, Fault, Head, KeptCheckpoint};
+use crate::funds::ledger::verify::{self as ledger, Fault, Found, Head, KeptCheckpoint};
 use crate::funds::ledger::{Account, balance_of, paid_over};
 use crate::funds::stipend;
 use crate::kernel::crypto::KeyRing;
 use crate::kernel::money::Fen;
-use crate::kernel::problem::Problem;
+use crate::kernel::problem::{Problem, Words};
 use crate::platform::db::Tx;
 
 /// What verifying found.
@@ -53,31 +54,37 @@ pub async fn street(tx: &Tx, keys: &KeyRing, street: (Uuid, &str), kept: &[KeptC
         Some(fault) => Some(fault),
         None => beside_the_ledger(tx, street.0).await?,
     };
-    let first_fault = fault.map(|(voucher, what)| Fault { street: street.1.to_owned(), voucher, what });
+    let first_fault = fault.map(|(voucher, what)| Fault { street: street.1.to_owned(), voucher, what: what.en, what_zh: what.zh });
     Ok(Verification { vouchers: checked.vouchers, holds: first_fault.is_none(), first_fault, head: Some(checked.head) })
 }
 
 /// The first of what is kept beside the ledger that does not agree with it: the voucher where one can be named, and what does not fit.
-async fn beside_the_ledger(tx: &Tx, street: Uuid) -> Result<Option<(Option<String>, String)>, Problem> {
-    let sums =
-        [ledger::check_years(tx, street).await?, lines::check(tx, street).await?, claim::reservations(tx, street).await?, claim::drawn_differs(tx, street).await?, stipend::payable(tx, street).await?];
+async fn beside_the_ledger(tx: &Tx, street: Uuid) -> Result<Option<Found>, Problem> {
+    let sums = [
+        ledger::check_years(tx, street).await?,
+        carried::differs(tx, street).await?,
+        lines::check(tx, street).await?,
+        claim::reservations(tx, street).await?,
+        claim::drawn_differs(tx, street).await?,
+        stipend::payable(tx, street).await?,
+        stipend::authorised_differs(tx, street).await?,
+    ];
     if let Some(what) = sums.into_iter().flatten().next() {
         return Ok(Some((None, what)));
     }
-    if let Some(found) = claim::booked_differs(tx, street).await? {
-        return Ok(Some((Some(found.0), found.1)));
-    }
-    if let Some(found) = stipend::parts_differ(tx, street).await? {
+    let documents = [receipts_differ(tx, street).await?, claim::booked_differs(tx, street).await?, stipend::parts_differ(tx, street).await?];
+    if let Some(found) = documents.into_iter().flatten().next() {
         return Ok(Some(found));
     }
     Ok(withheld_differs(tx, street).await?.map(|what| (None, what)))
 }
 
 /// Tax withheld (2307) is what documents withheld and have not given back, less what was paid over.
-async fn withheld_differs(tx: &Tx, street: Uuid) -> Result<Option<String>, Problem> {
+async fn withheld_differs(tx: &Tx, street: Uuid) -> Result<Option<Words>, Problem> {
     let documents = [stipend::withheld(tx, street).await?, claim::withheld(tx, street).await?];
     let owed = Fen::checked_sum(documents).map_err(Problem::internal)?;
     let owed = owed.checked_sub(paid_over(tx, street).await?).map_err(Problem::internal)?;
     let balance = balance_of(tx, street, Account::TaxWithheld).await?;
-    Ok((owed != balance).then(|| format!("account 2307 says {balance}, what was withheld, given back and paid over makes {owed}")))
+    let told = || Words::new(format!("科目 2307 余额 {balance}，按扣缴、退回和已缴应为 {owed}"), format!("account 2307 says {balance}, what was withheld, given back and paid over makes {owed}"));
+    Ok((owed != balance).then(told))
 }

@@ -24,7 +24,7 @@ struct Head {
 const APPEND: &str = "WITH old AS (SELECT h.seq, h.hash FROM ledger_heads h WHERE h.street_id = $2 \
     AND EXISTS (SELECT 1 FROM fiscal_years y WHERE y.district_id = $1 AND y.street_id = $2 AND y.year = $4 AND y.state = 'open') FOR NO KEY UPDATE), \
     number AS (INSERT INTO ledger_counters (district_id, street_id, month, last) SELECT $1, $2, $3, 1 FROM old \
-      ON CONFLICT (street_id, month) DO UPDATE SET last = ledger_counters.last + 1 RETURNING last), \
+      ON CONFLICT (district_id, street_id, month) DO UPDATE SET last = ledger_counters.last + 1 RETURNING last), \
     made AS MATERIALIZED (SELECT old.seq + 1 AS seq, number.last, \
       encode(sha256(convert_to(old.hash || $9 || CAST(number.last AS text) || $10 || CAST(old.seq + 1 AS text) || $11, 'UTF8')), 'hex') AS hash FROM old, number), \
     head AS (UPDATE ledger_heads h SET seq = made.seq, hash = made.hash FROM made WHERE h.street_id = $2), \
@@ -40,13 +40,13 @@ const APPEND: &str = "WITH old AS (SELECT h.seq, h.hash FROM ledger_heads h WHER
     turnover AS (INSERT INTO ledger_turnovers (district_id, street_id, account, category_key, community_key, month, closing, debit, credit) \
       SELECT $1, $2, r.account, r.category, r.community, $3, $8, r.debit, r.credit FROM made, \
       json_to_recordset(CAST($7 AS json)) AS r(account text, category uuid, community uuid, debit bigint, credit bigint) \
-      ON CONFLICT (street_id, account, month, category_key, community_key, closing) DO UPDATE SET debit = ledger_turnovers.debit + excluded.debit, credit = ledger_turnovers.credit + excluded.credit) \
+      ON CONFLICT (district_id, street_id, account, month, category_key, community_key, closing) DO UPDATE SET debit = ledger_turnovers.debit + excluded.debit, credit = ledger_turnovers.credit + excluded.credit) \
     SELECT seq, hash, last FROM made";
 
 /// Head, then counter, each in a row of its own.
 const TAKE_HEAD: &str = "UPDATE ledger_heads SET seq = seq + 1 WHERE street_id = $2 \
     AND EXISTS (SELECT 1 FROM fiscal_years y WHERE y.district_id = $1 AND y.street_id = $2 AND y.year = $4 AND y.state = 'open') RETURNING seq, hash, 0 AS last; \
-    INSERT INTO ledger_counters (district_id, street_id, month, last) VALUES ($1, $2, $3, 1) ON CONFLICT (street_id, month) DO UPDATE SET last = ledger_counters.last + 1 RETURNING 0 AS seq, '' AS hash, last";
+    INSERT INTO ledger_counters (district_id, street_id, month, last) VALUES ($1, $2, $3, 1) ON CONFLICT (district_id, street_id, month) DO UPDATE SET last = ledger_counters.last + 1 RETURNING 0 AS seq, '' AS hash, last";
 
 /// What locks the head and tells number and place: on PostgreSQL all of it is written by the same statement.
 const HEAD: Sql = Sql { postgres: APPEND, sqlite: TAKE_HEAD };
@@ -54,7 +54,7 @@ const HEAD: Sql = Sql { postgres: APPEND, sqlite: TAKE_HEAD };
 const ADD_TURNOVERS: Sql = Sql::both(
     "INSERT INTO ledger_turnovers (district_id, street_id, account, category_key, community_key, month, closing, debit, credit) \
      SELECT $2, $3, value ->> 'account', unhex(value ->> 'category'), unhex(value ->> 'community'), $4, $5, value ->> 'debit', value ->> 'credit' FROM json_each($1) WHERE true \
-     ON CONFLICT (street_id, account, month, category_key, community_key, closing) DO UPDATE SET debit = ledger_turnovers.debit + excluded.debit, credit = ledger_turnovers.credit + excluded.credit",
+     ON CONFLICT (district_id, street_id, account, month, category_key, community_key, closing) DO UPDATE SET debit = ledger_turnovers.debit + excluded.debit, credit = ledger_turnovers.credit + excluded.credit",
 );
 const SET_HEAD: Sql = Sql::both("UPDATE ledger_heads SET hash = $2 WHERE street_id = $1");
 

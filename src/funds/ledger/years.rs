@@ -60,7 +60,7 @@ pub async fn open(tx: &Tx, act: &Act, street: &Authorised<org_unit::Model>, year
         };
         tx.insert::<ledger_period::Entity, _>(period).await?;
     }
-    let head = Sql::both("INSERT INTO ledger_heads (district_id, street_id, seq, hash) VALUES ($1, $2, 0, $3) ON CONFLICT (street_id) DO NOTHING");
+    let head = Sql::both("INSERT INTO ledger_heads (district_id, street_id, seq, hash) VALUES ($1, $2, 0, $3) ON CONFLICT (district_id, street_id) DO NOTHING");
     tx.execute(head, vec![street.district_id.into(), street.id.into(), model::first_previous(street.id).into()]).await?;
     audit::record(tx, act, Event::new("fiscal_year.open", "fiscal_year", opened.id, fiscal_year::Entity::place(&opened)).after(&opened)?).await?;
     Ok(opened)

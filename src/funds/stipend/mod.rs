@@ -36,7 +36,7 @@ mod tax_months;
 mod verify;
 mod write;
 
-pub use agree::{parts_differ, payable, withheld};
+pub use agree::{authorised_differs, parts_differ, payable, withheld};
 pub use entity::{bank_account, beneficiary, enrolment, scheme_kind, scheme_rate, standing_authorisation, stipend_scheme, suspension};
 pub use payout_entity::{bank_file, payout_item, payout_part, payout_run};
 pub use recovery_entity::{recovery, recovery_charge};

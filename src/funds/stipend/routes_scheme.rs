@@ -234,7 +234,7 @@ impl Body for NewScheme {
 #[serde(deny_unknown_fields)]
 #[schema(example = json!({"fiscal_year": 2017, "max_per_run": "7500.00", "max_per_year": "26400.00", "max_heads": 12, "max_increase_percent": 25}))]
 pub struct NewAuthorisation {
-    /// The year.
+    /// The year: one that is open in the street and not over.
     pub fiscal_year: i32,
     /// The most a run may be.
     pub max_per_run: Fen,

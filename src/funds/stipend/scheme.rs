@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use chrono::Datelike;
 use sea_orm::ActiveValue::{Set, Unchanged};
 use sea_orm::{ColumnTrait, FromQueryResult, QueryFilter, QueryOrder};
 use uuid::Uuid;
@@ -9,6 +10,8 @@ use uuid::Uuid;
 use super::model::{Limits, Rules};
 use super::routes_scheme::{NewAuthorisation, NewKind, NewRate, NewScheme};
 use super::{enrolment, refusals, scheme_kind, scheme_rate, standing_authorisation, stipend_scheme};
+use crate::funds::ledger::refusals::fiscal_year_not_open;
+use crate::funds::ledger::years;
 use crate::funds::spending::category;
 use crate::kernel::act::Act;
 use crate::kernel::ids::new_id;
@@ -116,13 +119,18 @@ pub async fn add_rate(tx: &Tx, act: &Act, scheme: Authorised<stipend_scheme::Mod
 /// Signs a standing authorisation. Who signs has not authored the scheme or one of its enrolments; renewing does not reset the year's sum.
 ///
 /// # Errors
-/// 403 `separation_of_duties`; 409 `already_exists`.
+/// 403 `separation_of_duties`; 409 `fiscal_year_not_open`, `already_exists`.
 pub async fn authorise(tx: &Tx, act: &Act, scheme: Authorised<stipend_scheme::Model>, new: NewAuthorisation) -> Result<standing_authorisation::Model, Problem> {
     let person = act.person()?;
     let authored = tx.count(tx.select::<enrolment::Entity>().filter(enrolment::Column::SchemeId.eq(scheme.id)).filter(enrolment::Column::AuthorPerson.eq(person.person()))).await?;
     if scheme.author_person == person.person() || authored > 0 {
         return Err(Problem::separation_of_duties(Part::Approve.code(), Part::Prepare.code()));
     }
+    // Signed within a year: one that people have opened, and that is not over, as nothing of a past one is paid any more.
+    if new.fiscal_year < act.today.year() {
+        return Err(fiscal_year_not_open(new.fiscal_year));
+    }
+    years::require_open(tx, scheme.street_id, new.fiscal_year).await?;
     let row = standing_authorisation::ActiveModel {
         id: Set(new_id()),
         district_id: Set(scheme.district_id),

@@ -80,10 +80,10 @@ struct TaxRow<'a> {
 const ADD: Sql = Sql {
     postgres: "INSERT INTO stipend_tax_months (district_id, street_id, person_key, month, gross, tax) \
         SELECT $2, $3, r.person, $4, r.gross, r.tax FROM json_to_recordset(CAST($1 AS json)) AS r(person text, gross bigint, tax bigint) \
-        ON CONFLICT (street_id, person_key, month) DO UPDATE SET gross = stipend_tax_months.gross + excluded.gross, tax = stipend_tax_months.tax + excluded.tax",
+        ON CONFLICT (district_id, street_id, person_key, month) DO UPDATE SET gross = stipend_tax_months.gross + excluded.gross, tax = stipend_tax_months.tax + excluded.tax",
     sqlite: "INSERT INTO stipend_tax_months (district_id, street_id, person_key, month, gross, tax) \
         SELECT $2, $3, value ->> 'person', $4, value ->> 'gross', value ->> 'tax' FROM json_each($1) WHERE true \
-        ON CONFLICT (street_id, person_key, month) DO UPDATE SET gross = stipend_tax_months.gross + excluded.gross, tax = stipend_tax_months.tax + excluded.tax",
+        ON CONFLICT (district_id, street_id, person_key, month) DO UPDATE SET gross = stipend_tax_months.gross + excluded.gross, tax = stipend_tax_months.tax + excluded.tax",
 };
 
 /// Adds what is paid to each person's month.

@@ -40,7 +40,7 @@ pub const OTHERWISE: [(&str, &str, &str, Expected); 19] = [
     ("POST", "/claims/approve", "each claim that is approved", |_, answer| answer["outcomes"].as_array().unwrap().iter().filter(|outcome| outcome["outcome"] == "approved").count()),
     ("POST", "/commitments", "drafted, and submitted where that is asked", |body, _| 1 + usize::from(given(body, "submit"))),
     ("POST", "/enrolments/import", "each enrolment", |body, _| filled(body, "身份证号")),
-    ("POST", "/fiscal-years/{id}/close", "the year, its December, which closes with it, and quota that lapses", |_, _| SOME),
+    ("POST", "/fiscal-years/{id}/close", "the year, its budgets and its December, which close with it, and quota that lapses", |_, _| SOME),
     ("POST", "/invoices/parse", "it only reads a file", |_, _| 0),
     ("POST", "/paper-rules/defaults", "each rule", |_, _| ANY),
     ("POST", "/payees/search", "it only reads; the name must not stand in a URL", |_, _| 0),

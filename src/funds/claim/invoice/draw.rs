@@ -12,7 +12,7 @@ use super::super::claim;
 use super::{invoice, invoice_draw, keys, model, refusals};
 use crate::kernel::ids::new_id;
 use crate::kernel::money::Fen;
-use crate::kernel::problem::{Faults, Problem};
+use crate::kernel::problem::{Faults, Problem, Words};
 use crate::platform::attachment::{PaperKind, attachment, links_of};
 use crate::platform::db::{Sql, Tx};
 
@@ -161,18 +161,21 @@ async fn originals(tx: &Tx, row: &invoice::Model) -> Result<BTreeSet<String>, Pr
     if row.electronic && hashes.is_empty() { Err(refusals::invoice_original_missing(&row.number)) } else { Ok(hashes) }
 }
 
-/// Frees what a claim has drawn, and the keys of invoices on which nothing is drawn any more. The draws stay as what the claim said.
+/// Frees what claims of a street have drawn, and the keys of invoices on which nothing is drawn any more: invoices by id, whichever claims drew on them. The draws stay as what the claims said.
 ///
 /// # Errors
 /// 500 where the database fails.
-pub async fn free(tx: &Tx, row: &claim::Model) -> Result<(), Problem> {
-    let live: Vec<_> = draws_of(tx, [row.id]).await?.into_iter().filter(|draw| draw.live).collect();
+pub async fn free(tx: &Tx, rows: &[claim::Model]) -> Result<(), Problem> {
+    let Some(first) = rows.first() else {
+        return Ok(());
+    };
+    let live: Vec<_> = draws_of(tx, rows.iter().map(|row| row.id)).await?.into_iter().filter(|draw| draw.live).collect();
     for (id, sum) in by_invoice(&live)? {
-        tx.execute(FREE, vec![row.district_id.into(), row.street_id.into(), id.into(), sum.into()]).await?;
+        tx.execute(FREE, vec![first.district_id.into(), first.street_id.into(), id.into(), sum.into()]).await?;
         keys::free(tx, &tx.load::<invoice::Entity>(id).await?.into_read()).await?;
     }
-    if !live.is_empty() {
-        tx.execute(LIVE, vec![row.district_id.into(), row.street_id.into(), row.id.into(), false.into()]).await?;
+    for claim in live.iter().map(|draw| draw.claim_id).collect::<BTreeSet<_>>() {
+        tx.execute(LIVE, vec![first.district_id.into(), first.street_id.into(), claim.into(), false.into()]).await?;
     }
     Ok(())
 }
@@ -201,12 +204,18 @@ struct Mismatch {
 ///
 /// # Errors
 /// 500 where the database fails.
-pub async fn drawn_differs(tx: &Tx, street: Uuid) -> Result<Option<String>, Problem> {
+pub async fn drawn_differs(tx: &Tx, street: Uuid) -> Result<Option<Words>, Problem> {
     let compare = Sql::both(
         "SELECT i.number, i.drawn, CAST(COALESCE(d.live, 0) AS bigint) AS live FROM invoices i \
          LEFT JOIN (SELECT invoice_id, SUM(amount) AS live FROM invoice_draws WHERE street_id = $1 AND live GROUP BY invoice_id) d ON d.invoice_id = i.id \
          WHERE i.street_id = $1 AND i.drawn <> COALESCE(d.live, 0) ORDER BY i.id LIMIT 1",
     );
     let found = tx.query_one::<Mismatch>(compare, vec![street.into()]).await?;
-    Ok(found.map(|invoice| format!("the invoice {} says drawn {}, its live claims draw {}", invoice.number, invoice.drawn, invoice.live)))
+    let told = |invoice: Mismatch| {
+        Words::new(
+            format!("发票 {} 登记为已用 {}，有效报销单共用 {}", invoice.number, invoice.drawn, invoice.live),
+            format!("the invoice {} says drawn {}, its live claims draw {}", invoice.number, invoice.drawn, invoice.live),
+        )
+    };
+    Ok(found.map(told))
 }
