@@ -244,8 +244,10 @@ pub async fn verify_all(context: &Context, kept: &[ledger::verify::KeptCheckpoin
 type Group = fn(&mut Routes<'_, '_>);
 
 /// The routes of the API, in groups.
-const GROUPS: [Group; 36] = [
+const GROUPS: [Group; 38] = [
     identity::routes::routes,
+    identity::routes_users::routes,
+    identity::routes_roles::routes,
     tenancy::routes::routes,
     audit::routes::routes,
     calendar::routes::routes,

@@ -6,14 +6,26 @@ use chrono::NaiveDate;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum IdentityNumberFault {
     /// Not 17 digits and a digit or X.
-    #[error("身份证号须为 17 位数字加一位校验码 (an ID number has 17 digits and a check character)")]
+    #[error("an ID number has 17 digits and a check character")]
     Form,
     /// Digits 7 to 14 are no day.
-    #[error("身份证号中的出生日期不存在 (the date of birth in the ID number does not exist)")]
+    #[error("the date of birth in the ID number does not exist")]
     Birth,
     /// The last character does not fit the others.
-    #[error("身份证号校验码不符，请核对 (the check character of the ID number is wrong: check it)")]
+    #[error("the check character of the ID number is wrong: check it")]
     CheckCharacter,
+}
+
+impl IdentityNumberFault {
+    /// What is wrong, in Chinese; `Display` says it in English.
+    #[must_use]
+    pub const fn zh(self) -> &'static str {
+        match self {
+            Self::Form => "身份证号须为 17 位数字加一位校验码",
+            Self::Birth => "身份证号中的出生日期不存在",
+            Self::CheckCharacter => "身份证号校验码不符，请核对",
+        }
+    }
 }
 
 /// An identity number whose form, date and check character are right. It does not say that such a person exists.
