@@ -36,6 +36,7 @@ mod operations;
 mod patch;
 mod payees;
 mod permissions;
+mod persons;
 mod played;
 mod proxies;
 mod reconcile;

@@ -105,7 +105,7 @@ async fn get_role_assignment(actor: Actor, context: web::Data<Context>, id: web:
     Ok(ok_versioned(row.version, &RoleAssignment::from(row)))
 }
 
-/// Grants a role. A money role takes effect once a second administrator has confirmed it.
+/// Grants a role; one that another excludes only to an account whose ID number is recorded. A money role takes effect once a second administrator has confirmed it.
 #[utoipa::path(tag = "role-assignments", request_body = NewRoleAssignment, responses((status = 201, body = RoleAssignment), Refusals))]
 #[post("/role-assignments")]
 async fn grant_role(actor: Actor, context: web::Data<Context>, write: Write) -> Result<HttpResponse, Problem> {

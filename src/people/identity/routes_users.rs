@@ -26,6 +26,8 @@ pub struct User {
     pub display_name: String,
     /// The home unit.
     pub unit_id: Uuid,
+    /// Whether the ID number is recorded; without it the account gets no role that another excludes.
+    pub person_known: bool,
     /// Whether the account is closed.
     pub disabled: bool,
     /// Counts the changes.
@@ -35,7 +37,7 @@ pub struct User {
 impl From<user::Model> for User {
     fn from(row: user::Model) -> Self {
         let unit_id = row.community_id.or(row.street_id).unwrap_or(row.district_id);
-        Self { id: row.id, unit_id, username: row.username, display_name: row.display_name, disabled: row.disabled_at.is_some(), version: row.version }
+        Self { id: row.id, unit_id, username: row.username, display_name: row.display_name, person_known: row.id_number_key.is_some(), disabled: row.disabled_at.is_some(), version: row.version }
     }
 }
 
@@ -49,7 +51,7 @@ fn id_number_fault(id_number: Option<&str>, faults: &mut Faults) {
 /// An account to be made.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-#[schema(example = json!({"username": "zhang.san", "display_name": "张三", "unit_id": "0190a0b0-0000-7000-8000-000000000001", "first_password": "correct horse battery staple"}))]
+#[schema(example = json!({"username": "zhang.san", "display_name": "张三", "unit_id": "0190a0b0-0000-7000-8000-000000000001", "id_number": "420104198501010000", "first_password": "correct horse battery staple"}))]
 pub struct NewUser {
     /// The login name: 3 to 40 characters.
     pub username: String,
@@ -57,7 +59,7 @@ pub struct NewUser {
     pub display_name: String,
     /// The home unit.
     pub unit_id: Uuid,
-    /// The ID number; only a keyed hash of it is kept, to know the person under every account.
+    /// The ID number; only a keyed hash of it is kept, so that a person has one account in a district. It may be recorded later, and must be before the account gets a role that another excludes.
     #[serde(default)]
     pub id_number: Option<String>,
     /// The first password, to be changed at the first login.
@@ -83,21 +85,25 @@ pub struct UserChange {
     /// The name that colleagues see, at most 60 characters.
     #[schema(required = false)]
     pub display_name: String,
+    /// The ID number, where none is recorded yet: only a keyed hash of it is kept, it is never shown, and it cannot be changed afterwards. Not of one's own account.
+    #[serde(default)]
+    pub id_number: Option<String>,
 }
 
 impl From<&user::Model> for UserChange {
     fn from(row: &user::Model) -> Self {
-        Self { display_name: row.display_name.clone() }
+        Self { display_name: row.display_name.clone(), id_number: None }
     }
 }
 
 impl Body for UserChange {
     fn faults(&self, faults: &mut Faults) {
         faults.text("/display_name", &self.display_name, 60);
+        id_number_fault(self.id_number.as_deref(), faults);
     }
 }
 
-const USER_COLUMNS: &[&str] = &["id", "username", "display_name", "unit_id", "disabled", "version"];
+const USER_COLUMNS: &[&str] = &["id", "username", "display_name", "unit_id", "person_known", "disabled", "version"];
 
 /// Lists the users of one's units. Filters: `username`, `street_id`. Sort: `username`, `display_name`.
 #[utoipa::path(tag = "users", responses((status = 200, body = ListPage<User>), Refusals))]
@@ -139,7 +145,7 @@ async fn create_user(actor: Actor, passwords: web::Data<Passwords>, write: Write
         .await
 }
 
-/// Changes the name that colleagues see.
+/// Changes the name that colleagues see, and records the ID number where none is known.
 #[utoipa::path(tag = "users", request_body(content = UserChange, content_type = "application/merge-patch+json"), responses((status = 200, body = User), Refusals))]
 #[patch("/users/{id}")]
 async fn change_user(actor: Actor, context: web::Data<Context>, write: Write, id: web::Path<String>) -> Result<HttpResponse, Problem> {
@@ -151,7 +157,8 @@ async fn change_user(actor: Actor, context: web::Data<Context>, write: Write, id
             |row| row.version,
             async |tx, act, row, change| {
                 reach::require_whole(&context.db, &actor, row.id).await?;
-                let user = users::rename(tx, act, row, &change.display_name).await?;
+                let id_number = change.id_number.as_deref().map(IdentityNumber::parse).transpose().map_err(Problem::internal)?;
+                let user = users::change(tx, act, row, &change.display_name, id_number.as_ref()).await?;
                 Ok(Done::changed(user.version, User::from(user)))
             },
         )
