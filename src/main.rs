@@ -412,8 +412,7 @@ async fn create_user(settings: &Settings, new: CreateUser) -> Result<(), Failure
     let id_number = said.as_deref().map(IdentityNumber::parse).transpose().map_err(|fault| Failure::Usage(format!("--id-number: {} / {fault}", fault.zh())))?;
     let context = open(settings).await?;
     let passwords = Passwords::try_new()?;
-    let administrator =
-        FirstAdministrator { district: new.district, city: new.city, username: new.username, display_name: new.name, id_number, password: new.password, must_change_password: true };
+    let administrator = FirstAdministrator { district: new.district, city: new.city, username: new.username, display_name: new.name, id_number, password: new.password, must_change_password: true };
     let user = app::first_administrator(&context, &passwords, administrator).await?;
     say(format_args!("{} {}", user.id, user.username))?;
     Ok(())

@@ -15,6 +15,7 @@ mod claims_played;
 mod command_line;
 mod commitments;
 mod contract;
+mod corrections;
 mod cors;
 mod demo;
 mod deputies;
