@@ -62,7 +62,7 @@ on_both_databases! {
         ok(record(app, &first, &user, json!({"id_number": number.to_lowercase(), "display_name": "张三"})).await, 200);
         assert_eq!(record(app, &first, &user, json!({"id_number": next_id_number()})).await.code(), (409, "id_number_recorded"));
         ok(record(app, &first, &user, json!({"id_number": null})).await, 200);
-        let other = unknown(app, &first, "other", &street).await;
+        let other = unknown(app, &first, "beside", &street).await;
         assert_eq!(record(app, &first, &other, json!({"id_number": number})).await.code(), (409, "person_has_account"));
         let third = json!({"username": "third", "display_name": "某人", "unit_id": street, "id_number": number, "first_password": FIRST});
         assert_eq!(app.post(&first, "/users", third).await.code(), (409, "person_has_account"));
