@@ -248,8 +248,10 @@ pub async fn verify_all(context: &Context, kept: &[ledger::verify::KeptCheckpoin
 type Group = fn(&mut Routes<'_, '_>);
 
 /// The routes of the API, in groups.
-const GROUPS: [Group; 36] = [
+const GROUPS: [Group; 39] = [
     identity::routes::routes,
+    identity::routes_users::routes,
+    identity::routes_roles::routes,
     tenancy::routes::routes,
     audit::routes::routes,
     calendar::routes::routes,
@@ -280,6 +282,7 @@ const GROUPS: [Group; 36] = [
     stipend::routes_counts::routes,
     stipend::routes_people::routes,
     stipend::routes_accounts::routes,
+    stipend::routes_corrections::routes,
     stipend::routes_run::routes,
     stipend::routes_recovery::routes,
     stipend::routes_verify::routes,

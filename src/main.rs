@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use migration::{Migrator, MigratorTrait};
 use mingzhang::funds::ledger::verify::KeptCheckpoint;
 use mingzhang::kernel::clock::Clocks;
+use mingzhang::kernel::identity_number::IdentityNumber;
 use mingzhang::kernel::problem::Problem;
 use mingzhang::people::identity::Passwords;
 use mingzhang::people::identity::set_up::FirstAdministrator;
@@ -68,7 +69,7 @@ enum Command {
 
 #[derive(Subcommand)]
 enum User {
-    /// Make one of the first two administrators of a district. The password is read from MINGZHANG_FIRST_PASSWORD.
+    /// Make one of the first two administrators of a district. The password is read from MINGZHANG_FIRST_PASSWORD, the ID number from MINGZHANG_FIRST_ID_NUMBER.
     Create(CreateUser),
 }
 
@@ -86,6 +87,9 @@ struct CreateUser {
     /// The name that colleagues see.
     #[arg(long)]
     name: String,
+    /// The ID number, so that the person gets no second account in the district; only a keyed hash of it is kept. It can be recorded later.
+    #[arg(long, env = "MINGZHANG_FIRST_ID_NUMBER", hide_env_values = true)]
+    id_number: Option<String>,
     /// The first password, to be changed at the first login.
     #[arg(long, env = "MINGZHANG_FIRST_PASSWORD", hide_env_values = true)]
     password: String,
@@ -404,9 +408,11 @@ async fn verify_ledger(settings: &Settings, arguments: VerifyLedger) -> Result<(
 }
 
 async fn create_user(settings: &Settings, new: CreateUser) -> Result<(), Failure> {
+    let said = new.id_number.filter(|said| !said.is_empty());
+    let id_number = said.as_deref().map(IdentityNumber::parse).transpose().map_err(|fault| Failure::Usage(format!("--id-number: {} / {fault}", fault.zh())))?;
     let context = open(settings).await?;
     let passwords = Passwords::try_new()?;
-    let administrator = FirstAdministrator { district: new.district, city: new.city, username: new.username, display_name: new.name, password: new.password, must_change_password: true };
+    let administrator = FirstAdministrator { district: new.district, city: new.city, username: new.username, display_name: new.name, id_number, password: new.password, must_change_password: true };
     let user = app::first_administrator(&context, &passwords, administrator).await?;
     say(format_args!("{} {}", user.id, user.username))?;
     Ok(())

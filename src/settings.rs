@@ -87,12 +87,13 @@ impl Default for Settings {
 }
 
 /// Names that begin with `MINGZHANG_` and are not settings: keys, and switches of the tests.
-const NOT_SETTINGS: [&str; 11] = [
+const NOT_SETTINGS: [&str; 12] = [
     "objects_access_key_id",
     "objects_secret_access_key",
     "config",
     "write_permissions",
     "first_password",
+    "first_id_number",
     "write_errors",
     "jwt_keys",
     "encryption_keys",

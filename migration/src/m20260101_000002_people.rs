@@ -37,6 +37,7 @@ CREATE TABLE users (
   username text NOT NULL UNIQUE,
   display_name text NOT NULL,
   person_key text,
+  id_number_key text,
   password_hash text NOT NULL,
   must_change_password boolean NOT NULL,
   disabled_at {ts},
@@ -47,7 +48,8 @@ CREATE TABLE users (
   reset_by {uuid} REFERENCES users (id),
   FOREIGN KEY (district_id, street_id) REFERENCES org_units (district_id, id),
   FOREIGN KEY (street_id, community_id) REFERENCES org_units (street_id, id),
-  UNIQUE (district_id, person_key)
+  UNIQUE (district_id, person_key),
+  UNIQUE (district_id, id_number_key)
 );
 CREATE INDEX users_scope ON users (district_id, street_id, id);
 CREATE TABLE password_history (

@@ -64,6 +64,10 @@ CREATE TABLE beneficiaries (
   {community_columns},
   name_sealed text NOT NULL,
   name_masked text NOT NULL,
+  proposed_name_sealed text,
+  proposed_name_masked text,
+  proposed_name_id {uuid},
+  proposed_name_by {uuid} REFERENCES users (id),
   id_number_sealed text NOT NULL,
   id_number_masked text NOT NULL,
   person_key text NOT NULL,
@@ -71,6 +75,7 @@ CREATE TABLE beneficiaries (
   authored_by {uuid} NOT NULL REFERENCES users (id),
   version bigint NOT NULL,
   created_at {ts} NOT NULL,
+  CHECK ((proposed_name_sealed IS NULL) = (proposed_name_id IS NULL)),
   UNIQUE (district_id, street_id, person_key),
   {community_keys}
 );

@@ -30,6 +30,10 @@ const ENROLMENTS: &str = "SELECT 'enrolment' AS kind, e.id, e.district_id, e.str
 const ACCOUNTS: &str = "SELECT 'bank_account' AS kind, a.id, a.district_id, a.street_id, CAST(NULL AS {uuid}) AS community_id, 'bank_account.confirm' AS capability, 'confirm' AS action, \
   b.name_masked || ' ' || a.number_masked AS title, CAST(NULL AS {date}) AS due_on, a.authored_by AS prepared_by, COALESCE(u.person_key, CAST(u.id AS text)) AS prepared_person, a.created_at \
   FROM bank_accounts a JOIN beneficiaries b ON b.id = a.beneficiary_id LEFT JOIN users u ON u.id = a.authored_by WHERE a.state = 'unconfirmed'";
+/// A corrected name waits for a second person.
+const NAMES: &str = "SELECT 'beneficiary' AS kind, b.id, b.district_id, b.street_id, CAST(NULL AS {uuid}) AS community_id, 'enrolment.confirm' AS capability, 'confirm_name' AS action, \
+  b.name_masked || ' ' || b.proposed_name_masked AS title, CAST(NULL AS {date}) AS due_on, b.proposed_name_by AS prepared_by, COALESCE(u.person_key, CAST(u.id AS text)) AS prepared_person, b.created_at \
+  FROM beneficiaries b LEFT JOIN users u ON u.id = b.proposed_name_by WHERE b.proposed_name_id IS NOT NULL";
 const OPENINGS: &str = "SELECT 'opening_balance' AS kind, o.id, o.district_id, o.street_id, CAST(NULL AS {uuid}) AS community_id, 'opening.approve' AS capability, 'approve' AS action, \
   CAST(o.date AS text) AS title, CAST(NULL AS {date}) AS due_on, o.prepared_by, COALESCE(u.person_key, CAST(u.id AS text)) AS prepared_person, o.created_at \
   FROM opening_balances o LEFT JOIN users u ON u.id = o.prepared_by WHERE o.state = 'draft'";
@@ -50,6 +54,7 @@ impl MigrationTrait for Migration {
             ("payout_run", RUNS),
             ("enrolment", ENROLMENTS),
             ("bank_account", ACCOUNTS),
+            ("beneficiary", NAMES),
             ("opening_balance", OPENINGS),
             ("bank_file", BANK_FILES),
         ] {

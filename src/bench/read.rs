@@ -96,10 +96,10 @@ struct Bare {
     handle: actix_web::dev::ServerHandle,
 }
 
-const COLUMNS: &str = "id, district_id, street_id, community_id, name_masked, id_number_masked, on_payroll, version, created_at";
+const COLUMNS: &str = "id, district_id, street_id, community_id, name_masked, proposed_name_masked, proposed_name_by, id_number_masked, on_payroll, version, created_at";
 
-fn shown(id: Uuid, text: (Uuid, Uuid, Option<Uuid>), masked: (&str, &str), rest: (bool, i64, chrono::DateTime<chrono::Utc>)) -> HttpResponse {
-    HttpResponse::Ok().json(serde_json::json!({"id": id, "district_id": text.0, "street_id": text.1, "community_id": text.2, "name_masked": masked.0, "id_number_masked": masked.1,
+fn shown(id: Uuid, text: (Uuid, Uuid, Option<Uuid>), masked: (&str, &str), proposed: (Option<&str>, Option<Uuid>), rest: (bool, i64, chrono::DateTime<chrono::Utc>)) -> HttpResponse {
+    HttpResponse::Ok().json(serde_json::json!({"id": id, "district_id": text.0, "street_id": text.1, "community_id": text.2, "name_masked": masked.0, "proposed_name_masked": proposed.0, "proposed_name_by": proposed.1, "id_number_masked": masked.1,
         "on_payroll": rest.0, "version": rest.1, "created_at": rest.2}))
 }
 
@@ -107,7 +107,8 @@ macro_rules! row_shown {
     ($row:expr) => {{
         let row = $row;
         let (name, number): (&str, &str) = (row.get("name_masked"), row.get("id_number_masked"));
-        shown(row.get("id"), (row.get("district_id"), row.get("street_id"), row.get("community_id")), (name, number), (row.get("on_payroll"), row.get("version"), row.get("created_at")))
+        let proposed = (row.get("proposed_name_masked"), row.get("proposed_name_by"));
+        shown(row.get("id"), (row.get("district_id"), row.get("street_id"), row.get("community_id")), (name, number), proposed, (row.get("on_payroll"), row.get("version"), row.get("created_at")))
     }};
 }
 

@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 
 use crate::app;
 use crate::funds::closing::verify::Verification;
+use crate::kernel::identity_number::{IdentityNumber, invented};
 use crate::kernel::ids::new_id;
 use crate::kernel::money::Fen;
 use crate::kernel::problem::Problem;
@@ -137,6 +138,8 @@ pub(crate) struct Player {
     base: String,
     client: Client,
     tokens: std::collections::BTreeMap<String, String>,
+    /// How many people have been given accounts: each has an ID number of their own.
+    people: u32,
 }
 
 /// What an answer said, and the version it came with.
@@ -222,8 +225,16 @@ impl Player {
         if (200..300).contains(&status) { Ok(said) } else { Err(Problem::internal(format!("demo: {key}: POST {path} as {who}: {status} {text}"))) }
     }
 
+    /// The ID number of the next person who gets an account; the same each time the year is played.
+    fn next_id_number(&mut self) -> String {
+        self.people = self.people.saturating_add(1);
+        // Beneficiaries count from 0.
+        invented(self.people.saturating_add(100_000))
+    }
+
     /// A first administrator of a district, where not there yet.
     async fn administrator(&mut self, passwords: &Passwords, district: &str, city: &str, username: &str, name: &str) -> Result<(), Problem> {
+        let id_number = IdentityNumber::parse(&self.next_id_number()).map_err(Problem::internal)?;
         if self.log_in(username, PASSWORD).await? {
             return Ok(());
         }
@@ -232,6 +243,7 @@ impl Player {
             city: Some(city.to_owned()),
             username: username.to_owned(),
             display_name: name.to_owned(),
+            id_number: Some(id_number),
             password: PASSWORD.to_owned(),
             must_change_password: false,
         };
@@ -243,7 +255,8 @@ impl Player {
     async fn person(&mut self, administrators: (&str, &str), username: &str, name: &str, role: &str, unit: &str) -> Result<(), Problem> {
         let first = format!("{PASSWORD}-first");
         let (one, two) = administrators;
-        let made = self.step(&format!("user:{username}"), one, "/users", json!({"username": username, "display_name": name, "unit_id": unit, "first_password": first})).await?;
+        let account = json!({"username": username, "display_name": name, "unit_id": unit, "id_number": self.next_id_number(), "first_password": first});
+        let made = self.step(&format!("user:{username}"), one, "/users", account).await?;
         let granted = self.step(&format!("role:{username}"), one, "/role-assignments", json!({"user_id": made.id(), "role": role, "unit_id": unit})).await?;
         if granted.body.get("state").and_then(Value::as_str) == Some("unconfirmed") {
             self.step_on(&format!("confirm:{username}"), two, &format!("/role-assignments/{}/confirm", granted.id()), "\"v1\"", json!({})).await?;
@@ -272,7 +285,7 @@ pub async fn play(context: &Context, passwords: &Passwords, database: String) ->
         let server = app::serve(listener, serving, passwords.clone(), 1).map_err(Problem::internal)?;
         let handle = server.handle();
         let running = tokio::spawn(server);
-        let mut player = Player { context: context.clone(), base, client: Client::new(), tokens: std::collections::BTreeMap::new() };
+        let mut player = Player { context: context.clone(), base, client: Client::new(), tokens: std::collections::BTreeMap::new(), people: 0 };
         let played = year::play(&mut player, passwords, &source).await;
         handle.stop(true).await;
         running.await.map_err(Problem::internal)?.map_err(Problem::internal)?;

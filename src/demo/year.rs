@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{Account, PASSWORD, Player, Said, Source, books, claims, statements};
 use crate::app;
 use crate::kernel::bank_card::luhn;
-use crate::kernel::identity_number::check_character;
+use crate::kernel::identity_number::invented;
 use crate::kernel::money::Fen;
 use crate::kernel::problem::Problem;
 use crate::people::identity::Passwords;
@@ -32,12 +32,6 @@ pub(super) fn accounts(source: &Source) -> Vec<Account> {
 
 fn account(username: &str, role: &str, unit: &str) -> Account {
     Account { username: username.to_owned(), password: PASSWORD, roles: vec![role.to_owned()], unit: unit.to_owned() }
-}
-
-/// An ID number that nobody has: its sequence is 000, which is never given out.
-fn id_number(number: u32) -> String {
-    let digits = format!("42010419{:02}{:02}{:02}000", 50 + number / 28 % 40, 1 + number % 12, 1 + number % 28);
-    format!("{digits}{}", char::from(check_character(digits.as_bytes())))
 }
 
 /// A card number with a good check digit, of a bank that does not exist.
@@ -246,7 +240,7 @@ async fn scheme(player: &Player, year: &Year, key: &str, category: &str, name: &
 async fn enrol(player: &Player, year: &Year, scheme: &str, key: &str, number: u32, dates: Value, confirmed: bool) -> Result<(String, Said), Problem> {
     let community = year.communities.get(usize::try_from(number).unwrap_or(0) % year.communities.len().max(1)).cloned();
     let account = json!({"number": card_number(number), "bank_name": "示例银行"});
-    let body = json!({"street_id": year.street, "community_id": community, "name": format!("示例{key}"), "id_number": id_number(number), "account": account});
+    let body = json!({"street_id": year.street, "community_id": community, "name": format!("示例{key}"), "id_number": invented(number), "account": account});
     let beneficiary = player.step(&format!("beneficiary:{key}"), OFFICE, "/beneficiaries", body).await?.id();
     let accounts = player.get(ACCOUNTANT, &format!("/beneficiaries/{beneficiary}/bank-accounts")).await?;
     // The first account is the oldest, which stands last.

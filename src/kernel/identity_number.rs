@@ -6,14 +6,26 @@ use chrono::NaiveDate;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum IdentityNumberFault {
     /// Not 17 digits and a digit or X.
-    #[error("身份证号须为 17 位数字加一位校验码 (an ID number has 17 digits and a check character)")]
+    #[error("an ID number has 17 digits and a check character")]
     Form,
     /// Digits 7 to 14 are no day.
-    #[error("身份证号中的出生日期不存在 (the date of birth in the ID number does not exist)")]
+    #[error("the date of birth in the ID number does not exist")]
     Birth,
     /// The last character does not fit the others.
-    #[error("身份证号校验码不符，请核对 (the check character of the ID number is wrong: check it)")]
+    #[error("the check character of the ID number is wrong: check it")]
     CheckCharacter,
+}
+
+impl IdentityNumberFault {
+    /// What is wrong, in Chinese; `Display` says it in English.
+    #[must_use]
+    pub const fn zh(self) -> &'static str {
+        match self {
+            Self::Form => "身份证号须为 17 位数字加一位校验码",
+            Self::Birth => "身份证号中的出生日期不存在",
+            Self::CheckCharacter => "身份证号校验码不符，请核对",
+        }
+    }
 }
 
 /// An identity number whose form, date and check character are right. It does not say that such a person exists.
@@ -73,6 +85,13 @@ pub fn check_character(digits: &[u8]) -> u8 {
     usize::try_from(sum % 11).ok().and_then(|index| CHARACTERS.get(index).copied()).unwrap_or(b'?')
 }
 
+/// The ID number of a person who is invented (demo, tests), each number another one below 112,000: its sequence is 000, which is never given out.
+#[must_use]
+pub fn invented(number: u32) -> String {
+    let digits = format!("4201{:02}19{:02}{:02}{:02}000", (4 + number / 1_120) % 100, 50 + number / 28 % 40, 1 + number % 12, 1 + number % 28);
+    format!("{digits}{}", char::from(check_character(digits.as_bytes())))
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -91,6 +110,13 @@ mod tests {
         assert_eq!(IdentityNumber::parse("110105194913310024").err(), Some(IdentityNumberFault::Birth));
         assert_eq!(IdentityNumber::parse("1101051949123100").err(), Some(IdentityNumberFault::Form));
         assert_eq!(IdentityNumber::parse("１10105194912310021").err(), Some(IdentityNumberFault::Form));
+    }
+
+    #[test]
+    fn invented_people_have_different_numbers() {
+        let numbers: std::collections::BTreeSet<String> = (0..112_000).map(invented).collect();
+        assert_eq!(numbers.len(), 112_000);
+        assert!(numbers.iter().step_by(97).all(|number| IdentityNumber::parse(number).is_ok()));
     }
 
     proptest! {

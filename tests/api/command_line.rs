@@ -25,6 +25,17 @@ fn two_administrators_are_made_and_a_third_is_refused() {
     std::fs::remove_dir_all(folder).unwrap();
 }
 
+#[test]
+fn an_administrators_id_number_is_checked_and_makes_one_account_only() {
+    let folder = std::env::temp_dir().join(format!("mingzhang-test-{}", uuid::Uuid::now_v7()));
+    let create = |username: &str, number: &str| mingzhang(&folder, &["user", "create", "--district", "硚口区", "--username", username, "--name", "管理员", "--id-number", number]);
+    let outputs = [("first", "110105194912310021"), ("first", "11010519491231002X"), ("second", "11010519491231002X"), ("second", "")].map(|(username, number)| create(username, number));
+    let codes: Vec<_> = outputs.iter().map(|output| output.status.code()).collect();
+    assert_eq!(codes, [Some(2), Some(0), Some(1), Some(0)], "{}", String::from_utf8_lossy(&outputs[1].stderr));
+    assert!(String::from_utf8_lossy(&outputs[2].stderr).contains("person_has_account"));
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
 #[actix_web::test]
 async fn the_audit_trail_is_verified_from_the_command_line() {
     let folder = std::env::temp_dir().join(format!("mingzhang-test-{}", uuid::Uuid::now_v7()));

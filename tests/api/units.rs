@@ -267,7 +267,7 @@ on_both_databases! {
         assert_eq!(app.act(&both, &format!("/role-assignments/{}/confirm", waiting[2]), "\"v1\"").await.code(), (404, "not_found"));
         assert_eq!(each(&ok(app.get(&both, "/me/tasks?kind=done").await, 200), "id"), [waiting[3].clone(), waiting[1].clone()]);
         assert_eq!(each(&ok(app.get(&both, "/me/tasks").await, 200), "id"), [waiting[4].clone(), waiting[0].clone()]);
-        let made = app.post(&both, "/users", json!({"username": "new", "display_name": "new", "unit_id": sister.id, "first_password": "another horse battery staple"})).await;
+        let made = app.post(&both, "/users", json!({"username": "new", "display_name": "new", "unit_id": sister.id, "id_number": crate::support::next_id_number(), "first_password": "another horse battery staple"})).await;
         ok(app.get(&both, &format!("/users/{}", made.id())).await, 200);
         ok(app.post(&both, "/org-units", json!({"parent_id": sister.id, "name": "长丰社区"})).await, 201);
         assert_eq!(app.post(&both, "/org-units", json!({"parent_id": third.id, "name": "长丰社区"})).await.code(), (422, "unknown_reference"));

@@ -164,6 +164,16 @@ pub mod beneficiary {
         pub name_sealed: String,
         /// The name, masked.
         pub name_masked: String,
+        /// A corrected name that waits for a second person, encrypted.
+        #[serde(skip)]
+        pub proposed_name_sealed: Option<String>,
+        /// A corrected name that waits for a second person, masked; null where none does.
+        pub proposed_name_masked: Option<String>,
+        /// This correction, in which people take their parts.
+        #[serde(skip)]
+        pub proposed_name_id: Option<Uuid>,
+        /// Who wrote it.
+        pub proposed_name_by: Option<Uuid>,
         /// The ID number, encrypted.
         #[serde(skip)]
         pub id_number_sealed: String,

@@ -4,6 +4,7 @@
 mod agree;
 mod announce;
 mod compute;
+mod correct;
 pub mod entity;
 pub mod expire;
 mod holds;
@@ -23,6 +24,7 @@ mod refusals;
 mod returned;
 mod roster;
 pub mod routes_accounts;
+pub mod routes_corrections;
 pub mod routes_counts;
 pub mod routes_import;
 pub mod routes_people;
@@ -43,11 +45,12 @@ pub use recovery_entity::{recovery, recovery_charge};
 
 use crate::platform::tasks::TaskSource;
 
-/// Runs to be approved, posted or exported; enrolments to be confirmed, verified or extended; bank accounts to be confirmed; write-offs to be approved.
-pub const TASKS: [TaskSource; 5] = [
+/// Runs to be approved, posted or exported; enrolments to be confirmed, verified or extended; bank accounts and corrected names to be confirmed; write-offs to be approved.
+pub const TASKS: [TaskSource; 6] = [
     TaskSource { noun: "payout_run", view: "v_tasks_payout_run" },
     TaskSource { noun: "enrolment", view: "v_tasks_enrolment" },
     TaskSource { noun: "bank_account", view: "v_tasks_bank_account" },
+    TaskSource { noun: "beneficiary", view: "v_tasks_beneficiary" },
     TaskSource { noun: "bank_file", view: "v_tasks_bank_file" },
     TaskSource { noun: "recovery", view: "v_tasks_recovery" },
 ];

@@ -33,6 +33,10 @@ pub async fn add(tx: &Tx, act: &Act, unit: &Authorised<org_unit::Model>, new: Ne
         community_id: Set(unit.community_id),
         name_sealed: Set(seal("name", new.name.trim())?),
         name_masked: Set(masking::name(new.name.trim())),
+        proposed_name_sealed: Set(None),
+        proposed_name_masked: Set(None),
+        proposed_name_id: Set(None),
+        proposed_name_by: Set(None),
         id_number_sealed: Set(seal("id_number", number.as_str())?),
         id_number_masked: Set(masking::id_number(number.as_str())),
         person_key: Set(act.keys.lookup_hash("person", number.as_str())),
@@ -50,12 +54,25 @@ pub async fn add(tx: &Tx, act: &Act, unit: &Authorised<org_unit::Model>, new: Ne
     Ok(made)
 }
 
+/// What the name of a beneficiary is encrypted for, also one that waits.
+pub fn name_context(beneficiary: Uuid) -> String {
+    format!("beneficiary:name:{beneficiary}")
+}
+
+/// The corrected name that waits for a second person, in the clear; none where none does.
+///
+/// # Errors
+/// 500 where it cannot be read.
+pub fn proposed_name_of(act_keys: &crate::kernel::crypto::KeyRing, row: &beneficiary::Model) -> Result<Option<String>, Problem> {
+    row.proposed_name_sealed.as_deref().map(|sealed| act_keys.decrypt(&name_context(row.id), sealed).map_err(Problem::internal)).transpose()
+}
+
 /// The name of a beneficiary, in the clear: for bank files and for who may see it.
 ///
 /// # Errors
 /// 500 where it cannot be read.
 pub fn name_of(act_keys: &crate::kernel::crypto::KeyRing, row: &beneficiary::Model) -> Result<String, Problem> {
-    act_keys.decrypt(&format!("beneficiary:name:{}", row.id), &row.name_sealed).map_err(Problem::internal)
+    act_keys.decrypt(&name_context(row.id), &row.name_sealed).map_err(Problem::internal)
 }
 
 /// The name of who died, in the clear; none where nobody's survivor is enrolled.

@@ -308,6 +308,8 @@ pub struct Unmasked {
     pub beneficiary: beneficiary::Model,
     /// The name.
     pub name: String,
+    /// The corrected name that waits for a second person; null where none does.
+    pub proposed_name: Option<String>,
     /// The ID number.
     pub id_number: String,
 }
@@ -344,7 +346,8 @@ async fn get_beneficiary(actor: Actor, context: web::Data<Context>, request: Htt
     if !unmasked {
         return Ok(ok_versioned(row.version, &row));
     }
-    let shown = Unmasked { name: people::name_of(&context.keys, &row)?, id_number: people::id_number_of(&context.keys, &row)?, beneficiary: row };
+    let proposed_name = people::proposed_name_of(&context.keys, &row)?;
+    let shown = Unmasked { name: people::name_of(&context.keys, &row)?, proposed_name, id_number: people::id_number_of(&context.keys, &row)?, beneficiary: row };
     Ok(ok_versioned(shown.beneficiary.version, &shown))
 }
 

@@ -5,7 +5,7 @@ use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{beneficiary, enrolment, late_return, mistakes, payout_item, scheme_kind, verify};
+use super::{enrolment, late_return, mistakes, payout_item, scheme_kind, verify};
 use crate::funds::budget::routes::Reason;
 use crate::kernel::access::{Actor, Capability};
 use crate::kernel::period::Period;
@@ -94,42 +94,6 @@ impl From<&scheme_kind::Model> for KindChange {
     fn from(row: &scheme_kind::Model) -> Self {
         Self { name: row.name.clone(), verification_months: row.verification_months }
     }
-}
-
-/// What of a beneficiary may be changed.
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-#[schema(example = json!({"on_payroll": false}))]
-pub struct BeneficiaryChange {
-    /// On the civil-service payroll: what is due is held as long as this is so.
-    #[schema(required = false)]
-    pub on_payroll: bool,
-}
-
-impl Body for BeneficiaryChange {}
-
-impl From<&beneficiary::Model> for BeneficiaryChange {
-    fn from(row: &beneficiary::Model) -> Self {
-        Self { on_payroll: row.on_payroll }
-    }
-}
-
-/// Changes whether a beneficiary is on the civil-service payroll: whoever is may not draw an extra allowance.
-#[utoipa::path(tag = "stipends", request_body(content = BeneficiaryChange, content_type = "application/merge-patch+json"), responses((status = 200, body = beneficiary::Model), Refusals))]
-#[patch("/beneficiaries/{id}")]
-async fn change_beneficiary(actor: Actor, write: Write, id: web::Path<String>) -> Result<HttpResponse, Problem> {
-    write
-        .patch::<beneficiary::Entity, BeneficiaryChange, _>(
-            &actor,
-            Capability::StipendPrepare,
-            &id,
-            |row| row.version,
-            async |tx, act, row, body| {
-                let row = verify::set_on_payroll(tx, act, row, body.on_payroll).await?;
-                Ok(Done::changed(row.version, row))
-            },
-        )
-        .await
 }
 
 /// How an end that was told by mistake is put right.
@@ -247,5 +211,5 @@ async fn return_item(actor: Actor, write: Write, id: web::Path<String>) -> Resul
 /// Adds the routes of this file.
 pub fn routes(config: &mut Routes<'_, '_>) {
     config.service(reinstate_enrolment).service(withdraw_enrolment);
-    config.service(verify_enrolment).service(extend_enrolment).service(accept_arrears).service(change_scheme_kind).service(change_beneficiary).service(return_item);
+    config.service(verify_enrolment).service(extend_enrolment).service(accept_arrears).service(change_scheme_kind).service(return_item);
 }

@@ -120,18 +120,6 @@ pub async fn accept_arrears(tx: &Tx, act: &Act, row: Authorised<enrolment::Model
     changed(tx, act, "enrolment.accept_arrears", &before, change, Some(new.reason)).await
 }
 
-/// Says whether a beneficiary is on the civil-service payroll.
-///
-/// # Errors
-/// 500 where the database fails.
-pub async fn set_on_payroll(tx: &Tx, act: &Act, row: Authorised<beneficiary::Model>, on_payroll: bool) -> Result<beneficiary::Model, Problem> {
-    let before = row.into_inner();
-    let next = beneficiary::ActiveModel { id: Unchanged(before.id), on_payroll: Set(on_payroll), version: Set(before.version.saturating_add(1)), ..Default::default() };
-    let after = tx.update::<beneficiary::Entity, _>(next).await?;
-    audit::record(tx, act, Event::new("beneficiary.change", "beneficiary", after.id, beneficiary::Entity::place(&after)).before(&before)?.after(&after)?).await?;
-    Ok(after)
-}
-
 /// Changes the name of a kind, and whether its enrolments must be verified. Newly demanded, each has the whole term from today; demanded no more, nothing is held for it.
 ///
 /// # Errors

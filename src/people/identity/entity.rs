@@ -4,7 +4,7 @@
 pub mod user {
     use sea_orm::entity::prelude::*;
 
-    /// An account. A person is not an account: `person_key` is the keyed hash of the ID number, which is not kept.
+    /// An account. A person is not an account: of the ID number, which is not kept, there is a keyed hash, and a district has it once.
     #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
     #[sea_orm(table_name = "users")]
     pub struct Model {
@@ -21,8 +21,11 @@ pub mod user {
         pub username: String,
         /// The name that colleagues see.
         pub display_name: String,
-        /// Keyed hash of the ID number, once per district.
+        /// What separation of duties compares this account by: the keyed hash of the ID number that it was made with, else (none) the account itself.
+        /// It never changes, for documents keep the parts taken in them by it; no second account of the person can be there.
         pub person_key: Option<String>,
+        /// Keyed hash of the ID number, once per district; also where it was recorded after the account was made.
+        pub id_number_key: Option<String>,
         /// PHC string of the password.
         pub password_hash: String,
         /// The first password, or one that was reset, has not been changed.

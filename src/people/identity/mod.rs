@@ -14,6 +14,8 @@ mod refusals;
 mod reset;
 mod roles;
 pub mod routes;
+pub mod routes_roles;
+pub mod routes_users;
 pub mod set_up;
 mod totp;
 mod users;

@@ -59,6 +59,10 @@ pub async fn depends_on(db: &Db, administrator: Uuid, granter: Uuid) -> Result<b
     Ok(false)
 }
 
-async fn account(db: &Db, id: Uuid) -> Result<Option<user::Model>, Problem> {
+/// An account, wherever its home is.
+///
+/// # Errors
+/// 500 where the database fails.
+pub async fn account(db: &Db, id: Uuid) -> Result<Option<user::Model>, Problem> {
     db.read_as_system(Reason::RolesElsewhere).await?.maybe_load::<user::Entity>(id).await
 }

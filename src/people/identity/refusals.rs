@@ -41,6 +41,22 @@ pub fn person_has_account() -> Problem {
         .detail("同一人在一个区只能有一个账号。请在已有账号上授予角色。", "A person has one account in a district. Grant the role to the existing account.")
 }
 
+/// 409: another ID number is recorded for the account.
+pub fn id_number_recorded() -> Problem {
+    Problem::new(409, "id_number_recorded", "已登记另一身份证号", "Another ID number is recorded").detail(
+        "此账号已登记身份证号，与所给的不同；登记后不能更改。请核对；账号如属他人，请停用此账号，另开账号。",
+        "The account has an ID number already, another than this one, and it cannot be changed. Check it; where the account is somebody else's, close it and make another.",
+    )
+}
+
+/// 409: a role that another excludes needs a person who is known.
+pub fn person_unknown(role: &str) -> Problem {
+    Problem::new(409, "person_unknown", "账号未登记身份证号", "The person is not known").detail(
+        format!("角色 {role} 有不相容岗位，须知道账号属于何人，以防一人用两个账号兼任。请先登记此账号的身份证号（PATCH /users/{{id}} 的 id_number，只保存其密钥散列），再授予或确认。"),
+        format!("The role {role} excludes others, so it must be known whose account it is: one person could hold both under two accounts. Record the account's ID number first (id_number of PATCH /users/{{id}}; only a keyed hash is kept), then grant or confirm."),
+    )
+}
+
 /// 422: the role does not sit at this level.
 pub fn wrong_level(role: &str, level: &str) -> Problem {
     let (zh, en) = (format!("角色 {role} 只能设在{level}一级"), format!("The role {role} sits at the level {level}"));

@@ -47,6 +47,17 @@ pub const fn exclude_each_other(a: Role, b: Role) -> bool {
     one_way(a, b) || one_way(b, a)
 }
 
+/// Roles that another excludes, the money roles among them: who holds one must be known by their ID number, for under a second account the same person could hold the other.
+#[must_use]
+pub fn needs_known_person(role: Role) -> bool {
+    Role::ALL.into_iter().any(|other| exclude_each_other(role, other))
+}
+
+/// Refuses a role that another excludes to an account of which it is not known whose it is.
+fn require_known(role: &str, user: &user::Model) -> Result<(), Problem> {
+    if Role::of_code(role).is_some_and(needs_known_person) && user.id_number_key.is_none() { Err(refusals::person_unknown(role)) } else { Ok(()) }
+}
+
 /// What the audit trail says where a money role waits for its confirmation once more.
 pub const UNCONFIRM: &str = "role.unconfirm";
 
@@ -76,7 +87,7 @@ fn level_of(place: &Place) -> &'static str {
 /// Grants a role to a user of the administrator's units; `held` are the roles that the user has, also outside them.
 ///
 /// # Errors
-/// 403 to oneself; 422 `wrong_level`; 409 `incompatible_roles`.
+/// 403 to oneself; 422 `wrong_level`; 409 `incompatible_roles` or `person_unknown`.
 pub async fn grant(tx: &Tx, act: &Act, user: &user::Model, grant: Grant, held: &[role_assignment::Model]) -> Result<role_assignment::Model, Problem> {
     if act.user_id() == Some(user.id) {
         return Err(refusals::own_role());
@@ -88,6 +99,7 @@ pub async fn grant(tx: &Tx, act: &Act, user: &user::Model, grant: Grant, held: &
         return Err(Problem::unknown_reference("/user_id"));
     }
     refuse_incompatible(held, &grant)?;
+    require_known(grant.role.code(), user)?;
     let row = role_assignment::ActiveModel {
         id: Set(new_id()),
         district_id: Set(grant.place.district),
@@ -129,7 +141,7 @@ fn refuse_incompatible(held: &[role_assignment::Model], grant: &Grant) -> Result
 /// Confirms a money role, as another administrator than the one who granted it, and another person than the one who gets it. Neither of the two is the other's making, unless a district's administrator confirms what one of a street granted.
 ///
 /// # Errors
-/// 409 where nothing is to be confirmed; 403 `separation_of_duties`.
+/// 409 where nothing is to be confirmed, `person_unknown`; 403 `separation_of_duties`.
 pub async fn confirm(tx: &Tx, act: &Act, db: &Db, assignment: Authorised<role_assignment::Model>) -> Result<role_assignment::Model, Problem> {
     if assignment.ended_at.is_some() || !assignment.needs_confirmation || assignment.confirmed_by.is_some() {
         let state = if assignment.ended_at.is_some() { "ended" } else { "confirmed" };
@@ -149,6 +161,7 @@ pub async fn confirm(tx: &Tx, act: &Act, db: &Db, assignment: Authorised<role_as
             return Err(refusals::administrator_of_the_granter());
         }
     }
+    require_known(&assignment.role, &reach::account(db, assignment.user_id).await?.ok_or_else(Problem::not_found)?)?;
     change(tx, act, "role.confirm", assignment, |row| row.confirmed_by = Set(user)).await
 }
 
@@ -186,6 +199,12 @@ mod tests {
         for role in [Role::Accountant, Role::Inspector, Role::DistrictAuditor] {
             assert!(exclude_each_other(Role::Cashier, role) && exclude_each_other(role, Role::Cashier));
         }
+    }
+
+    #[test]
+    fn who_holds_a_role_that_another_excludes_must_be_known() {
+        let unknown = Role::ALL.into_iter().filter(|role| !needs_known_person(*role)).collect::<Vec<_>>();
+        assert_eq!(unknown, [Role::DistrictAdmin, Role::CommunitySecretary, Role::CommunityStaff]);
     }
 
     #[test]

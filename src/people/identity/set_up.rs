@@ -8,6 +8,7 @@ use super::users::{self, NewUser};
 use super::{role_assignment, user};
 use crate::kernel::access::Role;
 use crate::kernel::act::Act;
+use crate::kernel::identity_number::IdentityNumber;
 use crate::kernel::ids::new_id;
 use crate::kernel::problem::Problem;
 use crate::people::tenancy::org_unit;
@@ -25,6 +26,8 @@ pub struct FirstAdministrator {
     pub username: String,
     /// The name that colleagues see.
     pub display_name: String,
+    /// The ID number; only a keyed hash of it is kept.
+    pub id_number: Option<IdentityNumber>,
     /// The first password.
     pub password: String,
     /// Whether it must be changed at the first login.
@@ -34,7 +37,7 @@ pub struct FirstAdministrator {
 /// Makes an administrator of a district. Only the first two of a district are made so: from then on, administrators make each other.
 ///
 /// # Errors
-/// 409 `administrators_exist` where the district has two; 422 `weak_password`; 409 `username_taken`.
+/// 409 `administrators_exist` where the district has two; 422 `weak_password`; 409 `username_taken`, `person_has_account`.
 pub async fn first_administrator(tx: &Tx, act: &Act, hashes: &Passwords, new: FirstAdministrator) -> Result<user::Model, Problem> {
     passwords::check(&new.password, &[&new.username, &new.display_name])?;
     let district = district(tx, act, &new).await?;
@@ -45,7 +48,7 @@ pub async fn first_administrator(tx: &Tx, act: &Act, hashes: &Passwords, new: Fi
             "The command line makes the first two administrators of a district only; they make all others in the system.",
         ));
     }
-    let account = NewUser { username: new.username, display_name: new.display_name, id_number: None, first_password: new.password, must_change_password: new.must_change_password };
+    let account = NewUser { username: new.username, display_name: new.display_name, id_number: new.id_number, first_password: new.password, must_change_password: new.must_change_password };
     let user = users::create(tx, act, hashes, district.place(), account).await?;
     let row = role_assignment::ActiveModel {
         id: Set(new_id()),

@@ -8,7 +8,7 @@ use utoipa::openapi::path::Operation;
 use utoipa::openapi::{Content, OpenApi, RefOr};
 
 /// What a text field of this name may hold, where neither its format nor its description says so.
-const WORDS: [(&str, &str); 44] = [
+const WORDS: [(&str, &str); 46] = [
     ("access_token", "eyJhbGciOiJIUzI1NiJ9.e30.c2lnbmF0dXJl"),
     ("account", "1002"),
     ("account_name", "银行存款"),
@@ -41,6 +41,8 @@ const WORDS: [(&str, &str); 44] = [
     ("payee_name", "示例文化馆"),
     ("period", "2017Q1"),
     ("pointer", "/lines/0/amount"),
+    ("proposed_name", "章示例"),
+    ("proposed_name_masked", "章*"),
     ("reason", "请补充说明"),
     ("recovery_codes", "q7fd-2k9x"),
     ("refresh_token", "R2V0IG9uZSBmcm9tIGF1dGgvbG9naW4"),

@@ -10,11 +10,13 @@ pub mod street;
 pub mod trail;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use migration::{Migrator, MigratorTrait};
 use mingzhang::app;
 use mingzhang::kernel::clock::Clocks;
 use mingzhang::kernel::crypto::KeyRing;
+use mingzhang::kernel::identity_number::{self, IdentityNumber};
 use mingzhang::people::identity::Passwords;
 use mingzhang::people::identity::set_up::FirstAdministrator;
 use mingzhang::platform::db::{Db, DbSettings};
@@ -22,6 +24,12 @@ use mingzhang::platform::http::{Context, RateLimits};
 use mingzhang::platform::jobs::Registry;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
+
+/// The ID number of an invented person, another one each time in this process.
+pub fn next_id_number() -> String {
+    static NEXT: AtomicU32 = AtomicU32::new(1_000);
+    identity_number::invented(NEXT.fetch_add(1, Ordering::Relaxed))
+}
 
 /// A password that the rules take.
 pub const PASSWORD: &str = "correct horse battery staple";
@@ -192,6 +200,7 @@ impl TestApp {
             city: None,
             username: username.to_owned(),
             display_name: username.to_owned(),
+            id_number: Some(IdentityNumber::parse(&next_id_number()).unwrap()),
             password: PASSWORD.to_owned(),
             must_change_password: false,
         };
@@ -208,7 +217,8 @@ impl TestApp {
     /// An account made by an administrator, its first password changed; gives its id and an access token.
     pub async fn user(&self, administrator: &str, username: &str, unit: &str) -> (String, String) {
         let first = "another horse battery staple";
-        let made = self.post(administrator, "/users", json!({"username": username, "display_name": username, "unit_id": unit, "first_password": first})).await;
+        let account = json!({"username": username, "display_name": username, "unit_id": unit, "id_number": next_id_number(), "first_password": first});
+        let made = self.post(administrator, "/users", account).await;
         assert_eq!(made.status, 201, "{}", made.text);
         let token = self.log_in(username, first).await;
         let changed = self.post(&token, "/auth/password", json!({"old_password": first, "new_password": PASSWORD})).await;
