@@ -39,6 +39,7 @@ CREATE TABLE stipend_schemes (
   rounding_mode text NOT NULL CHECK (rounding_mode IN ('half_up', 'up')),
   tax_kind text NOT NULL CHECK (tax_kind IN ('exempt', 'labour', 'reported_elsewhere')),
   first_period text NOT NULL,
+  last_period text,
   active_from {date} NOT NULL,
   authored_by {uuid} NOT NULL REFERENCES users (id),
   author_person text NOT NULL,
@@ -56,10 +57,10 @@ CREATE TABLE scheme_rates (
   amount bigint NOT NULL CHECK (amount >= 0 AND amount <= 100000000000),
   authored_by {uuid} NOT NULL REFERENCES users (id),
   created_at {ts} NOT NULL,
-  UNIQUE (district_id, scheme_id, from_month),
   FOREIGN KEY (district_id, street_id, scheme_id) REFERENCES stipend_schemes (district_id, street_id, id),
   {street_keys}
 );
+CREATE INDEX scheme_rates_month ON scheme_rates (district_id, scheme_id, from_month, id);
 CREATE TABLE beneficiaries (
   {community_columns},
   name_sealed text NOT NULL,

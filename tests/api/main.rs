@@ -45,6 +45,7 @@ mod reconcile;
 mod recoveries;
 mod refused;
 mod schema;
+mod schemes;
 mod scopes;
 mod standards;
 mod stipends;

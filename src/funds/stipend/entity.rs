@@ -85,6 +85,8 @@ pub mod stipend_scheme {
         pub tax_kind: String,
         /// The first period it pays for.
         pub first_period: Period,
+        /// The last period it pays for, where it was given up; what is owed for earlier ones still goes with it.
+        pub last_period: Option<Period>,
         /// Pay dates after this day are its own.
         pub active_from: NaiveDate,
         /// Who wrote it.

@@ -69,7 +69,7 @@ async fn due_of(context: &Context, tx: &Tx, street: &org_unit::Model, row: &stip
     let pay_day = u32::try_from(row.pay_day).map_err(Problem::internal)?;
     let mut period = row.first_period;
     // A pay day may lie before its period, where that begins with rest days, and people are told of it earlier still.
-    while period.first_day() <= today + BEFORE_PERIOD {
+    while period.first_day() <= today + BEFORE_PERIOD && row.last_period.is_none_or(|last| period <= last) {
         // First whether people opened its year: of a year that nobody runs no working days need be known.
         if years::find(tx, street.id, period.year()).await?.is_none() {
             period = period.next();

@@ -46,8 +46,26 @@ pub fn run_open(period: &str) -> Problem {
 #[must_use]
 pub fn period_not_of_scheme(period: &str) -> Problem {
     Problem::new(422, "period_not_of_scheme", "期间不属于该方案", "Not a period of the scheme")
-        .detail(format!("{period} 与方案的发放频率不符，或早于首期，或发放日所在年度之外。"), format!("{period} has another frequency than the scheme, or lies before its first period."))
+        .detail(
+            format!("{period} 与方案的发放频率不符，或早于首期、晚于末期，或尚未开始。"),
+            format!("{period} has another frequency than the scheme, lies before its first period or after its last, or has not begun."),
+        )
         .field("/period", "period_not_of_scheme", "不属于该方案", "is not one of the scheme's")
+}
+
+/// 422: the last period is not one of the scheme's.
+#[must_use]
+pub fn last_period_not_of_scheme(period: &str) -> Problem {
+    Problem::new(422, "period_not_of_scheme", "期间不属于该方案", "Not a period of the scheme")
+        .detail(format!("{period} 与方案的发放频率不符，或早于首期。"), format!("{period} has another frequency than the scheme, or lies before its first period."))
+        .field("/last_period", "period_not_of_scheme", "不属于该方案", "is not one of the scheme's")
+}
+
+/// 409: a scheme cannot end before what it has paid.
+#[must_use]
+pub fn period_has_run(period: &str) -> Problem {
+    Problem::new(409, "period_has_run", "之后的期间已有批次", "A later period has a run")
+        .detail(format!("{period} 已有未取消的发放批次，方案不能在此之前终止。"), format!("{period} has a run that is not cancelled: the scheme cannot end before it."))
 }
 
 /// 409: what is to be posted is not what was approved.

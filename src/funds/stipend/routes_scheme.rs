@@ -1,6 +1,6 @@
 //! `scheme-kinds` and `stipend-schemes` with their rates and authorisations.
 
-use actix_web::{HttpRequest, HttpResponse, get, post, web};
+use actix_web::{HttpRequest, HttpResponse, get, patch, post, web};
 use sea_orm::sea_query::Condition;
 use sea_orm::{ColumnTrait, QueryFilter, QueryOrder};
 use serde::{Deserialize, Serialize};
@@ -229,6 +229,31 @@ impl Body for NewScheme {
     }
 }
 
+/// A scheme's fields that may be changed.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(example = json!({"last_period": "2018Q4"}))]
+pub struct SchemeChange {
+    /// The name, at most 60 characters.
+    #[schema(required = false)]
+    pub name: String,
+    /// The last period it pays for; null where it goes on.
+    #[schema(value_type = Option<String>)]
+    pub last_period: Option<Period>,
+}
+
+impl Body for SchemeChange {
+    fn faults(&self, faults: &mut Faults) {
+        faults.text("/name", &self.name, 60);
+    }
+}
+
+impl From<&stipend_scheme::Model> for SchemeChange {
+    fn from(row: &stipend_scheme::Model) -> Self {
+        Self { name: row.name.clone(), last_period: row.last_period }
+    }
+}
+
 /// A standing authorisation to be signed.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -268,13 +293,14 @@ pub struct StipendScheme {
     /// The scheme.
     #[serde(flatten)]
     pub scheme: stipend_scheme::Model,
-    /// Its rates, by month.
+    /// Its rates, by month; of several from one month the last one counts.
     pub rates: Vec<scheme_rate::Model>,
 }
 
 async fn views(tx: &crate::platform::db::Tx, schemes: Vec<stipend_scheme::Model>) -> Result<Vec<StipendScheme>, Problem> {
     let ids = schemes.iter().map(|scheme| scheme.id);
-    let mut rates = tx.all(tx.select::<scheme_rate::Entity>().filter(scheme_rate::Column::SchemeId.is_in(ids)).order_by_asc(scheme_rate::Column::FromMonth)).await?;
+    let mut rates =
+        tx.all(tx.select::<scheme_rate::Entity>().filter(scheme_rate::Column::SchemeId.is_in(ids)).order_by_asc(scheme_rate::Column::FromMonth).order_by_asc(scheme_rate::Column::Id)).await?;
     Ok(schemes
         .into_iter()
         .map(|scheme| {
@@ -329,7 +355,7 @@ async fn list_stipend_schemes(actor: Actor, context: web::Data<Context>, request
     let condition = list.equals::<Uuid>(condition, "category_id", stipend_scheme::Column::CategoryId)?;
     let tx = context.read(&actor, Capability::StipendRead).await?;
     let select = tx.select::<stipend_scheme::Entity>().filter(condition);
-    let columns = &["id", "street_id", "name", "frequency", "line_scope", "pay_day", "tax_kind", "first_period", "version"];
+    let columns = &["id", "street_id", "name", "frequency", "line_scope", "pay_day", "tax_kind", "first_period", "last_period", "version"];
     list.answer(&context, tx, select, &[("name", stipend_scheme::Column::Name)], columns, views).await
 }
 
@@ -358,6 +384,25 @@ async fn add_stipend_scheme(actor: Actor, write: Write) -> Result<HttpResponse, 
         .await
 }
 
+/// Renames a scheme, or says for which period it pays last: it has no pay day after that.
+#[utoipa::path(tag = "stipends", request_body(content = SchemeChange, content_type = "application/merge-patch+json"), responses((status = 200, body = StipendScheme), Refusals))]
+#[patch("/stipend-schemes/{id}")]
+async fn change_stipend_scheme(actor: Actor, write: Write, id: web::Path<String>) -> Result<HttpResponse, Problem> {
+    write
+        .patch::<stipend_scheme::Entity, SchemeChange, _>(
+            &actor,
+            Capability::StipendPrepare,
+            &id,
+            |row| row.version,
+            async |tx, act, row, body| {
+                let row = scheme::change(tx, act, row, body).await?;
+                let shown = views(tx, vec![row]).await?.pop().ok_or_else(Problem::not_found)?;
+                Ok(Done::changed(shown.scheme.version, shown))
+            },
+        )
+        .await
+}
+
 const RATE_COLUMNS: &[&str] = &["id", "scheme_id", "from_month", "amount", "authored_by", "created_at"];
 
 /// The rates of a scheme.
@@ -372,7 +417,7 @@ async fn list_rates(actor: Actor, context: web::Data<Context>, request: HttpRequ
     list.answer_whole(&context, RATE_COLUMNS, rates).await
 }
 
-/// Adds a rate from a month on.
+/// Adds a rate from a month on. A wrong one is put right by another from the same month: the next run takes the difference.
 #[utoipa::path(tag = "stipends", request_body = NewRate, responses((status = 201, body = scheme_rate::Model), Refusals))]
 #[post("/stipend-schemes/{id}/rates")]
 async fn add_rate(actor: Actor, write: Write, id: web::Path<String>) -> Result<HttpResponse, Problem> {
@@ -437,6 +482,6 @@ async fn revoke_authorisation(actor: Actor, write: Write, path: web::Path<(Strin
 /// Adds the routes of this file.
 pub fn routes(config: &mut Routes<'_, '_>) {
     config.service(list_scheme_kinds).service(get_scheme_kind).service(add_scheme_kind);
-    config.service(list_stipend_schemes).service(get_stipend_scheme).service(add_stipend_scheme).service(list_rates).service(add_rate);
+    config.service(list_stipend_schemes).service(get_stipend_scheme).service(add_stipend_scheme).service(change_stipend_scheme).service(list_rates).service(add_rate);
     config.service(list_authorisations).service(get_authorisation).service(sign_authorisation).service(revoke_authorisation);
 }

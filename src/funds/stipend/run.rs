@@ -102,7 +102,7 @@ fn require_period(act: &Act, row: &stipend_scheme::Model, period: Period) -> Res
     // A pay day may lie before the period itself, where that begins with rest days. The jobs come when their day has come, which for the notice is earlier still.
     let opens = || model::pay_date(period, pay_day, &act.calendar).map_or(period.first_day(), |pays_on| period.first_day().min(pays_on));
     let early = matches!(act.by, Performer::Person(_)) && act.today < opens();
-    if period.frequency() != row.first_period.frequency() || period < row.first_period || early {
+    if period.frequency() != row.first_period.frequency() || period < row.first_period || row.last_period.is_some_and(|last| last < period) || early {
         return Err(refusals::period_not_of_scheme(&period.to_string()));
     }
     Ok(())

@@ -8,8 +8,8 @@ use sea_orm::{ColumnTrait, FromQueryResult, QueryFilter, QueryOrder};
 use uuid::Uuid;
 
 use super::model::{Limits, Rules};
-use super::routes_scheme::{NewAuthorisation, NewKind, NewRate, NewScheme};
-use super::{enrolment, refusals, scheme_kind, scheme_rate, standing_authorisation, stipend_scheme};
+use super::routes_scheme::{NewAuthorisation, NewKind, NewRate, NewScheme, SchemeChange};
+use super::{enrolment, payout_run, refusals, scheme_kind, scheme_rate, standing_authorisation, stipend_scheme};
 use crate::funds::ledger::refusals::fiscal_year_not_open;
 use crate::funds::ledger::years;
 use crate::funds::spending::category;
@@ -76,6 +76,7 @@ pub async fn add(tx: &Tx, act: &Act, street: &Authorised<org_unit::Model>, new: 
         rounding_mode: Set(new.rounding_mode.code().to_owned()),
         tax_kind: Set(new.tax_kind.code().to_owned()),
         first_period: Set(new.first_period),
+        last_period: Set(None),
         active_from: Set(act.today),
         authored_by: Set(person.user_id),
         author_person: Set(person.person()),
@@ -102,18 +103,44 @@ async fn put_rate(tx: &Tx, act: &Act, scheme: &stipend_scheme::Model, new: NewRa
         authored_by: Set(act.person()?.user_id),
         created_at: Set(act.at),
     };
-    let exists = || refusals::already_exists("该月起的标准", "A rate from this month");
-    tx.try_insert::<scheme_rate::Entity, _>(row).await.map_err(|error| if is_unique_violation(&error) { exists() } else { error.into() })
+    Ok(tx.insert::<scheme_rate::Entity, _>(row).await?)
 }
 
-/// Adds a rate from a month on.
+/// Adds a rate from a month on. One from the same month as an earlier one takes its place, and the next run takes the difference; the earlier one stays to be read.
 ///
 /// # Errors
-/// 409 `already_exists`.
+/// 409 `already_exists` where that is the month's rate already.
 pub async fn add_rate(tx: &Tx, act: &Act, scheme: Authorised<stipend_scheme::Model>, new: NewRate) -> Result<scheme_rate::Model, Problem> {
+    // Whoever signs or pays by the scheme waits, or has read it as it was: its version says that it has changed.
+    tx.execute(Sql::both("UPDATE stipend_schemes SET version = version + 1 WHERE id = $1"), vec![scheme.id.into()]).await?;
+    if rates(tx, scheme.id).await?.get(&new.from_month) == Some(&new.amount) {
+        return Err(refusals::already_exists("该月起的同一标准", "This rate from this month"));
+    }
     let rate = put_rate(tx, act, &scheme, new).await?;
     audit::record(tx, act, Event::new("scheme_rate.add", "scheme_rate", rate.id, scheme_rate::Entity::place(&rate)).after(&rate)?).await?;
     Ok(rate)
+}
+
+/// Gives a scheme another name, or a last period: after that no pay day comes, while what is owed up to it can still be paid by a supplementary run. Taken away again, it goes on.
+///
+/// # Errors
+/// 422 `period_not_of_scheme`; 409 `period_has_run` where a later period was paid or is under way, `already_exists`.
+pub async fn change(tx: &Tx, act: &Act, row: Authorised<stipend_scheme::Model>, new: SchemeChange) -> Result<stipend_scheme::Model, Problem> {
+    let before = row.into_inner();
+    if let Some(last) = new.last_period {
+        if last.frequency() != before.first_period.frequency() || last < before.first_period {
+            return Err(refusals::last_period_not_of_scheme(&last.to_string()));
+        }
+        let runs = tx.select::<payout_run::Entity>().filter(payout_run::Column::SchemeId.eq(before.id)).filter(payout_run::Column::State.ne("cancelled"));
+        if let Some(later) = tx.all(runs).await?.into_iter().find(|run| run.period > last) {
+            return Err(refusals::period_has_run(&later.period.to_string()));
+        }
+    }
+    let next = stipend_scheme::ActiveModel { id: Unchanged(before.id), name: Set(new.name), last_period: Set(new.last_period), version: Set(before.version.saturating_add(1)), ..Default::default() };
+    let exists = || refusals::already_exists("同名的补贴方案", "A scheme with this name");
+    let after = tx.try_update::<stipend_scheme::Entity, _>(next).await.map_err(|error| if is_unique_violation(&error) { exists() } else { error.into() })?;
+    audit::record(tx, act, Event::new("stipend_scheme.change", "stipend_scheme", after.id, stipend_scheme::Entity::place(&after)).before(&before)?.after(&after)?).await?;
+    Ok(after)
 }
 
 /// Signs a standing authorisation. Who signs has not authored the scheme or one of its enrolments; renewing does not reset the year's sum.
@@ -194,12 +221,12 @@ pub fn rules(scheme: &stipend_scheme::Model) -> Rules {
     }
 }
 
-/// The rates of a scheme, by month.
+/// The rates of a scheme, by month: of several from one month the one that was recorded last.
 ///
 /// # Errors
 /// 500 where the database fails.
 pub async fn rates(tx: &Tx, scheme: Uuid) -> Result<BTreeMap<crate::kernel::period::Month, Fen>, Problem> {
-    let rows = tx.all(tx.select::<scheme_rate::Entity>().filter(scheme_rate::Column::SchemeId.eq(scheme)).order_by_asc(scheme_rate::Column::FromMonth)).await?;
+    let rows = tx.all(tx.select::<scheme_rate::Entity>().filter(scheme_rate::Column::SchemeId.eq(scheme)).order_by_asc(scheme_rate::Column::FromMonth).order_by_asc(scheme_rate::Column::Id)).await?;
     Ok(rows.into_iter().map(|rate| (rate.from_month, rate.amount)).collect())
 }
 

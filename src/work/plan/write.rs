@@ -10,7 +10,7 @@ use crate::kernel::ids::new_id;
 use crate::kernel::problem::{Faults, Problem};
 use crate::people::tenancy::org_unit;
 use crate::platform::audit::{self, Event};
-use crate::platform::db::{Authorised, Scoped, Tx, is_unique_violation};
+use crate::platform::db::{Authorised, Scoped, Sql, Tx, is_unique_violation};
 
 fn brand_project_taken() -> Problem {
     Problem::new(409, "brand_project_taken", "该社区本年度已有品牌项目", "The community has its brand project")
@@ -97,6 +97,8 @@ async fn has_brand(tx: &Tx, item: &plan_item::Model) -> Result<bool, Problem> {
 /// # Errors
 /// 409 `target_exists`.
 pub async fn add_target(tx: &Tx, act: &Act, item: Authorised<plan_item::Model>, new: NewTarget) -> Result<target::Model, Problem> {
+    // The plan item is read with its targets: its version says that they have changed.
+    tx.execute(Sql::both("UPDATE plan_items SET version = version + 1 WHERE id = $1"), vec![item.id.into()]).await?;
     let target = insert_target(tx, act, &item, new).await?;
     audit::record(tx, act, Event::new("target.add", "target", target.id, target::Entity::place(&target)).after(&target)?).await?;
     Ok(target)
