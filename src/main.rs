@@ -446,6 +446,8 @@ async fn serve_context(settings: &Settings, context: Context) -> Result<(), Fail
     }
     let limits = RateLimits { account: settings.rate_limit_per_minute, address: settings.rate_limit_anonymous_per_minute };
     let context = context.with_rate_limits(limits).with_origins(settings.cors_origins.clone()).with_trusted_proxies(settings.trusted_proxies.clone());
+    // Before anything runs: a port that is taken ends it here.
+    let listener = std::net::TcpListener::bind(&settings.bind).map_err(|error| Failure::Usage(format!("MINGZHANG_BIND {}: {error}", settings.bind)))?;
     let (stop, stopped) = jobs::stop_switch();
     let registry = app::registry_at(settings.pay_times());
     let following = tokio::spawn(calendar::follow_forever(context.clone()));
@@ -455,11 +457,18 @@ async fn serve_context(settings: &Settings, context: Context) -> Result<(), Fail
         tokio::spawn(jobs::drop_keys_forever(context.clone(), stopped.clone())),
         tokio::spawn(schedule(context.clone(), registry.clone(), stopped)),
     ];
-    let listener = std::net::TcpListener::bind(&settings.bind).map_err(|error| Failure::Usage(format!("MINGZHANG_BIND {}: {error}", settings.bind)))?;
     eprintln!("http://{} · 文档 / documentation: http://{}/docs/", settings.bind, settings.bind);
     let workers = std::thread::available_parallelism().map_or(1, usize::from);
     let server = app::serve_jobs(listener, context, Passwords::try_new()?, registry, workers).map_err(Problem::internal)?;
-    server.await.map_err(Problem::internal)?;
+    tokio::pin!(server);
+    // The server hears the same signals, and finishes its requests meanwhile; from now on no slot begins.
+    tokio::select! {
+        ended = &mut server => ended.map_err(Problem::internal)?,
+        () = told_to_stop() => {
+            stop.send_replace(true);
+            server.await.map_err(Problem::internal)?;
+        }
+    }
     following.abort();
     // Requests are finished; now the slots that are running.
     stop.send_replace(true);
@@ -467,6 +476,21 @@ async fn serve_context(settings: &Settings, context: Context) -> Result<(), Fail
         work.await.map_err(Problem::internal)?;
     }
     Ok(())
+}
+
+/// Returns when the process is asked to end (SIGTERM, or Ctrl-C).
+async fn told_to_stop() {
+    #[cfg(unix)]
+    if let Ok(mut terminate) = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = tokio::signal::ctrl_c() => {}
+        }
+        return;
+    }
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending::<()>().await;
+    }
 }
 
 async fn schedule(context: Context, registry: Registry, stop: jobs::Stop) {

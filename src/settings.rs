@@ -206,14 +206,14 @@ fn wrong(name: &str, what: &str) -> String {
 }
 
 /// Every setting with its meaning, for `mingzhang config`.
-pub const MEANINGS: [(&str, &str, &str); 24] = [
+pub const MEANINGS: [(&str, &str, &str); 25] = [
     ("DATABASE_URL", "PostgreSQL or SQLite", "SQLite at <data dir>/mingzhang.db"),
     ("MINGZHANG_MIGRATE_DATABASE_URL", "the owner's connection, PostgreSQL", "–"),
     ("MINGZHANG_DATA_DIR", "the folder of the embedded database and its keys", "data"),
     ("MINGZHANG_BIND", "the address that is served", "127.0.0.1:8080"),
     ("MINGZHANG_CLOCK", "the business clock, on demo and test databases only (RFC 3339)", "the real time"),
     ("MINGZHANG_TIME_ZONE", "the deployment's time zone", "Asia/Shanghai"),
-    ("MINGZHANG_PAY_HOUR", "from when on pay day payouts are made, before it told, and held job slots tried again, hh:mm", "09:00"),
+    ("MINGZHANG_PAY_HOUR", "the hour at which pay days pay, notices of them are told, and held job slots are tried again, hh:mm", "09:00"),
     ("MINGZHANG_NOTICE_DAYS", "how many working days before pay day people are told of a payout, 1 to 20", "3"),
     ("MINGZHANG_CONFIG", "a TOML file with settings by their names in small letters without MINGZHANG_; the environment wins", "none"),
     ("MINGZHANG_JWT_KEYS", "keys that sign access tokens: id:base64 of 32 bytes, with commas between them, the current one first; required on PostgreSQL", "made in the data folder"),
@@ -221,6 +221,7 @@ pub const MEANINGS: [(&str, &str, &str); 24] = [
     ("MINGZHANG_LOOKUP_KEY", "the key by which numbers are looked up, as MINGZHANG_JWT_KEYS, one only", "made in the data folder"),
     ("MINGZHANG_SIGNING_KEYS", "keys that sign checkpoints, as MINGZHANG_JWT_KEYS", "made in the data folder"),
     ("MINGZHANG_FIRST_PASSWORD", "the first password of the user that `user create` makes", "none"),
+    ("MINGZHANG_FIRST_ID_NUMBER", "the ID number of the user that `user create` makes", "none"),
     ("MINGZHANG_RATE_LIMIT_PER_MINUTE", "requests a minute of one account; 0: no limit", "1200"),
     ("MINGZHANG_RATE_LIMIT_ANONYMOUS_PER_MINUTE", "requests a minute of one address that is not logged in (behind a proxy that is not trusted: of all such); 0: no limit", "600"),
     ("MINGZHANG_CORS_ORIGINS", "other sites whose pages may ask from a browser, such as https://desk.example.org, with blanks between them", "none"),

@@ -42,6 +42,7 @@ CREATE TABLE job_slots (
   FOREIGN KEY (street_id, community_id) REFERENCES org_units (street_id, id)
 );
 CREATE UNIQUE INDEX job_slots_subject ON job_slots (job, subject_id, period) WHERE subject_id IS NOT NULL;
+CREATE INDEX job_slots_period ON job_slots (job, period);
 CREATE INDEX job_slots_scope ON job_slots (district_id, street_id, id);
 CREATE INDEX job_slots_open ON job_slots (due_at, id) WHERE state <> 'done';
 CREATE TABLE job_runs (

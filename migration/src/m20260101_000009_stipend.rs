@@ -87,6 +87,7 @@ CREATE TABLE bank_accounts (
   number_masked text NOT NULL,
   number_key text NOT NULL,
   bank_name text NOT NULL,
+  bank_code text,
   holder_sealed text NOT NULL,
   holder_masked text NOT NULL,
   holder_key text NOT NULL DEFAULT '',
@@ -267,6 +268,10 @@ CREATE TABLE payout_items (
   UNIQUE (district_id, run_id, enrolment_id),
   {community_keys}
 );
+CREATE INDEX bank_files_run ON bank_files (district_id, street_id, run_id);
+CREATE INDEX bank_accounts_beneficiary ON bank_accounts (district_id, street_id, beneficiary_id);
+CREATE INDEX enrolments_beneficiary ON enrolments (district_id, street_id, beneficiary_id);
+CREATE INDEX suspensions_enrolment ON suspensions (district_id, street_id, enrolment_id);
 CREATE INDEX payout_items_enrolment ON payout_items (district_id, street_id, enrolment_id);
 CREATE INDEX payout_items_line ON payout_items (district_id, street_id, budget_line_id);
 CREATE INDEX payout_items_file ON payout_items (district_id, street_id, bank_file_id);

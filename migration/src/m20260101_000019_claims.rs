@@ -63,6 +63,7 @@ CREATE TABLE claims (
   payee_account_sealed text,
   payee_account_masked text,
   payee_bank text,
+  payee_bank_code text,
   payee_key text NOT NULL,
   payment_method text NOT NULL CHECK (payment_method IN ('transfer', 'official_card', 'cash')),
   payment_reason text,

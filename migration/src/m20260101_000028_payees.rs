@@ -20,6 +20,7 @@ CREATE TABLE payees (
   account_sealed text,
   account_masked text,
   bank_name text,
+  bank_code text,
   user_id {uuid} REFERENCES users (id),
   payee_key text NOT NULL,
   active boolean NOT NULL,

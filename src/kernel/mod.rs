@@ -4,6 +4,7 @@
 pub mod access;
 pub mod act;
 pub mod bank_card;
+pub mod bank_code;
 pub mod calendar;
 pub mod clock;
 pub mod crypto;

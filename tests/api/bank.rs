@@ -6,7 +6,9 @@ use mingzhang::kernel::act::Performer;
 use serde_json::{Value, json};
 
 use crate::on_both_databases;
+use crate::stipends::{Stipends, clock, sweep};
 use crate::support::TestApp;
+use crate::support::street::ok;
 
 fn template(code: &str) -> Value {
     json!({"code": code, "name": "汉口银行代发", "definition": {
@@ -52,6 +54,34 @@ on_both_databases! {
         assert_eq!(app.get(&elsewhere, &path(&made.id())).await.code(), (404, "not_found"));
         assert_eq!(app.get(&elsewhere, "/bank-file-templates?code=hankou").await.body["data"], json!([]));
         assert_eq!(app.get(&elsewhere, "/bank-file-templates").await.body["data"].as_array().unwrap().len(), 3, "those that come with the program");
+    }
+
+    async fn a_bank_that_asks_for_its_branch_gets_the_branch_of_each_account(app: TestApp) {
+        let stipends = Stipends::open(app).await;
+        let street = &stipends.street;
+        let layout = json!({"code": "branch", "name": "跨行代发", "definition": {"format": "csv", "extension": "csv", "encoding": "utf8", "columns": [{"source": "account_number"}, {"source": "bank_code"}, {"source": "amount"}]}});
+        let layout = ok(app.post(&street.first, "/bank-file-templates", layout).await, 201)["id"].clone();
+        let person = |code: Value| json!({"name": "示例甲", "id_number": crate::stipends::id_number(1), "account": {"number": "6222020000000001", "bank_name": "示例银行", "bank_code": code}});
+        let refused = app.post(&street.party_office, "/beneficiaries", person(json!("4025"))).await;
+        assert_eq!((refused.code(), refused.body["errors"][0]["pointer"].as_str()), ((422, "validation_failed"), Some("/account/bank_code")));
+        let person = ok(app.post(&street.party_office, "/beneficiaries", person(json!("402521000032"))).await, 201)["id"].as_str().unwrap().to_owned();
+        let accounts = format!("/beneficiaries/{person}/bank-accounts");
+        let account = ok(app.get(&street.accountant, &accounts).await, 200)["data"][0]["id"].as_str().unwrap().to_owned();
+        ok(app.act(&street.accountant, &format!("{accounts}/{account}/confirm"), "\"v1\"").await, 200);
+        let enrolment = ok(app.post(&street.party_office, "/enrolments", json!({"scheme_id": stipends.scheme, "beneficiary_id": person, "from_date": "2017-01-01"})).await, 201);
+        ok(app.act(&street.leader, &format!("/enrolments/{}/confirm", enrolment["id"].as_str().unwrap()), "\"v1\"").await, 200);
+        stipends.enrol(app, 2, "2017-01-01").await;
+        stipends.authorise(app, "2000.00").await;
+        clock(app, "2017-03-20T01:00:00Z");
+        sweep(&app.context, None).await;
+        let run = stipends.runs(app, "2017Q1").await[0]["id"].clone();
+        let without = app.money(&street.cashier, "/bank-files", json!({"run_id": run, "template_id": layout}), "file").await;
+        assert_eq!(without.code(), (422, "bank_file_refused"), "the second account has no branch: {}", without.text);
+        assert!(without.text.contains("missing_value"), "{}", without.text);
+        let second = app.get(&street.party_office, "/beneficiaries").await.body["data"].as_array().unwrap().iter().find(|row| row["id"] != json!(person)).unwrap()["id"].as_str().unwrap().to_owned();
+        let accounts = format!("/beneficiaries/{second}/bank-accounts");
+        let better = ok(app.post(&street.party_office, &accounts, json!({"number": "622202000000000002", "bank_name": "示例银行", "bank_code": "402521000033"})).await, 201)["id"].as_str().unwrap().to_owned();
+        assert_eq!(ok(app.act(&street.accountant, &format!("{accounts}/{better}/confirm"), "\"v1\"").await, 200)["bank_code"], json!("402521000033"));
     }
 
     async fn what_is_no_layout_or_not_ones_to_make_is_refused(app: TestApp) {

@@ -4,27 +4,13 @@ use mingzhang::demo;
 use serde_json::json;
 
 use crate::on_both_databases;
+use crate::support::TestApp;
+use crate::support::guide::run_guide;
 use crate::support::street::ok;
-use crate::support::{Folder, TestApp};
 
-/// Runs what the tutorial says, step by step, in the shell that it is written for; gives what it shows. None, and it says so on the terminal, where a tool that a reader needs is missing.
+/// What the tutorial of claims shows, where its tools are there.
 async fn tutorial(app: &TestApp) -> Option<String> {
-    if let Some(tool) = ["bash", "curl", "jq"].into_iter().find(|tool| std::process::Command::new(tool).arg("--version").output().is_err()) {
-        eprintln!("{tool} is not installed: the tutorial was NOT run");
-        return None;
-    }
-    let mut script = "set -euo pipefail\ncurl() { command curl --fail-with-body --show-error \"$@\"; }\n".to_owned();
-    let blocks = include_str!("../../docs/claims-tutorial.md").split("```sh\n").skip(1);
-    for block in blocks.map(|block| block.split("```").next().unwrap()) {
-        script.push_str(block);
-        script.push('\n');
-    }
-    let script = script.replace("http://127.0.0.1:8080", app.address());
-    assert!(script.matches("post $").count() > 10 && script.contains(app.address()), "the tutorial is not written as it was");
-    let folder = Folder::new();
-    let run = tokio::process::Command::new("bash").arg("-c").arg(&script).current_dir(folder.path()).output().await.unwrap();
-    let told = format!("{}{}", String::from_utf8_lossy(&run.stdout), String::from_utf8_lossy(&run.stderr));
-    assert!(run.status.success(), "the tutorial fails:\n{told}");
+    let (told, folder) = run_guide(app, include_str!("../../docs/claims-tutorial.md"), &[]).await?;
     assert!(std::fs::read_to_string(folder.path().join("claim.html")).unwrap().contains("报销单"));
     Some(told)
 }

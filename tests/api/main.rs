@@ -25,6 +25,7 @@ mod draws;
 mod evidence;
 mod exports;
 mod faults;
+mod first_street;
 mod holds;
 mod identity;
 mod imports;

@@ -207,9 +207,14 @@ on_both_databases! {
         let body = json!({"scheme_id": stipends.scheme, "period": "2017Q1"});
         assert_eq!(app.post(&stipends.street.party_office, "/payout-runs", body).await.code(), (409, "run_empty"));
         sweep_all(app).await;
-        assert_eq!(slot(app, &stipends, "stipends.notice", "2017Q1").await[0]["outcome"], json!("nothing_due"));
+        let waiting = slot(app, &stipends, "stipends.notice", "2017Q1").await[0].clone();
+        assert_eq!((&waiting["state"], &waiting["outcome"]), (&json!("held"), &json!("nothing_due")));
         assert!(stipends.runs(app, "2017Q1").await.is_empty());
         assert!(told(app, &stipends.street.leader, "payout_run.notice").await.is_empty());
+        stipends.enrol(app, 1, "2017-01-01").await;
+        clock(app, "2017-03-17T02:00:00Z");
+        sweep_all(app).await;
+        assert_eq!(told(app, &stipends.street.leader, "payout_run.notice").await.len(), 1, "who was enrolled since is told of before the pay day");
     }
 
     async fn a_pay_day_that_waits_for_another_run_is_told_once(app: TestApp) {

@@ -1,5 +1,6 @@
 //! A person is not an account: whose an account is, is recorded once, and who holds a role that another excludes is known.
 
+use mingzhang::people::identity::set_up::FirstAdministrator;
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -70,10 +71,13 @@ on_both_databases! {
 
     async fn nobody_says_of_their_own_account_whose_it_is_and_its_parts_in_documents_stay(app: TestApp) {
         let (first, district, _) = open(app).await;
-        let user = unknown(app, &first, "second", &district).await;
-        ok(app.post(&first, "/role-assignments", json!({"user_id": user, "role": "district_admin", "unit_id": district})).await, 201);
-        let token = app.log_in("second", FIRST).await;
-        assert_eq!(app.post(&token, "/auth/password", json!({"old_password": FIRST, "new_password": PASSWORD})).await.status, 204);
+        let third = unknown(app, &first, "third", &district).await;
+        assert_eq!(app.post(&first, "/role-assignments", json!({"user_id": third, "role": "district_admin", "unit_id": district})).await.code(), (409, "person_unknown"));
+        // One of the first two, made from the command line without a number.
+        let second = FirstAdministrator { district: "硚口区".to_owned(), city: None, username: "second".to_owned(), display_name: "某人".to_owned(), id_number: None, password: PASSWORD.to_owned(), must_change_password: false };
+        mingzhang::app::first_administrator(&app.context, &app.passwords, second).await.unwrap();
+        let token = app.log_in("second", PASSWORD).await;
+        let user = app.get(&token, "/me").await.id();
         assert_eq!(record(app, &token, &user, json!({"id_number": next_id_number()})).await.code(), (403, "separation_of_duties"));
         let before = app.context.authenticator.actor(&token).await.unwrap().person();
         ok(record(app, &first, &user, json!({"id_number": next_id_number()})).await, 200);

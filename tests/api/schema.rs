@@ -10,7 +10,8 @@ use crate::support::TestApp;
 /// The system's own tables: their rows are found before anybody's scope is known, or tell of all districts.
 const OF_THE_SYSTEM: [&str; 9] = ["audit_events", "duties", "job_runs", "job_slots", "notifications", "org_units", "outbox", "role_assignments", "users"];
 /// Columns that name no business row by a key of their own, and why.
-const NOT_A_KEY: [(&str, &str, &str); 5] = [
+const NOT_A_KEY: [(&str, &str, &str); 6] = [
+    ("beneficiaries", "proposed_name_id", "is the correction's own id, under which its parts are taken"),
     ("ledger_checkpoints", "key_id", "names a key of the key ring, which is no row"),
     ("vouchers", "source_id", "names a row of one of many tables, as source_type says"),
     ("attachment_links", "subject_id", "names a row of one of many tables, as subject_type says"),

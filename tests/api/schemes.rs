@@ -65,4 +65,22 @@ on_both_databases! {
         assert_eq!(sweep(&app.context, None).await[0].posted_amount.0, 60_000, "it goes on");
         assert_eq!(change(app, &stipends, json!({"last_period": "2017Q1"})).await.code(), (409, "period_has_run"));
     }
+
+    async fn a_pay_day_that_is_held_when_its_scheme_is_given_up_is_over(app: TestApp) {
+        let stipends = Stipends::open(app).await;
+        stipends.enrol(app, 1, "2017-01-01").await;
+        stipends.authorise(app, "700.00").await;
+        clock(app, "2017-03-20T01:00:00Z");
+        assert_eq!(sweep(&app.context, None).await[0].outcome.as_deref(), Some("posted"));
+        ok(rate(app, &stipends, "2017-04", "300.00").await, 201);
+        clock(app, "2017-06-20T01:00:00Z");
+        assert_eq!(sweep(&app.context, None).await[0].outcome.as_deref(), Some("authorisation_exceeded"));
+        let run = stipends.runs(app, "2017Q2").await[0].clone();
+        let cancel = format!("/payout-runs/{}/cancel", run["id"].as_str().unwrap());
+        ok(app.send(Method::POST, &cancel, &stipends.street.party_office, Some(json!({"reason": "方案终止"})), &[("If-Match", &format!("\"v{}\"", run["version"]))]).await, 200);
+        ok(change(app, &stipends, json!({"last_period": "2017Q1"})).await, 200);
+        clock(app, "2017-06-21T01:00:00Z");
+        let over = sweep(&app.context, None).await;
+        assert_eq!((over[0].state.as_str(), over[0].outcome.as_deref()), ("done", Some("given_up")), "{over:?}");
+    }
 }

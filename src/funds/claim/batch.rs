@@ -32,7 +32,7 @@ fn payment_line(keys: &KeyRing, row: &claim::Model, serial: u32) -> Result<Payme
         account_number: keys.decrypt(&format!("claim:account:{}", row.id), sealed).map_err(Problem::internal)?,
         holder_name: payees::name_of(keys, row)?,
         bank_name: row.payee_bank.clone().unwrap_or_default(),
-        bank_code: None,
+        bank_code: row.payee_bank_code.clone(),
         identity_number_masked: None,
         amount: row.net,
         summary: row.number.clone(),

@@ -15,6 +15,7 @@ use crate::funds::budget::budget_line;
 use crate::funds::budget::routes_money::FundKind;
 use crate::funds::commitment::commitment;
 use crate::funds::spending::expense_item;
+use crate::kernel::bank_code::is_bank_code;
 use crate::kernel::money::Fen;
 use crate::kernel::problem::{Faults, Problem};
 use crate::people::identity::user;
@@ -129,6 +130,8 @@ pub struct Payee {
     pub account_number: Option<String>,
     /// The bank.
     pub bank_name: Option<String>,
+    /// The branch's number in the payment system 联行号, 12 digits; needed where the bank's files ask for it.
+    pub bank_code: Option<String>,
     /// The colleague, where it is one: who neither approves nor pays this claim.
     pub user_id: Option<Uuid>,
 }
@@ -260,7 +263,7 @@ fn line_faults(lines: &[NewLine], faults: &mut Faults) {
 }
 
 /// What is wrong with a payee's name, account and bank, under a pointer.
-pub(super) fn payee_faults(pointer: &str, (name, number, bank): (&str, Option<&str>, Option<&str>), faults: &mut Faults) {
+pub(super) fn payee_faults(pointer: &str, (name, number, bank, code): (&str, Option<&str>, Option<&str>, Option<&str>), faults: &mut Faults) {
     faults.text(&format!("{pointer}/name"), name, 60);
     if let Some(number) = number {
         let digits = payees::plain_number(number);
@@ -271,11 +274,14 @@ pub(super) fn payee_faults(pointer: &str, (name, number, bank): (&str, Option<&s
     if let Some(bank) = bank {
         faults.text(&format!("{pointer}/bank_name"), bank, 60);
     }
+    if code.is_some_and(|code| !is_bank_code(code)) {
+        faults.add(&format!("{pointer}/bank_code"), "bank_code_invalid", "联行号须为 12 位数字", "must be 12 digits");
+    }
 }
 
 impl Payee {
     fn faults(&self, faults: &mut Faults) {
-        payee_faults("/payee", (&self.name, self.account_number.as_deref(), self.bank_name.as_deref()), faults);
+        payee_faults("/payee", (&self.name, self.account_number.as_deref(), self.bank_name.as_deref(), self.bank_code.as_deref()), faults);
     }
 }
 

@@ -51,6 +51,7 @@ async fn put_payee(tx: &Tx, act: &Act, row: &mut claim::Model, payee: Payee) -> 
     };
     row.payee_account_masked = number.as_deref().map(masking::account);
     row.payee_bank = payee.bank_name;
+    row.payee_bank_code = payee.bank_code;
     let name = payee.name.trim().to_owned();
     row.payee_key = payees::key_of(&act.keys, &name, number.as_deref().unwrap_or_default());
     (row.payee_name, row.payee_name_sealed) = payees::kept_name(&act.keys, payee.kind, name, &format!("claim:payee:{}", row.id))?;
@@ -139,6 +140,7 @@ fn blank(act: &Act, unit: &org_unit::Model, line: &budget_line::Model) -> Result
         payee_account_sealed: None,
         payee_account_masked: None,
         payee_bank: None,
+        payee_bank_code: None,
         payee_key: String::new(),
         payment_method: String::new(),
         payment_reason: None,

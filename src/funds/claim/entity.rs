@@ -62,6 +62,8 @@ pub mod claim {
         pub payee_account_masked: Option<String>,
         /// The payee's bank.
         pub payee_bank: Option<String>,
+        /// The branch's number in the payment system 联行号.
+        pub payee_bank_code: Option<String>,
         /// Keyed hash of name and account: the same payee has the same.
         #[serde(skip)]
         pub payee_key: String,

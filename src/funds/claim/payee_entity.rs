@@ -41,6 +41,8 @@ pub mod payee {
         pub account_masked: Option<String>,
         /// The bank.
         pub bank_name: Option<String>,
+        /// The branch's number in the payment system 联行号.
+        pub bank_code: Option<String>,
         /// The colleague, where it is one.
         pub user_id: Option<Uuid>,
         /// Keyed hash of name and account.

@@ -89,6 +89,7 @@ pub async fn add(tx: &Tx, act: &Act, unit: &Authorised<org_unit::Model>, new: Pa
         account_sealed: sealed,
         account_masked: number.as_deref().map(masking::account),
         bank_name: new.bank_name,
+        bank_code: new.bank_code,
         user_id: new.user_id,
         active: true,
         created_by: act.person()?.user_id,
@@ -133,7 +134,7 @@ pub async fn choose(tx: &Tx, keys: &KeyRing, unit: (Uuid, Option<Uuid>), given: 
     }
     let number = row.account_sealed.as_ref().map(|sealed| keys.decrypt(&bound_to(row.id), sealed).map_err(Problem::internal)).transpose()?;
     let kind = if row.kind == PayeeKind::Person.code() { PayeeKind::Person } else { PayeeKind::Supplier };
-    Ok(Payee { kind, name: whole_name(keys, &row)?, account_number: number, bank_name: row.bank_name, user_id: row.user_id })
+    Ok(Payee { kind, name: whole_name(keys, &row)?, account_number: number, bank_name: row.bank_name, bank_code: row.bank_code, user_id: row.user_id })
 }
 
 /// Most that a search finds: people of one whole name in one district, or the accounts of one firm.

@@ -34,17 +34,19 @@ pub struct NewPayee {
     pub account_number: Option<String>,
     /// The bank.
     pub bank_name: Option<String>,
+    /// The branch's number in the payment system 联行号, 12 digits.
+    pub bank_code: Option<String>,
     /// The colleague, where it is one.
     pub user_id: Option<Uuid>,
 }
 
 impl Body for NewPayee {
     fn faults(&self, faults: &mut Faults) {
-        payee_faults("", (&self.name, self.account_number.as_deref(), self.bank_name.as_deref()), faults);
+        payee_faults("", (&self.name, self.account_number.as_deref(), self.bank_name.as_deref(), self.bank_code.as_deref()), faults);
     }
 }
 
-const COLUMNS: &[&str] = &["id", "street_id", "community_id", "kind", "name", "account_masked", "bank_name", "active", "version"];
+const COLUMNS: &[&str] = &["id", "street_id", "community_id", "kind", "name", "account_masked", "bank_name", "bank_code", "active", "version"];
 
 /// Lists payees, accounts and the names of persons masked. Filters: `street_id`, `community_id`, `kind` (`supplier`, `person`), `name` (as it is shown; a person is looked for by a search), `active`.
 #[utoipa::path(tag = "claims", responses((status = 200, body = ListPage<payee::Model>), Refusals))]
@@ -106,7 +108,7 @@ async fn add_payee(actor: Actor, write: Write) -> Result<HttpResponse, Problem> 
     write
         .create(&actor, Capability::ClaimPrepare, Rules::plain(), async |tx, act, body: NewPayee| {
             let unit = unit_of(tx, &actor, body.street_id, body.community_id, Capability::ClaimPrepare).await?;
-            let new = Payee { kind: body.kind, name: body.name, account_number: body.account_number, bank_name: body.bank_name, user_id: body.user_id };
+            let new = Payee { kind: body.kind, name: body.name, account_number: body.account_number, bank_name: body.bank_name, bank_code: body.bank_code, user_id: body.user_id };
             let row = payees::add(tx, act, &unit, new).await?;
             Ok(Done::created(format!("/api/v1/payees/{}", row.id), Some(row.version), row))
         })
@@ -160,6 +162,8 @@ pub struct ShownAccount {
     pub account_number: Option<String>,
     /// The bank.
     pub bank_name: Option<String>,
+    /// The branch's number in the payment system 联行号.
+    pub bank_code: Option<String>,
     /// What the payee gets.
     pub net: crate::kernel::money::Fen,
 }
@@ -180,8 +184,8 @@ async fn show_account(actor: Actor, write: Write, id: web::Path<String>) -> Resu
             let (account_number, payee_name) = (payees::account_of(&act.keys, &row)?, payees::name_of(&act.keys, &row)?);
             let row = row.into_inner();
             // A replay shows nothing: the account was for that moment.
-            let shown = ShownAccount { payee_name, account_number, bank_name: row.payee_bank, net: row.net };
-            let kept = serde_json::json!({"payee_name": row.payee_name, "account_number": null, "bank_name": shown.bank_name, "net": shown.net});
+            let shown = ShownAccount { payee_name, account_number, bank_name: row.payee_bank, bank_code: row.payee_bank_code, net: row.net };
+            let kept = serde_json::json!({"payee_name": row.payee_name, "account_number": null, "bank_name": shown.bank_name, "bank_code": shown.bank_code, "net": shown.net});
             Ok(Done::result(shown).replayed_as(kept))
         })
         .await

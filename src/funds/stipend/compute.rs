@@ -212,12 +212,12 @@ pub async fn hold_duplicates(tx: &Tx, row: &stipend_scheme::Model, items: &mut [
     savepoint.rollback().await
 }
 
-/// What was calculated, as a hash over everything that is paid: enrolment, account, gross and tax, the community whose line may be charged, amounts by period. What was approved posts with the tax that was approved, or is approved anew.
+/// What was calculated, as a hash over everything that is paid: enrolment, account, gross and tax, whose line is charged, amounts by period. What was approved posts with the tax that was approved, or is approved anew.
 #[must_use]
-pub fn fingerprint(items: &[Computed]) -> String {
+pub fn fingerprint(row: &stipend_scheme::Model, items: &[Computed]) -> String {
     let mut digest = Sha256::new();
     for item in items.iter().filter(|item| item.held.is_none() && item.planned.item) {
-        digest.update(format!("{}|{:?}|{:?}|{}|{}", item.enrolment.id, item.account, item.beneficiary.community_id, item.planned.amount, item.tax));
+        digest.update(format!("{}|{:?}|{:?}|{}|{}", item.enrolment.id, item.account, item.unit(row), item.planned.amount, item.tax));
         for line in &item.planned.lines {
             digest.update(format!("|{}={}", line.period, line.taken));
         }

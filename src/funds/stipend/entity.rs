@@ -228,6 +228,8 @@ pub mod bank_account {
         pub number_key: String,
         /// The bank.
         pub bank_name: String,
+        /// The branch's number in the payment system 联行号.
+        pub bank_code: Option<String>,
         /// The holder's name, encrypted.
         #[serde(skip)]
         pub holder_sealed: String,

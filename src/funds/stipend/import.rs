@@ -12,6 +12,7 @@ use super::{beneficiary, enrolment, people, stipend_scheme, verify};
 use crate::kernel::access::{Actor, Capability};
 use crate::kernel::act::Act;
 use crate::kernel::bank_card;
+use crate::kernel::bank_code::is_bank_code;
 use crate::kernel::identity_number::IdentityNumber;
 use crate::kernel::money::Fen;
 use crate::kernel::period::Period;
@@ -25,17 +26,18 @@ const fn column(key: &'static str, title: &'static str, required: bool, kind: Ki
 }
 
 /// The columns of a table of beneficiaries.
-pub const BENEFICIARIES: [Column; 7] = [
+pub const BENEFICIARIES: [Column; 8] = [
     column("name", "姓名", true, Kind::Text),
     column("id_number", "身份证号", true, Kind::Identifier),
     column("community", "社区", false, Kind::Text),
     column("on_payroll", "财政供养", false, Kind::Text),
     column("account_number", "银行账号", false, Kind::Identifier),
     column("bank_name", "开户银行", false, Kind::Text),
+    column("bank_code", "联行号", false, Kind::Identifier),
     column("guardian_name", "监护人姓名", false, Kind::Text),
 ];
 /// An example row of it: its person does not exist.
-pub const BENEFICIARY_EXAMPLE: [&str; 7] = ["张示例", "420104199001010009", "古四社区", "否", "6222021234567890128", "武汉农村商业银行", ""];
+pub const BENEFICIARY_EXAMPLE: [&str; 8] = ["张示例", "420104199001010009", "古四社区", "否", "6222021234567890128", "武汉农村商业银行", "", ""];
 
 /// The columns of a table of enrolments.
 pub const ENROLMENTS: [Column; 11] = [
@@ -94,9 +96,13 @@ fn account_of(row: &Row, faults: &mut RowFaults) -> Option<NewAccount> {
             faults.add(row.fault(key, "too_long", "最多 60 个字", "at most 60 characters"));
         }
     }
+    let bank_code = row.filled("bank_code").map(str::to_owned);
+    if bank_code.as_deref().is_some_and(|code| !is_bank_code(code)) {
+        faults.add(row.fault("bank_code", "bank_code_invalid", "联行号须为 12 位数字", "must be 12 digits"));
+    }
     let holder_name = row.filled("guardian_name").map(str::to_owned);
     let holder_relation = if holder_name.is_some() { HolderRelation::Guardian } else { HolderRelation::OwnAccount };
-    Some(NewAccount { number: digits, bank_name: row.text("bank_name").to_owned(), holder_name, holder_relation })
+    Some(NewAccount { number: digits, bank_name: row.text("bank_name").to_owned(), bank_code, holder_name, holder_relation })
 }
 
 /// A card number whose check digit does not fit is told and taken: passbook accounts have none.

@@ -2,7 +2,7 @@
 //! standing authorisation, approved under it and posted, in one transaction with its slot.
 
 use async_trait::async_trait;
-use chrono::{NaiveTime, TimeDelta};
+use chrono::{NaiveDate, NaiveTime, TimeDelta};
 use sea_orm::{ColumnTrait, QueryFilter, QueryOrder};
 
 use super::{announce, model, payout_run, refusals, run, scheme, standing_authorisation, stipend_scheme};
@@ -123,31 +123,48 @@ impl Job for StipendsNotice {
 
     async fn run(&self, context: &Context, slot: &Slot, _progress: &Progress) -> Result<Outcome, Problem> {
         let forecast = forecast(context, slot).await?;
-        let (place, scheme, period) = parts(slot)?;
+        let place = slot.place.ok_or_else(|| Problem::internal("a slot without its street"))?;
         let act = slot.act(context, None);
         let tx = context.db.write(Scope::of_place(place)).await?;
-        let row = run::lock_open_run_and_scheme(&tx, scheme).await?;
-        let outcome = if posted(&tx, &row, period).await? {
-            Outcome::done("already_posted", serde_json::Value::Null)
-        } else {
-            match run::open_run(&tx, row.id).await? {
-                // Nobody would be told of this one: it waits, and is tried again each day.
-                Some(open) if open.period != period => Outcome::held_for(&refusals::earlier_period_open()),
-                None if matches!(forecast, Forecast::NothingDue) => Outcome::done("nothing_due", serde_json::Value::Null),
-                open => {
-                    let calculated = match open {
-                        Some(open) => run::bring_up_to_date(&tx, &act, &row, open).await?,
-                        None => run::calculate(&tx, &act, &row, period).await?,
-                    };
-                    announce::tell(&tx, &act, &row, "payout_run.notice", &calculated, &forecast.words()).await?;
-                    Outcome::done("told", serde_json::json!({"run_id": calculated.id}))
-                }
-            }
-        };
+        let outcome = give_notice(&tx, &act, slot, &forecast).await?;
         slot.finish(&tx, &outcome).await?;
         tx.commit().await?;
         Ok(outcome)
     }
+}
+
+/// Calculates the run of a pay day and tells it. What nobody can be told of yet waits, and is tried again each day.
+async fn give_notice(tx: &Tx, act: &Act, slot: &Slot, forecast: &Forecast) -> Result<Outcome, Problem> {
+    let (_, scheme, period) = parts(slot)?;
+    let row = run::lock_open_run_and_scheme(tx, scheme).await?;
+    if let Some(done) = over(tx, &row, period).await? {
+        return Ok(done);
+    }
+    let calculated = match run::open_run(tx, row.id).await? {
+        Some(open) if open.period != period => return Ok(Outcome::held_for(&refusals::earlier_period_open())),
+        Some(open) => run::bring_up_to_date(tx, act, &row, open).await?,
+        None => match run::calculate(tx, act, &row, period).await {
+            // Somebody may be enrolled before the pay day comes, and is to be told of as well.
+            Err(problem) if problem.code == "run_empty" && act.today < pay_date(act, &row, period)? => return Ok(Outcome::Held { code: "nothing_due", words: forecast.words() }),
+            Err(problem) if problem.code == "run_empty" => return Ok(Outcome::done("nothing_due", serde_json::Value::Null)),
+            made => made?,
+        },
+    };
+    announce::tell(tx, act, &row, "payout_run.notice", &calculated, &forecast.words()).await?;
+    Ok(Outcome::done("told", serde_json::json!({"run_id": calculated.id})))
+}
+
+/// How a pay day ended that needs nothing more: it was paid, or its scheme was given up before it.
+async fn over(tx: &Tx, row: &stipend_scheme::Model, period: Period) -> Result<Option<Outcome>, Problem> {
+    if row.last_period.is_some_and(|last| last < period) {
+        return Ok(Some(Outcome::done("given_up", serde_json::Value::Null)));
+    }
+    Ok(posted(tx, row, period).await?.then(|| Outcome::done("already_posted", serde_json::Value::Null)))
+}
+
+fn pay_date(act: &Act, row: &stipend_scheme::Model, period: Period) -> Result<NaiveDate, Problem> {
+    let pay_day = u32::try_from(row.pay_day).map_err(Problem::internal)?;
+    model::pay_date(period, pay_day, &act.calendar).map_err(Problem::internal)
 }
 
 /// What pay day will make of a run as things stand.
@@ -176,8 +193,7 @@ async fn forecast(context: &Context, slot: &Slot) -> Result<Forecast, Problem> {
     let act = slot.act(context, None);
     let tx = context.db.write(Scope::of_place(place)).await?;
     let row = run::lock_open_run_and_scheme(&tx, scheme).await?;
-    let pay_day = u32::try_from(row.pay_day).map_err(Problem::internal)?;
-    let pays_on = model::pay_date(period, pay_day, &act.calendar).map_err(Problem::internal)?;
+    let pays_on = pay_date(&act, &row, period)?;
     // Where the notice itself was late, the posting is later still.
     let act = Act { today: pays_on.max(act.today), ..act };
     let tried = if earlier_open(&tx, slot, scheme).await? { Err(refusals::earlier_period_open()) } else { pay(&tx, &act, &row, period).await };
@@ -223,10 +239,11 @@ async fn effect(context: &Context, slot: &Slot) -> Result<Outcome, Problem> {
     let act = slot.act(context, None);
     let tx = context.db.write(Scope::of_place(place)).await?;
     let row = run::lock_open_run_and_scheme(&tx, scheme).await?;
-    if earlier_open(&tx, slot, scheme).await? {
-        return Err(refusals::earlier_period_open());
-    }
-    let outcome = if posted(&tx, &row, period).await? { Outcome::done("already_posted", serde_json::Value::Null) } else { pay(&tx, &act, &row, period).await? };
+    let outcome = match over(&tx, &row, period).await? {
+        Some(done) => done,
+        None if earlier_open(&tx, slot, scheme).await? => return Err(refusals::earlier_period_open()),
+        None => pay(&tx, &act, &row, period).await?,
+    };
     slot.finish(&tx, &outcome).await?;
     tx.commit().await?;
     Ok(outcome)

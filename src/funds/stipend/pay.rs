@@ -53,7 +53,7 @@ async fn payment_lines(tx: &Tx, keys: &KeyRing, run: &payout_run::Model, items: 
             account_number: number,
             holder_name: holder,
             bank_name: account.bank_name.clone(),
-            bank_code: None,
+            bank_code: account.bank_code.clone(),
             amount: item.net,
             summary: format!("{} {}", scheme.name, run.period),
             identity_number_masked: people.get(&item.beneficiary_id).map(|person| person.id_number_masked.clone()),

@@ -118,6 +118,7 @@ async fn put_account(tx: &Tx, act: &Act, owner: &beneficiary::Model, new: NewAcc
         number_masked: Set(masking::account(&number)),
         number_key: Set(act.keys.lookup_hash("bank_account", &number)),
         bank_name: Set(new.bank_name),
+        bank_code: Set(new.bank_code),
         holder_sealed: Set(seal("holder", &holder)?),
         holder_masked: Set(masking::name(&holder)),
         holder_key: Set(act.keys.lookup_hash("holder", &holder)),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::Arc;
 
-use sea_orm::{ColumnTrait, QueryFilter, QueryOrder};
+use sea_orm::{ColumnTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait};
 use uuid::Uuid;
 
 use super::{bank_account, beneficiary, payout_item, payout_run, people, stipend_scheme};
@@ -31,9 +31,10 @@ fn named(person: Option<&beneficiary::Model>, unmask: Option<&Arc<KeyRing>>) -> 
 pub async fn page(tx: &Tx, run: &payout_run::Model, unmask: Option<&Arc<KeyRing>>) -> Result<String, Problem> {
     let scheme = tx.maybe_load::<stipend_scheme::Entity>(run.scheme_id).await?.ok_or_else(Problem::not_found)?;
     let items = tx.all(tx.select::<payout_item::Entity>().filter(payout_item::Column::RunId.eq(run.id)).filter(payout_item::Column::State.ne("held")).order_by_asc(payout_item::Column::Id)).await?;
-    let persons = tx.all(tx.select::<beneficiary::Entity>().filter(beneficiary::Column::Id.is_in(items.iter().map(|item| item.beneficiary_id)))).await?;
+    let of_run = |column: payout_item::Column| tx.select::<payout_item::Entity>().filter(payout_item::Column::RunId.eq(run.id)).filter(column.is_not_null()).select_only().column(column).into_query();
+    let persons = tx.all(tx.select::<beneficiary::Entity>().filter(beneficiary::Column::Id.in_subquery(of_run(payout_item::Column::BeneficiaryId)))).await?;
     let persons: BTreeMap<Uuid, beneficiary::Model> = persons.into_iter().map(|person| (person.id, person)).collect();
-    let accounts = tx.all(tx.select::<bank_account::Entity>().filter(bank_account::Column::Id.is_in(items.iter().filter_map(|item| item.bank_account_id)))).await?;
+    let accounts = tx.all(tx.select::<bank_account::Entity>().filter(bank_account::Column::Id.in_subquery(of_run(payout_item::Column::BankAccountId)))).await?;
     let accounts: BTreeMap<Uuid, String> = accounts.into_iter().map(|account| (account.id, account.number_masked)).collect();
     let units = street_names(tx, items.iter().filter_map(|item| item.community_id).chain([run.street_id])).await?;
     let name = |id: Option<Uuid>| id.and_then(|id| units.get(&id)).map_or_else(String::new, |name| escape(name));

@@ -27,7 +27,7 @@ pub struct UnmaskedAccount {
 }
 
 const ACCOUNT_COLUMNS: &[&str] =
-    &["id", "beneficiary_id", "number_masked", "bank_name", "holder_masked", "holder_relation", "state", "luhn_holds", "authored_by", "confirmed_by", "version", "created_at"];
+    &["id", "beneficiary_id", "number_masked", "bank_name", "bank_code", "holder_masked", "holder_relation", "state", "luhn_holds", "authored_by", "confirmed_by", "version", "created_at"];
 
 /// The accounts of a beneficiary, masked, the newest first.
 #[utoipa::path(tag = "stipends", responses((status = 200, body = ListPage<bank_account::Model>), Refusals))]

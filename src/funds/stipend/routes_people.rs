@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::model::RATE_MAX;
 use super::{beneficiary, enrolment, people, stipend_scheme};
 use crate::kernel::access::{Actor, Capability};
+use crate::kernel::bank_code::is_bank_code;
 use crate::kernel::identity_number::IdentityNumber;
 use crate::kernel::money::Fen;
 use crate::kernel::period::{Month, Period};
@@ -56,6 +57,8 @@ pub struct NewAccount {
     pub number: String,
     /// The bank, at most 60 characters.
     pub bank_name: String,
+    /// The branch's number in the payment system 联行号, 12 digits; needed where the bank's files ask for it.
+    pub bank_code: Option<String>,
     /// The holder's name, where it is not the beneficiary's.
     pub holder_name: Option<String>,
     /// Whose account it is.
@@ -63,9 +66,17 @@ pub struct NewAccount {
     pub holder_relation: HolderRelation,
 }
 
+/// The fault of a branch's number, under a pointer.
+fn bank_code_fault(pointer: &str, code: Option<&str>, faults: &mut Faults) {
+    if code.is_some_and(|code| !is_bank_code(code)) {
+        faults.add(&format!("{pointer}/bank_code"), "bank_code_invalid", "联行号须为 12 位数字", "must be 12 digits");
+    }
+}
+
 impl NewAccount {
     fn faults_at(&self, pointer: &str, faults: &mut Faults) {
         faults.text(&format!("{pointer}/bank_name"), &self.bank_name, 60);
+        bank_code_fault(pointer, self.bank_code.as_deref(), faults);
         let digits = self.number.chars().filter(|character| !character.is_whitespace());
         let length = digits.clone().count();
         if !(8..=30).contains(&length) || !digits.clone().all(|character| character.is_ascii_digit()) {

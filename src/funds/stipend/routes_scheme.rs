@@ -225,6 +225,9 @@ impl Body for NewScheme {
         }
         for (index, rate) in self.rates.iter().enumerate() {
             rate_fault(&format!("/rates/{index}/amount"), rate.amount, faults);
+            if self.rates.iter().take(index).any(|earlier| earlier.from_month == rate.from_month) {
+                faults.add(&format!("/rates/{index}/from_month"), "duplicate", "该月的标准已列出", "this month has a rate already");
+            }
         }
     }
 }

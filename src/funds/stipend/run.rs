@@ -82,7 +82,7 @@ async fn make(tx: &Tx, act: &Act, (row, period, seq): (&stipend_scheme::Model, P
         gross: Set(figures.gross),
         tax: Set(figures.tax),
         net: Set(figures.net),
-        fingerprint: Set(compute::fingerprint(items)),
+        fingerprint: Set(compute::fingerprint(row, items)),
         authorisation_id: Set(None),
         calculated_by: Set(act.user_id()),
         approved_by: Set(None),
@@ -166,18 +166,18 @@ async fn computed_now(tx: &Tx, act: &Act, row: &stipend_scheme::Model, run: &pay
 }
 
 async fn write_anew(tx: &Tx, act: &Act, row: &stipend_scheme::Model, run: &payout_run::Model, items: &[Computed]) -> Result<payout_run::Model, Problem> {
-    let after = remake(tx, act, run, items).await?;
+    let after = remake(tx, act, row, run, items).await?;
     write::put_items(tx, row, run.id, items, None).await?;
     Ok(after)
 }
 
-/// An open run as it is due now: calculated anew where that has changed. An approval of what is due now stands.
+/// An open run as it is due now, with who is held now. An approval of what is due now stands.
 ///
 /// # Errors
 /// 500 where the database fails.
 pub async fn bring_up_to_date(tx: &Tx, act: &Act, row: &stipend_scheme::Model, run: payout_run::Model) -> Result<payout_run::Model, Problem> {
     let items = computed_now(tx, act, row, &run).await?;
-    if compute::fingerprint(&items) == run.fingerprint { Ok(run) } else { write_anew(tx, act, row, &run, &items).await }
+    if run.state == "approved" && compute::fingerprint(row, &items) == run.fingerprint { Ok(run) } else { write_anew(tx, act, row, &run, &items).await }
 }
 
 /// Takes a run whose posting was refused as `run_stale` back to calculated, with what is due now: the approval was of something else, and does not stand until that comes true again.
@@ -197,7 +197,7 @@ pub async fn back_to_calculated(context: &Context, write: (&Actor, &Act), id: &s
 }
 
 /// Sets an open run to what was computed anew; its items are gone.
-async fn remake(tx: &Tx, act: &Act, run: &payout_run::Model, items: &[Computed]) -> Result<payout_run::Model, Problem> {
+async fn remake(tx: &Tx, act: &Act, row: &stipend_scheme::Model, run: &payout_run::Model, items: &[Computed]) -> Result<payout_run::Model, Problem> {
     tx.execute(Sql::both("DELETE FROM payout_items WHERE district_id = $1 AND run_id = $2"), vec![run.district_id.into(), run.id.into()]).await?;
     let figures = figures(items)?;
     let stopped = run.held_code.as_deref() == Some("stopped");
@@ -212,7 +212,7 @@ async fn remake(tx: &Tx, act: &Act, run: &payout_run::Model, items: &[Computed])
         tax: Set(figures.tax),
         net: Set(figures.net),
         fiscal_year: Set(model::year_of(act.today)),
-        fingerprint: Set(compute::fingerprint(items)),
+        fingerprint: Set(compute::fingerprint(row, items)),
         approved_by: Set(None),
         authorisation_id: Set(None),
         version: Set(run.version.saturating_add(1)),
@@ -310,7 +310,7 @@ pub async fn post(tx: &Tx, act: &Act, run: payout_run::Model) -> Result<payout_r
     }
     write::take_keys(tx, &row, &mut items, true).await?;
     withhold(tx, act, &row, &mut items).await?;
-    if compute::fingerprint(&items) != run.fingerprint {
+    if compute::fingerprint(&row, &items) != run.fingerprint {
         return Err(refusals::run_stale());
     }
     settle(tx, act, (&row, &run), &items, Items::Calculated).await
@@ -409,7 +409,7 @@ pub async fn draft(tx: &Tx, act: &Act, row: &stipend_scheme::Model, period: Peri
     let run = match open {
         Some(open) => {
             require_open("recalculate", &open)?;
-            remake(tx, act, &open, &items).await?
+            remake(tx, act, row, &open, &items).await?
         }
         None => {
             let seq = runs_of(tx, row.id, period).await?.last().map_or(1, |run| run.seq.saturating_add(1));

@@ -112,7 +112,11 @@ async fn put_rate(tx: &Tx, act: &Act, scheme: &stipend_scheme::Model, new: NewRa
 /// 409 `already_exists` where that is the month's rate already.
 pub async fn add_rate(tx: &Tx, act: &Act, scheme: Authorised<stipend_scheme::Model>, new: NewRate) -> Result<scheme_rate::Model, Problem> {
     // Whoever signs or pays by the scheme waits, or has read it as it was: its version says that it has changed.
-    tx.execute(Sql::both("UPDATE stipend_schemes SET version = version + 1 WHERE id = $1"), vec![scheme.id.into()]).await?;
+    tx.execute(
+        Sql::both("UPDATE stipend_schemes SET version = version + 1 WHERE district_id = $1 AND street_id = $2 AND id = $3"),
+        vec![scheme.district_id.into(), scheme.street_id.into(), scheme.id.into()],
+    )
+    .await?;
     if rates(tx, scheme.id).await?.get(&new.from_month) == Some(&new.amount) {
         return Err(refusals::already_exists("该月起的同一标准", "This rate from this month"));
     }

@@ -82,7 +82,9 @@ pub async fn verify(tx: &Tx, act: &Act, row: Authorised<enrolment::Model>, new: 
 /// 409 `invalid_transition`, `already_exists`; 422 `study_not_later`; 403 `separation_of_duties`.
 pub async fn extend(tx: &Tx, act: &Act, row: Authorised<enrolment::Model>, new: Extension) -> Result<enrolment::Model, Problem> {
     let before = row.into_inner();
-    let ended_by_people = before.to_date.is_some() && before.end_reason.as_deref() != Some(ENDED_AS_EXPECTED);
+    let ended_as_expected = before.end_reason.as_deref() == Some(ENDED_AS_EXPECTED);
+    // A later day, until which it was enrolled, comes after the expected one, and stays the last.
+    let ended_by_people = !ended_as_expected && before.to_date.is_some_and(|day| before.expected_end.is_none_or(|end| day <= end));
     let Some(end) = before.expected_end.filter(|_| !ended_by_people) else {
         return Err(Problem::invalid_transition("extend", if ended_by_people { "ended" } else { "without an expected end" }));
     };
@@ -97,9 +99,8 @@ pub async fn extend(tx: &Tx, act: &Act, row: Authorised<enrolment::Model>, new: 
     let change = enrolment::ActiveModel {
         study_until: Set(Some(new.study_until)),
         expected_end: Set(Some(new.study_until)),
-        to_date: Set(None),
-        end_reason: Set(None),
-        confirmed_until: Set(None),
+        to_date: Set(if ended_as_expected { before.confirmed_until } else { before.to_date }),
+        end_reason: Set(if ended_as_expected { None } else { before.end_reason.clone() }),
         end_warned: Set(false),
         ..Default::default()
     };

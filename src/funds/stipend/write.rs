@@ -151,9 +151,9 @@ const ITEMS: Sql = Sql {
 /// Budget lines by unit.
 pub(super) type Charged = BTreeMap<Option<Uuid>, Uuid>;
 
-/// The state of an item that is not held, once it is posted.
+/// The state of an item that is not held, once it is posted: where its tax takes all of it, or it is of 0.00, the bank has nothing to pay.
 const fn posted(item: &Computed) -> &'static str {
-    if item.planned.amount.is_zero() { "paid" } else { "posted" }
+    if item.planned.amount.0 == item.tax.0 { "paid" } else { "posted" }
 }
 
 /// Writes the items of a run: calculated, or posted on their lines at once; the held ones as held.

@@ -52,8 +52,8 @@ pub fn id_number_recorded() -> Problem {
 /// 409: a role that another excludes needs a person who is known.
 pub fn person_unknown(role: &str) -> Problem {
     Problem::new(409, "person_unknown", "账号未登记身份证号", "The person is not known").detail(
-        format!("角色 {role} 有不相容岗位，须知道账号属于何人，以防一人用两个账号兼任。请先登记此账号的身份证号（PATCH /users/{{id}} 的 id_number，只保存其密钥散列），再授予或确认。"),
-        format!("The role {role} excludes others, so it must be known whose account it is: one person could hold both under two accounts. Record the account's ID number first (id_number of PATCH /users/{{id}}; only a keyed hash is kept), then grant or confirm."),
+        format!("角色 {role} 有不相容岗位或须由另一人办理的环节，须知道账号属于何人，以防一人用两个账号兼办。请先登记此账号的身份证号（PATCH /users/{{id}} 的 id_number，只保存其密钥散列），再授予或确认。"),
+        format!("The role {role} excludes others or takes a second person's part, so it must be known whose account it is: one person could do both under two accounts. Record the account's ID number first (id_number of PATCH /users/{{id}}; only a keyed hash is kept), then grant or confirm."),
     )
 }
 

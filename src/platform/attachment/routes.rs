@@ -4,7 +4,7 @@ use actix_web::body::SizedStream;
 use actix_web::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, delete, get, post, web};
 use sea_orm::sea_query::Condition;
-use sea_orm::{ColumnTrait, QueryFilter, QueryOrder};
+use sea_orm::{ColumnTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use utoipa::ToSchema;
@@ -179,8 +179,8 @@ async fn list_attachments(actor: Actor, context: web::Data<Context>, request: Ht
     let by_link = list.one_of(by_link, "paper_kind", attachment_link::Column::PaperKind, &PaperKind::ALL.map(PaperKind::code))?;
     let tx = context.read(&actor, Capability::AttachmentRead).await?;
     if !by_link.is_empty() {
-        let linked = tx.all(tx.select::<attachment_link::Entity>().filter(by_link)).await?;
-        condition = condition.add(attachment::Column::Id.is_in(linked.iter().map(|link| link.attachment_id)));
+        let linked = tx.select::<attachment_link::Entity>().filter(by_link).select_only().column(attachment_link::Column::AttachmentId);
+        condition = condition.add(attachment::Column::Id.in_subquery(linked.into_query()));
     }
     let select = tx.select::<attachment::Entity>().filter(condition);
     let columns = &["id", "street_id", "community_id", "file_name", "media_type", "size", "sha256", "uploaded_by", "created_at"];

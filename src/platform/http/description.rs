@@ -28,7 +28,7 @@ const WITHOUT_IF_MATCH: [&str; 10] = [
     "/stipend-schemes/{id}/rates",
 ];
 /// Operations that move money, and demand an `Idempotency-Key`.
-const MONEY: [&str; 21] = [
+const MONEY: [&str; 20] = [
     "/bank-files",
     "/bank-files/{id}/results",
     "/bank-files/{id}/results/confirm",
@@ -43,7 +43,6 @@ const MONEY: [&str; 21] = [
     "/opening-balances/{id}/approve",
     "/payment-batches",
     "/payment-batches/{id}/results",
-    "/payment-batches/{id}/void",
     "/payout-items/{id}/return",
     "/payout-runs/{id}/post",
     "/receipts",

@@ -8,13 +8,14 @@ use utoipa::openapi::path::Operation;
 use utoipa::openapi::{Content, OpenApi, RefOr};
 
 /// What a text field of this name may hold, where neither its format nor its description says so.
-const WORDS: [(&str, &str); 46] = [
+const WORDS: [(&str, &str); 47] = [
     ("access_token", "eyJhbGciOiJIUzI1NiJ9.e30.c2lnbmF0dXJl"),
     ("account", "1002"),
     ("account_name", "银行存款"),
     ("account_number", "6222021234567890128"),
     ("action", "approve"),
     ("address", "192.0.2.1"),
+    ("bank_code", "402521000032"),
     ("bank_name", "武汉农村商业银行"),
     ("bank_reference", "20170301-000123"),
     ("capability", "claim.approve"),

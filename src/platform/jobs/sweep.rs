@@ -145,7 +145,11 @@ async fn make(context: &Context, job: &dyn Job, mut due: Vec<DueSlot>) -> Result
         return Ok(());
     }
     let tx = context.db.read_as_system(Reason::Background).await?;
-    let known = tx.query::<Known>(Sql::both("SELECT scope, subject_id, period FROM job_slots WHERE job = $1"), vec![job.name().into()]).await?;
+    // Of the periods that are due, not of all that ever were: slots are kept, as the record of what was done.
+    let periods: BTreeSet<&str> = due.iter().map(|slot| slot.period.as_str()).collect();
+    let (first, last) = (periods.first().copied().unwrap_or_default(), periods.last().copied().unwrap_or_default());
+    let known = Sql::both("SELECT scope, subject_id, period FROM job_slots WHERE job = $1 AND period >= $2 AND period <= $3");
+    let known = tx.query::<Known>(known, vec![job.name().into(), first.into(), last.into()]).await?;
     tx.rollback().await?;
     // A scope is told in words, which people may change: what it is about stays.
     let key = |scope: String, subject: Option<Uuid>| subject.map_or(scope, |subject| subject.to_string());

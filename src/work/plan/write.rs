@@ -98,7 +98,8 @@ async fn has_brand(tx: &Tx, item: &plan_item::Model) -> Result<bool, Problem> {
 /// 409 `target_exists`.
 pub async fn add_target(tx: &Tx, act: &Act, item: Authorised<plan_item::Model>, new: NewTarget) -> Result<target::Model, Problem> {
     // The plan item is read with its targets: its version says that they have changed.
-    tx.execute(Sql::both("UPDATE plan_items SET version = version + 1 WHERE id = $1"), vec![item.id.into()]).await?;
+    tx.execute(Sql::both("UPDATE plan_items SET version = version + 1 WHERE district_id = $1 AND street_id = $2 AND id = $3"), vec![item.district_id.into(), item.street_id.into(), item.id.into()])
+        .await?;
     let target = insert_target(tx, act, &item, new).await?;
     audit::record(tx, act, Event::new("target.add", "target", target.id, target::Entity::place(&target)).after(&target)?).await?;
     Ok(target)

@@ -3,6 +3,7 @@
 pub mod at_once;
 pub mod clear;
 pub mod dice;
+pub mod guide;
 pub mod postgres;
 pub mod process;
 pub mod spending;

@@ -172,6 +172,9 @@ pub async fn free(tx: &Tx, rows: &[claim::Model]) -> Result<(), Problem> {
     let live: Vec<_> = draws_of(tx, rows.iter().map(|row| row.id)).await?.into_iter().filter(|draw| draw.live).collect();
     for (id, sum) in by_invoice(&live)? {
         tx.execute(FREE, vec![first.district_id.into(), first.street_id.into(), id.into(), sum.into()]).await?;
+    }
+    // All invoices before their keys, as they are taken.
+    for id in live.iter().map(|draw| draw.invoice_id).collect::<BTreeSet<_>>() {
         keys::free(tx, &tx.load::<invoice::Entity>(id).await?.into_read()).await?;
     }
     for claim in live.iter().map(|draw| draw.claim_id).collect::<BTreeSet<_>>() {
