@@ -103,7 +103,7 @@ async fn put_rate(tx: &Tx, act: &Act, scheme: &stipend_scheme::Model, new: NewRa
         authored_by: Set(act.person()?.user_id),
         created_at: Set(act.at),
     };
-    Ok(tx.insert::<scheme_rate::Entity, _>(row).await?)
+    tx.insert::<scheme_rate::Entity, _>(row).await
 }
 
 /// Adds a rate from a month on. One from the same month as an earlier one takes its place, and the next run takes the difference; the earlier one stays to be read.
