@@ -3,17 +3,25 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use deadpool::managed::Pool;
 use sea_orm::{
     AccessMode, ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, DbErr, FromQueryResult, IsolationLevel, RuntimeErr, SqliteTransactionMode, Statement, TransactionOptions,
     TransactionTrait, Value,
 };
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use tokio::sync::Mutex;
 use uuid::Uuid;
 
+use super::readers::{self, Opener};
 use super::session::Session;
 use super::{Sql, Tx, carried};
 use crate::kernel::access::Scope;
 use crate::kernel::problem::Problem;
+
+/// How long a connection is waited for.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(30);
+/// Snapshots of SQLite that are read at once.
+const SQLITE_SNAPSHOTS: u32 = 2;
 
 /// The settings of the database.
 #[derive(Clone, Debug)]
@@ -69,7 +77,10 @@ struct Inner {
     settings: DbSettings,
     backend: DbBackend,
     writer: DatabaseConnection,
+    /// On SQLite only for snapshots.
     reader: DatabaseConnection,
+    /// SQLite's readers.
+    sqlite_readers: Option<Pool<Opener>>,
 }
 
 /// The database. Cloning it shares its pools.
@@ -85,7 +96,11 @@ impl Db {
         let backend = if settings.url.starts_with("sqlite:") { DbBackend::Sqlite } else { DbBackend::Postgres };
         let writer = Database::connect(Self::options(settings, backend, true)).await?;
         let reader = Database::connect(Self::options(settings, backend, false)).await?;
-        Ok(Self(Arc::new(Inner { settings: settings.clone(), backend, writer, reader })))
+        let sqlite_readers = match backend {
+            DbBackend::Sqlite => Some(readers::open(Self::sqlite(settings.url.parse().map_err(not_had)?, false), settings.read_connections)?),
+            _ => None,
+        };
+        Ok(Self(Arc::new(Inner { settings: settings.clone(), backend, writer, reader, sqlite_readers })))
     }
 
     /// The same database with pools of its own: connections belong to the runtime that opened them and end with it.
@@ -98,28 +113,26 @@ impl Db {
 
     fn options(settings: &DbSettings, backend: DbBackend, writes: bool) -> ConnectOptions {
         let mut options = ConnectOptions::new(settings.url.clone());
-        options
-            .max_connections(if writes { settings.write_connections } else { settings.read_connections })
-            .min_connections(1)
-            .acquire_timeout(Duration::from_secs(30))
-            .test_before_acquire(false)
-            .sqlx_logging(false);
+        let read_connections = if backend == DbBackend::Sqlite { SQLITE_SNAPSHOTS } else { settings.read_connections };
+        options.max_connections(if writes { settings.write_connections } else { read_connections }).min_connections(1).acquire_timeout(ACQUIRE_TIMEOUT).test_before_acquire(false).sqlx_logging(false);
         if backend == DbBackend::Sqlite {
-            options.map_sqlx_sqlite_opts(move |sqlite| {
-                let sqlite = sqlite
-                    .create_if_missing(true)
-                    .foreign_keys(true)
-                    .journal_mode(sqlx::sqlite::SqliteJournalMode::Wal)
-                    .synchronous(sqlx::sqlite::SqliteSynchronous::Full)
-                    .busy_timeout(Duration::from_secs(30))
-                    .pragma("recursive_triggers", "ON");
-                // A reader's pages lie in the system's cache as well: a sixteenth of the usual 2 MiB is enough for each.
-                if writes { sqlite } else { sqlite.pragma("query_only", "ON").pragma("cache_size", "-128") }
-            });
+            options.map_sqlx_sqlite_opts(move |sqlite| Self::sqlite(sqlite, writes));
         } else if !writes {
             options.map_sqlx_postgres_opts(|postgres| postgres.options([("default_transaction_read_only", "on")]));
         }
         options
+    }
+
+    fn sqlite(options: SqliteConnectOptions, writes: bool) -> SqliteConnectOptions {
+        let options = options
+            .create_if_missing(true)
+            .foreign_keys(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(Duration::from_secs(30))
+            .pragma("recursive_triggers", "ON");
+        // A reader's pages lie in the system's cache as well: a sixteenth of the usual 2 MiB is enough for each.
+        if writes { options } else { options.pragma("query_only", "ON").pragma("cache_size", "-128") }
     }
 
     /// Whether this is PostgreSQL, where several servers may run over one database.
@@ -190,7 +203,9 @@ impl Db {
         if self.is_postgres() {
             return Ok(Session::PostgresReader(Mutex::new(self.0.reader.get_postgres_connection_pool().acquire().await.map_err(not_had)?)));
         }
-        Ok(Session::SqliteReader(Mutex::new(self.0.reader.get_sqlite_connection_pool().acquire().await.map_err(not_had)?)))
+        let readers = self.0.sqlite_readers.as_ref().ok_or_else(|| Problem::internal("SQLite without its readers"))?;
+        let reader = tokio::time::timeout(ACQUIRE_TIMEOUT, readers.get()).await.map_err(|_late| not_had(sqlx::Error::PoolTimedOut))?;
+        Ok(Session::SqliteReader(Mutex::new(reader.map_err(Problem::internal)?)))
     }
 
     fn address(&self) -> usize {
@@ -253,6 +268,9 @@ impl Db {
     /// # Errors
     /// 500 where a pool could not be closed.
     pub async fn close(self) -> Result<(), Problem> {
+        if let Some(readers) = &self.0.sqlite_readers {
+            readers::close(readers).await?;
+        }
         self.0.reader.clone().close().await?;
         self.0.writer.clone().close().await?;
         Ok(())

@@ -4,8 +4,10 @@
 //! PostgreSQL holds the scope by row-level security as well; SQLite relies on the conditions that this folder adds to every query.
 
 mod carried;
+mod columns;
 mod connect;
 mod errors;
+mod readers;
 mod references;
 mod scoped;
 mod session;

@@ -3,11 +3,14 @@
 use std::sync::Mutex as Flags;
 
 use async_trait::async_trait;
+use deadpool::managed::Object;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, ExecResult, QueryResult, RuntimeErr, Statement};
 use sea_query_sqlx::SqlxValues;
 use sqlx::pool::PoolConnection;
-use sqlx::{AssertSqlSafe, Postgres, Sqlite, Transaction};
+use sqlx::{AssertSqlSafe, Postgres, Transaction};
 use tokio::sync::Mutex;
+
+use super::readers::Opener;
 
 /// A connection with its scope set.
 pub(super) enum Session {
@@ -18,7 +21,7 @@ pub(super) enum Session {
     /// A reading connection of PostgreSQL.
     PostgresReader(Mutex<PoolConnection<Postgres>>),
     /// A reading connection of SQLite.
-    SqliteReader(Mutex<PoolConnection<Sqlite>>),
+    SqliteReader(Mutex<Object<Opener>>),
 }
 
 /// Savepoints that were dropped without an end: they are undone before the next statement.

@@ -4,13 +4,13 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
 use chrono::{DateTime, Utc};
-use sea_orm::sea_query::LockType;
+use sea_orm::sea_query::{Expr, LockType, Query, SelectStatement};
 use sea_orm::{
-    ActiveModelBehavior, ActiveModelTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, FromQueryResult, IntoActiveModel, QueryFilter, QuerySelect, QueryTrait, Select, Statement, TransactionTrait,
-    Value,
+    ActiveModelBehavior, ActiveModelTrait, ConnectionTrait, DbBackend, DbErr, EntityTrait, FromQueryResult, IntoActiveModel, QueryFilter, QuerySelect, Select, Statement, TransactionTrait, Value,
 };
 use uuid::Uuid;
 
+use super::columns::columns;
 use super::session::Session;
 use super::{Loaded, Scoped, Sql};
 use crate::kernel::access::Scope;
@@ -74,8 +74,9 @@ impl Tx {
     where
         E::Model: Sync,
     {
-        let select = self.select::<E>().filter(sea_orm::ColumnTrait::eq(&E::id_column(), id)).lock(LockType::NoKeyUpdate);
-        let model = self.only::<E>(select).await?.ok_or_else(Problem::not_found)?;
+        let mut select = self.by_key::<E>(id);
+        select.lock(LockType::NoKeyUpdate);
+        let model = self.only::<E>(&select).await?.ok_or_else(Problem::not_found)?;
         let place = E::place(&model);
         Ok(Loaded { model, place })
     }
@@ -96,12 +97,18 @@ impl Tx {
     /// # Errors
     /// 500 where the database fails.
     pub async fn maybe_load<E: Scoped>(&self, id: Uuid) -> Result<Option<E::Model>, Problem> {
-        self.only::<E>(self.select::<E>().filter(sea_orm::ColumnTrait::eq(&E::id_column(), id))).await
+        self.only::<E>(&self.by_key::<E>(id)).await
+    }
+
+    /// The query of a row by its key, in the scope.
+    fn by_key<E: Scoped>(&self, id: Uuid) -> SelectStatement {
+        let key = sea_orm::ColumnTrait::eq(&E::id_column(), id);
+        Query::select().expr(Expr::cust(columns::<E>(self.backend))).from(E::default().table_ref()).cond_where(E::condition(self.scope).add(key)).take()
     }
 
     /// The row of a query by key, which has at most one: no `LIMIT` is needed.
-    async fn only<E: EntityTrait>(&self, select: Select<E>) -> Result<Option<E::Model>, Problem> {
-        self.one_raw::<E::Model>(QueryTrait::build(&select, self.backend)).await
+    async fn only<E: EntityTrait>(&self, select: &SelectStatement) -> Result<Option<E::Model>, Problem> {
+        self.one_raw::<E::Model>(self.backend.build(select)).await
     }
 
     /// Finds a row that a body refers to.
