@@ -248,7 +248,7 @@ pub async fn verify_all(context: &Context, kept: &[ledger::verify::KeptCheckpoin
 type Group = fn(&mut Routes<'_, '_>);
 
 /// The routes of the API, in groups.
-const GROUPS: [Group; 39] = [
+const GROUPS: [Group; 41] = [
     identity::routes::routes,
     identity::routes_users::routes,
     identity::routes_roles::routes,
@@ -281,6 +281,8 @@ const GROUPS: [Group; 39] = [
     stipend::routes_import::routes,
     stipend::routes_counts::routes,
     stipend::routes_people::routes,
+    stipend::routes_enrolments::routes,
+    stipend::routes_own_rates::routes,
     stipend::routes_accounts::routes,
     stipend::routes_corrections::routes,
     stipend::routes_run::routes,

@@ -67,7 +67,7 @@ CREATE TABLE budget_adjustments (
   budget_id {uuid} NOT NULL,
   fiscal_year integer NOT NULL,
   kind text NOT NULL CHECK (kind IN ('transfer', 'supplement', 'reduction')),
-  state text NOT NULL CHECK (state IN ('submitted', 'approved', 'rejected')),
+  state text NOT NULL CHECK (state IN ('submitted', 'approved', 'rejected', 'withdrawn')),
   reason text NOT NULL,
   lines {json} NOT NULL,
   total bigint NOT NULL CHECK (total >= 0),

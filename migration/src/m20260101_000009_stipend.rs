@@ -158,6 +158,23 @@ CREATE TABLE suspensions (
   FOREIGN KEY (district_id, street_id, enrolment_id) REFERENCES enrolments (district_id, street_id, id),
   {street_keys}
 );
+CREATE TABLE enrolment_rates (
+  {street_columns},
+  enrolment_id {uuid} NOT NULL,
+  from_month text NOT NULL,
+  amount bigint CHECK (amount >= 0 AND amount <= 100000000000),
+  reason text NOT NULL,
+  state text NOT NULL CHECK (state IN ('unconfirmed', 'confirmed', 'withdrawn')),
+  authored_by {uuid} NOT NULL REFERENCES users (id),
+  author_person text NOT NULL,
+  confirmed_by {uuid} REFERENCES users (id),
+  version bigint NOT NULL,
+  created_at {ts} NOT NULL,
+  FOREIGN KEY (district_id, street_id, enrolment_id) REFERENCES enrolments (district_id, street_id, id),
+  {street_keys}
+);
+CREATE UNIQUE INDEX enrolment_rates_waiting ON enrolment_rates (district_id, enrolment_id, from_month) WHERE state = 'unconfirmed';
+CREATE INDEX enrolment_rates_enrolment ON enrolment_rates (district_id, street_id, enrolment_id);
 CREATE TABLE standing_authorisations (
   {street_columns},
   scheme_id {uuid} NOT NULL,
@@ -327,6 +344,7 @@ impl MigrationTrait for Migration {
             "bank_accounts",
             "enrolments",
             "suspensions",
+            "enrolment_rates",
             "standing_authorisations",
             "authorisation_sums",
             "payout_runs",

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may panic")]
 
 mod activities;
+mod adjustments;
 mod administrators;
 mod audit;
 mod bad_input;
@@ -35,6 +36,7 @@ mod limits;
 mod lists;
 mod notification;
 mod operations;
+mod own_rates;
 mod patch;
 mod pay_days;
 mod payees;

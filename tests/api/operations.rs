@@ -428,6 +428,8 @@ async fn fill_stipends(app: &TestApp, street: &Street, code: &str, template: &Va
     ok(app.send(Method::POST, &format!("/enrolments/{}/end", enrolment.as_str().unwrap()), &street.party_office, Some(end), &[("If-Match", "\"v2\"")]).await, 200);
     let write_off = json!({"enrolment_id": enrolment, "kind": "written_off", "amount": "20.00", "reason": "去世"});
     ok(app.money(&street.accountant, "/recoveries", write_off, "recovery").await, 201);
+    let rate = json!({"from_month": "2017-07", "amount": "20.00", "reason": "调整"});
+    ok(app.post(&street.party_office, &format!("/enrolments/{}/rates", enrolment.as_str().unwrap()), rate).await, 201);
 }
 
 /// Tokens of everybody, one for each role.

@@ -76,6 +76,8 @@ struct Part {
     amount: i64,
     live: bool,
     holds: bool,
+    regular: bool,
+    written_off: bool,
     item: Option<usize>,
 }
 
@@ -85,7 +87,8 @@ struct Enrolment {
     person: usize,
     from: NaiveDate,
     to: Option<NaiveDate>,
-    own: Option<(Month, i64)>,
+    own: BTreeMap<Month, Option<i64>>,
+    waiting: Option<(String, Month, Option<i64>)>,
     stops: Vec<(NaiveDate, NaiveDate)>,
     confirmed: bool,
     on_hold: bool,
@@ -151,7 +154,7 @@ impl Model {
         let scheme = &self.schemes[enrolment.scheme];
         let mut sum = 0_i128;
         for month in period..period + scheme.months {
-            let own = enrolment.own.filter(|(from, _)| *from <= month).map(|(_, rate)| rate);
+            let own = enrolment.own.range(..=month).next_back().and_then(|(_, rate)| *rate);
             let rate = own.or_else(|| scheme.rates.range(..=month).next_back().map(|(_, rate)| *rate)).unwrap_or(0);
             let days = days_of(month);
             let counted = if scheme.by_day {
@@ -242,7 +245,15 @@ impl Model {
         let number = self.items.len();
         let mut periods = Vec::new();
         for (period, _, _, taken, kind) in plan.lines.iter().filter(|line| line.3 != 0) {
-            self.enrolments[index].parts.push(Part { period: *period, amount: *taken, live: true, holds: *kind == Some("regular"), item: Some(number) });
+            self.enrolments[index].parts.push(Part {
+                period: *period,
+                amount: *taken,
+                live: true,
+                holds: *kind == Some("regular"),
+                regular: *kind == Some("regular"),
+                written_off: false,
+                item: Some(number),
+            });
             if *taken < 0 {
                 self.free(index, *period);
             } else {
@@ -261,8 +272,21 @@ impl Model {
     fn give_back(&mut self, number: usize, today: NaiveDate) {
         let item = &self.items[number];
         let (enrolment, gross, tax, posted) = (item.enrolment, item.gross, item.tax, item.posted);
+        let mut freed = Vec::new();
         for part in self.enrolments[enrolment].parts.iter_mut().filter(|part| part.item == Some(number)) {
             (part.live, part.holds) = (false, false);
+            freed.push(part.period);
+        }
+        // A recovery that had brought a period to 0 went with the item: what is settled there is held again.
+        for period in freed {
+            let mut live: Vec<&mut Part> = self.enrolments[enrolment].parts.iter_mut().filter(|part| part.live && part.period == period).collect();
+            let settled: i64 = live.iter().filter(|part| !part.written_off).map(|part| part.amount).sum();
+            if settled > 0
+                && !live.iter().any(|part| part.holds)
+                && let Some(oldest) = live.iter_mut().find(|part| part.regular)
+            {
+                oldest.holds = true;
+            }
         }
         if self.schemes[self.enrolments[enrolment].scheme].labour {
             let month = self.taxed.get_mut(&(self.enrolments[enrolment].person, month_of(posted))).unwrap();
@@ -327,7 +351,7 @@ impl Model {
             }
         }
         for (period, taken) in pieces {
-            self.enrolments[index].parts.push(Part { period, amount: -taken, live: true, holds: false, item: None });
+            self.enrolments[index].parts.push(Part { period, amount: -taken, live: true, holds: false, regular: false, written_off: !cash, item: None });
             if cash {
                 self.free(index, period);
             }
@@ -450,7 +474,8 @@ impl<'a> Play<'a> {
         let made = ok(self.app.post(&self.street().party_office, "/enrolments", body).await, 201);
         let id = made["id"].as_str().unwrap().to_owned();
         self.log.push(format!("{today} enrol e{} in {scheme}: p{person} from {from} own {own:?}", self.model.enrolments.len()));
-        self.model.enrolments.push(Enrolment { id, scheme, person, from, to: None, own, stops: Vec::new(), confirmed: false, on_hold: false, accepted: None, parts: Vec::new() });
+        let own = own.map(|(month, rate)| (month, Some(rate))).into_iter().collect();
+        self.model.enrolments.push(Enrolment { id, scheme, person, from, to: None, own, waiting: None, stops: Vec::new(), confirmed: false, on_hold: false, accepted: None, parts: Vec::new() });
     }
 
     async fn on(&mut self, index: usize, token: &str, action: &str, body: Value) {
@@ -458,6 +483,27 @@ impl<'a> Play<'a> {
         let path = format!("/enrolments/{}", self.model.enrolments[index].id);
         let etag = self.app.get(token, &path).await.etag.unwrap();
         ok(self.app.send(Method::POST, &format!("{path}/{action}"), token, Some(body), &[("If-Match", &etag)]).await, 200);
+    }
+
+    /// An own rate is written, or one that waits is confirmed or taken back.
+    async fn own_rate(&mut self, index: usize, today: NaiveDate) {
+        let (office, leader) = (self.street().party_office.clone(), self.street().leader.clone());
+        let path = format!("/enrolments/{}/rates", self.model.enrolments[index].id);
+        if let Some((id, month, rate)) = self.model.enrolments[index].waiting.take() {
+            let taken_back = self.dice.one_in(4);
+            let (action, token) = if taken_back { ("withdraw", &office) } else { ("confirm", &leader) };
+            self.log.push(format!("{today} own rate of e{index} {action}"));
+            ok(self.app.act(token, &format!("{path}/{id}/{action}"), "\"v1\"").await, 200);
+            if !taken_back {
+                self.model.enrolments[index].own.insert(month, rate);
+            }
+            return;
+        }
+        let month = 2017 * 12 + i32::try_from(self.dice.int(i64::from(month_of(today) - 2017 * 12 + 2))).unwrap();
+        let rate = (!self.dice.one_in(4)).then(|| self.dice.int(120_000));
+        self.log.push(format!("{today} own rate of e{index} from {}: {rate:?}", month_name(month)));
+        let made = ok(self.app.post(&office, &path, json!({"from_month": month_name(month), "amount": rate.map(yuan), "reason": "调整"})).await, 201);
+        self.model.enrolments[index].waiting = Some((made["id"].as_str().unwrap().to_owned(), month, rate));
     }
 
     /// What happens to people between runs.
@@ -485,6 +531,9 @@ impl<'a> Play<'a> {
                 let to = from.checked_add_days(Days::new(self.dice.below(60))).unwrap();
                 self.on(index, &office, "suspend", json!({"kind": "stop", "from_date": from.to_string(), "to_date": to.to_string(), "reason": "停发"})).await;
                 self.model.enrolments[index].stops.push((from, to));
+            }
+            if self.dice.one_in(if self.model.enrolments[index].waiting.is_some() { 2 } else { 10 }) {
+                self.own_rate(index, today).await;
             }
             if self.model.enrolments[index].to.is_none() && self.dice.one_in(14) {
                 let to = today.checked_sub_days(Days::new(self.dice.below(200))).unwrap().max(self.model.enrolments[index].from);
@@ -755,7 +804,7 @@ on_both_databases! {
         }
         let mut log = play(app, 1).await;
         log.extend(play(app, 2).await);
-        for what in [" returned", "returned late", ": cash", ": written off", "\"hold\"", "\"stop\"", " resume ", "rate of", " end ", "own Some", "accept-arrears", "seq 2"] {
+        for what in [" returned", "returned late", ": cash", ": written off", "\"hold\"", "\"stop\"", " resume ", "rate of", " end ", "own Some", ": Some(", ": None", "own rate of", "withdraw", "accept-arrears", "seq 2"] {
             assert!(log.iter().any(|line| line.contains(what)), "nothing of {what} was played");
         }
     }

@@ -5,7 +5,7 @@ use actix_web::{App, HttpResponse, HttpServer, post, web};
 use mingzhang::kernel::access::{Actor, Capability};
 use mingzhang::kernel::problem::Problem;
 use mingzhang::platform::audit::{self, Event};
-use mingzhang::platform::http::{Content, Done, Rules, Upload, UploadedFile, finish};
+use mingzhang::platform::http::{Content, Done, Upload, UploadedFile, finish};
 use reqwest::multipart::{Form, Part};
 use serde_json::{Value, json};
 
@@ -15,10 +15,16 @@ use crate::support::TestApp;
 #[post("/files")]
 async fn take_file(actor: Actor, upload: Upload) -> Result<HttpResponse, Problem> {
     upload
-        .create_from_file(&actor, Capability::UnitRead, &[Content::Csv, Content::Pdf], Rules::plain(), async |tx, act, file: UploadedFile| {
-            audit::record(tx, act, Event { action: "file.take", subject_type: "file", place: Some(actor.home), ..Event::default() }).await?;
-            Ok(Done::created("/files/1".to_owned(), None, json!({"name": file.name, "kind": file.content.extension(), "bytes": file.bytes.len(), "sha256": file.sha256()})))
-        })
+        .create_from_file(
+            &actor,
+            Capability::UnitRead,
+            &[Content::Csv, Content::Pdf],
+            |_| Ok(()),
+            async |tx, act, (file, ()): (UploadedFile, ())| {
+                audit::record(tx, act, Event { action: "file.take", subject_type: "file", place: Some(actor.home), ..Event::default() }).await?;
+                Ok(Done::created("/files/1".to_owned(), None, json!({"name": file.name, "kind": file.content.extension(), "bytes": file.bytes.len(), "sha256": file.sha256()})))
+            },
+        )
         .await
 }
 

@@ -5,7 +5,7 @@ use sea_orm::ActiveValue::{Set, Unchanged};
 use sea_orm::{ActiveModelTrait, ColumnTrait, QueryFilter, QueryOrder};
 use uuid::Uuid;
 
-use super::read_statement::{ReadLine, ReadStatement, read_statement};
+use super::read_statement::{ReadLine, ReadStatement};
 use super::words::Part;
 use super::{bank_statement, bank_statement_line, refusals, statement_layout};
 use crate::funds::ledger::refusals::period_closed;
@@ -49,18 +49,17 @@ async fn last(tx: &Tx, street: Uuid, account: Account) -> Result<Option<bank_sta
     tx.one(standing(tx, street, account).order_by_desc(bank_statement::Column::FromDate)).await
 }
 
-/// Imports a statement: the file is read by its layout, its lines make its balances, and it follows the account's last statement without a gap in days or balance.
+/// Imports a statement that was read by its layout: its lines make its balances, and it follows the account's last statement without a gap in days or balance.
 ///
 /// # Errors
-/// 422 as [`read_statement`], `balance_missing`, `balance_contradicts`, `statement_does_not_sum`; 409 `statement_imported`, `statement_not_next`, `statement_gap`.
-pub async fn import(tx: &Tx, act: &Act, street: &Authorised<org_unit::Model>, new: NewStatement, file: UploadedFile) -> Result<bank_statement::Model, Problem> {
+/// 422 `balance_missing`, `balance_contradicts`, `statement_does_not_sum`; 409 `statement_imported`, `statement_not_next`, `statement_gap`.
+pub async fn import(tx: &Tx, act: &Act, street: &Authorised<org_unit::Model>, new: NewStatement, (file, read): (UploadedFile, ReadStatement)) -> Result<bank_statement::Model, Problem> {
     let sha256 = file.sha256();
     // Files of months in which nothing moved may be the same to the byte; those of other days have lines that lie outside.
     let same = standing(tx, street.id, new.account).filter(bank_statement::Column::Sha256.eq(&sha256)).filter(bank_statement::Column::FromDate.eq(new.from_date));
     if let Some(known) = tx.one(same).await? {
         return Err(refusals::statement_imported(known.from_date, known.to_date));
     }
-    let read = read_statement(&new.layout.layout()?, &file.bytes, (new.from_date, new.to_date))?;
     let (opening, closing) = balances(&read, &new)?;
     let mut previous = last(tx, street.id, new.account).await?;
     if let Some(found) = &previous {

@@ -13,13 +13,14 @@ use uuid::Uuid;
 use super::bank_statement;
 use super::words::{Reading, Sealed};
 use crate::funds::ledger::model::voucher_name;
-use crate::funds::ledger::print::{STYLE, escape};
+use crate::funds::ledger::print::STYLE;
 use crate::funds::ledger::{Account, balances, ledger_period};
 use crate::kernel::money::Fen;
 use crate::kernel::period::Month;
 use crate::kernel::problem::Problem;
 use crate::people::tenancy::street_names;
 use crate::platform::db::{Sql, Tx};
+use crate::platform::http::escape;
 
 /// Something that one side has and the other has not yet.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]

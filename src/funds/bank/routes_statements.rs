@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use super::import_statement::{self, NewStatement};
 use super::match_lines::{self, MatchReport};
+use super::read_statement::read_statement;
 use super::reconcile::{self, Reconciliation};
 use super::words::{Reading, StatementLine};
 use super::{bank_match, bank_match_item, bank_statement, bank_statement_line, statement_layout};
@@ -208,18 +209,26 @@ async fn list_bank_statement_lines(actor: Actor, context: web::Data<Context>, re
 #[utoipa::path(tag = "bank", params(("street_id" = Option<Uuid>, Query), ("account" = String, Query), ("layout_id" = Uuid, Query), ("from_date" = NaiveDate, Query), ("to_date" = NaiveDate, Query), ("opening_balance" = Option<Fen>, Query), ("closing_balance" = Option<Fen>, Query)),
     request_body(content = FileForm, content_type = "multipart/form-data"), responses((status = 201, body = bank_statement::Model), Refusals))]
 #[post("/bank-statements")]
-async fn import_bank_statement(actor: Actor, request: HttpRequest, upload: Upload) -> Result<HttpResponse, Problem> {
+async fn import_bank_statement(actor: Actor, context: web::Data<Context>, request: HttpRequest, upload: Upload) -> Result<HttpResponse, Problem> {
     actor.require_anywhere(Capability::BankReconcile)?;
     let asked = query::<ImportQuery>(&request)?;
+    let account = asked.account(&upload.act(&actor))?;
+    // The file is read by its layout before the import's own transaction begins.
+    let layout = context.read(&actor, Capability::BankReconcile).await?.reference::<statement_layout::Entity>(asked.layout_id, "/layout_id").await?;
+    let (by, days) = (layout.layout()?, (asked.from_date, asked.to_date));
     upload
-        .create_from_file(&actor, Capability::BankReconcile, &[Content::Csv, Content::Xlsx], Rules::plain(), async |tx, act, file| {
-            let account = asked.account(act)?;
-            let street = street_of(tx, &actor, asked.street_id, Capability::BankReconcile).await?;
-            let layout = tx.reference::<statement_layout::Entity>(asked.layout_id, "/layout_id").await?;
-            let new = NewStatement { account, layout, from_date: asked.from_date, to_date: asked.to_date, opening_balance: asked.opening_balance, closing_balance: asked.closing_balance };
-            let row = import_statement::import(tx, act, &street, new, file).await?;
-            Ok(Done::created(format!("/api/v1/bank-statements/{}", row.id), Some(row.version), row))
-        })
+        .create_from_file(
+            &actor,
+            Capability::BankReconcile,
+            &[Content::Csv, Content::Xlsx],
+            move |file| read_statement(&by, &file.bytes, days),
+            async |tx, act, (file, read)| {
+                let street = street_of(tx, &actor, asked.street_id, Capability::BankReconcile).await?;
+                let new = NewStatement { account, layout, from_date: asked.from_date, to_date: asked.to_date, opening_balance: asked.opening_balance, closing_balance: asked.closing_balance };
+                let row = import_statement::import(tx, act, &street, new, (file, read)).await?;
+                Ok(Done::created(format!("/api/v1/bank-statements/{}", row.id), Some(row.version), row))
+            },
+        )
         .await
 }
 

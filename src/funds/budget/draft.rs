@@ -68,10 +68,21 @@ async fn put_lines(tx: &Tx, budget: &budget::Model, lines: &[NewLine], pointer: 
 }
 
 async fn put_line(tx: &Tx, budget: &budget::Model, line: &NewLine, at: &str) -> Result<budget_line::Model, Problem> {
+    let made = insert_line(tx, budget, line, at).await?;
+    link(tx, &made, &line.plan_item_ids, at).await?;
+    Ok(made)
+}
+
+/// Writes a line of a budget: what is asked for while the budget is a draft; approved at once, by an adjustment, where the budget is approved.
+///
+/// # Errors
+/// 422 `unknown_reference`, `line_twice`.
+pub(super) async fn insert_line(tx: &Tx, budget: &budget::Model, line: &NewLine, at: &str) -> Result<budget_line::Model, Problem> {
     tx.reference::<category::Entity>(line.category_id, &format!("{at}/category_id")).await?;
     if let Some(community) = line.community_id {
         community_of(tx, budget.street_id, community, &format!("{at}/community_id")).await?;
     }
+    let approved = budget.state == "approved";
     let row = budget_line::ActiveModel {
         id: Set(new_id()),
         district_id: Set(budget.district_id),
@@ -80,33 +91,49 @@ async fn put_line(tx: &Tx, budget: &budget::Model, line: &NewLine, at: &str) -> 
         budget_id: Set(budget.id),
         fiscal_year: Set(budget.fiscal_year),
         category_id: Set(line.category_id),
-        amount: Set(line.amount),
-        approved: Set(Fen::ZERO),
+        amount: Set(if approved { Fen::ZERO } else { line.amount }),
+        approved: Set(if approved { line.amount } else { Fen::ZERO }),
         reserved: Set(Fen::ZERO),
         committed: Set(Fen::ZERO),
         spent: Set(Fen::ZERO),
-        state: Set("draft".to_owned()),
+        state: Set(if approved { "approved" } else { "draft" }.to_owned()),
         remark: Set(line.remark.clone()),
         version: Set(1),
     };
-    let made = tx.try_insert::<budget_line::Entity, _>(row).await.map_err(|error| if is_unique_violation(&error) { refusals::line_twice(at) } else { error.into() })?;
-    let mut linked = BTreeSet::new();
-    for (index, item) in line.plan_item_ids.iter().enumerate().filter(|(_, item)| linked.insert(**item)) {
+    tx.try_insert::<budget_line::Entity, _>(row).await.map_err(|error| if is_unique_violation(&error) { refusals::line_twice(at) } else { error.into() })
+}
+
+/// The plan items that a line pays for.
+///
+/// # Errors
+/// 500 where the database fails.
+pub(super) async fn linked(tx: &Tx, line: Uuid) -> Result<BTreeSet<Uuid>, Problem> {
+    let links = tx.all(tx.select::<budget_line_plan_item::Entity>().filter(budget_line_plan_item::Column::BudgetLineId.eq(line))).await?;
+    Ok(links.into_iter().map(|link| link.plan_item_id).collect())
+}
+
+/// Has a line pay for plan items of its street, beside those it pays for.
+///
+/// # Errors
+/// 422 `unknown_reference`.
+pub(super) async fn link(tx: &Tx, line: &budget_line::Model, items: &[Uuid], at: &str) -> Result<(), Problem> {
+    let mut linked = linked(tx, line.id).await?;
+    for (index, item) in items.iter().enumerate().filter(|(_, item)| linked.insert(**item)) {
         let item = tx.reference::<plan_item::Entity>(*item, &format!("{at}/plan_item_ids/{index}")).await?;
-        if item.street_id != budget.street_id {
+        if item.street_id != line.street_id {
             return Err(Problem::unknown_reference(&format!("{at}/plan_item_ids/{index}")));
         }
         let link = budget_line_plan_item::ActiveModel {
             id: Set(new_id()),
-            district_id: Set(budget.district_id),
-            street_id: Set(budget.street_id),
+            district_id: Set(line.district_id),
+            street_id: Set(line.street_id),
             community_id: Set(line.community_id),
-            budget_line_id: Set(made.id),
+            budget_line_id: Set(line.id),
             plan_item_id: Set(item.id),
         };
         tx.insert::<budget_line_plan_item::Entity, _>(link).await?;
     }
-    Ok(made)
+    Ok(())
 }
 
 fn require_draft(action: &str, budget: &budget::Model) -> Result<(), Problem> {
@@ -182,6 +209,23 @@ pub async fn submit(tx: &Tx, act: &Act, row: Authorised<budget::Model>) -> Resul
     Ok(after)
 }
 
+/// Takes a submitted budget back to draft, by who may prepare it.
+///
+/// # Errors
+/// 409 `invalid_transition`; 403 `separation_of_duties`.
+pub async fn withdraw(tx: &Tx, act: &Act, row: Authorised<budget::Model>) -> Result<budget::Model, Problem> {
+    let before = row.into_inner();
+    if before.state != "submitted" {
+        return Err(Problem::invalid_transition("withdraw", &before.state));
+    }
+    let place = budget::Entity::place(&before);
+    duties::take(tx, act, place, "budget", before.id, Part::Prepare).await?;
+    let next = budget::ActiveModel { id: Unchanged(before.id), state: Set("draft".to_owned()), version: Set(before.version.saturating_add(1)), ..Default::default() };
+    let after = tx.update::<budget::Entity, _>(next).await?;
+    audit::record(tx, act, Event::new("budget.withdraw", "budget", after.id, place).before(&before)?.after(&after)?).await?;
+    Ok(after)
+}
+
 async fn require_plans(tx: &Tx, budget: &budget::Model, lines: &[budget_line::Model]) -> Result<(), Problem> {
     let ids = lines.iter().map(|line| line.id);
     let links = tx.all(tx.select::<budget_line_plan_item::Entity>().filter(budget_line_plan_item::Column::BudgetLineId.is_in(ids))).await?;
@@ -189,7 +233,7 @@ async fn require_plans(tx: &Tx, budget: &budget::Model, lines: &[budget_line::Mo
     let mut faults = Faults::none();
     for (index, line) in lines.iter().enumerate().filter(|(_, line)| line.amount.is_positive()) {
         if !links.iter().any(|link| link.budget_line_id == line.id && good.contains(&link.plan_item_id)) {
-            faults.add(&format!("/lines/{index}/plan_item_ids"), "plan_item_required", "先有计划、后有预算：须关联本年度有目标的计划项目", "a line needs a plan item of this year that has a target");
+            refusals::plan_item_required(&mut faults, index);
         }
     }
     faults.into_result()

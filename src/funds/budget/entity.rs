@@ -78,7 +78,7 @@ pub mod budget_line {
         pub fiscal_year: i32,
         /// The category.
         pub category_id: Uuid,
-        /// As drafted.
+        /// As drafted; 0.00 where an adjustment added the line.
         pub amount: Fen,
         /// As approved and adjusted since.
         pub approved: Fen,
@@ -155,11 +155,11 @@ pub mod budget_adjustment {
         pub fiscal_year: i32,
         /// `transfer`, `supplement` or `reduction`.
         pub kind: String,
-        /// `submitted`, `approved` or `rejected`.
+        /// `submitted`, `approved`, `rejected` or `withdrawn`.
         pub state: String,
         /// Why.
         pub reason: String,
-        /// Its parts by budget line, signed.
+        /// Its parts, signed: lines that change, and new ones by category and unit, which have their id from the approval on.
         #[schema(value_type = Vec<Object>, example = json!([{"budget_line_id": "0190a0b0-0000-7000-8000-000000000002", "amount": "-500.00"}, {"budget_line_id": "0190a0b0-0000-7000-8000-000000000003", "amount": "500.00"}]))]
         pub lines: Json,
         /// What is moved, added or taken, without sign.

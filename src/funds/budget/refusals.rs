@@ -1,7 +1,7 @@
 //! What the budget refuses.
 
 use crate::kernel::money::Fen;
-use crate::kernel::problem::Problem;
+use crate::kernel::problem::{Faults, Problem};
 
 /// 409: a line has not enough left.
 #[must_use]
@@ -16,6 +16,11 @@ pub fn lines_do_not_sum(total: Fen, sum: Fen) -> Problem {
     Problem::new(422, "lines_do_not_sum", "各预算线之和与总额不符", "The lines do not sum to the total")
         .detail(format!("申报总额 {total}，各线合计 {sum}。请更正后再提交。"), format!("The declared total is {total}, the lines sum to {sum}. Correct them and submit again."))
         .field("/total", "lines_do_not_sum", format!("各线合计 {sum}"), format!("the lines sum to {sum}"))
+}
+
+/// The fault of a line that gets money without a plan: 先有计划、后有预算.
+pub fn plan_item_required(faults: &mut Faults, index: usize) {
+    faults.add(&format!("/lines/{index}/plan_item_ids"), "plan_item_required", "先有计划、后有预算：须关联本年度有目标的计划项目", "a line needs a plan item of this year that has a target");
 }
 
 /// 409: the programme has its budget.

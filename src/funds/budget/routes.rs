@@ -309,6 +309,18 @@ async fn approve_budget(actor: Actor, write: Write, id: web::Path<String>) -> Re
         .await
 }
 
+/// Takes a submitted budget back to draft, before the district has decided on it; submitted again, it is another revision.
+#[utoipa::path(tag = "budget", request_body = Nothing, responses((status = 200, body = Budget), Refusals))]
+#[post("/budgets/{id}/withdraw")]
+async fn withdraw_budget(actor: Actor, write: Write, id: web::Path<String>) -> Result<HttpResponse, Problem> {
+    write
+        .on::<budget::Entity, Nothing, _>(&actor, Capability::BudgetDraft, &id, Rules::moves(|row: &budget::Model| row.version), async |tx, act, row, _| {
+            let budget = draft::withdraw(tx, act, row).await?;
+            Ok(Done::changed(budget.version, view(tx, budget).await?))
+        })
+        .await
+}
+
 /// Returns a submitted budget to draft, with the reason.
 #[utoipa::path(tag = "budget", request_body = Reason, responses((status = 200, body = Budget), Refusals))]
 #[post("/budgets/{id}/return")]
@@ -352,5 +364,5 @@ async fn get_budget_line(actor: Actor, context: web::Data<Context>, id: web::Pat
 /// Adds the routes of this file.
 pub fn routes(config: &mut Routes<'_, '_>) {
     config.service(list_budgets).service(get_budget).service(draft_budget).service(change_budget).service(list_lines_of_budget).service(add_line);
-    config.service(submit_budget).service(approve_budget).service(return_budget).service(list_budget_lines).service(get_budget_line);
+    config.service(submit_budget).service(approve_budget).service(return_budget).service(withdraw_budget).service(list_budget_lines).service(get_budget_line);
 }

@@ -19,6 +19,7 @@ use crate::people::tenancy::{org_unit, street_of};
 use crate::platform::db::References;
 use crate::platform::http::{Body, Context, Done, ListPage, ListRequest, Nothing, Refusals, Routes, Rules, Write, ok, ok_versioned, query};
 use crate::platform::tasks::Submitted;
+use crate::work::plan::plan_item;
 
 /// The kind of an adjustment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, ToSchema)]
@@ -44,14 +45,42 @@ impl AdjustmentKind {
     }
 }
 
-/// How one line changes.
+/// How one line changes, or which line is added.
 #[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AdjustmentLine {
-    /// The line.
-    pub budget_line_id: Uuid,
+    /// The line that changes; left out for a new one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub budget_line_id: Option<Uuid>,
+    /// The category of a new line.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub category_id: Option<Uuid>,
+    /// The community of a new line; left out for the street's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub community_id: Option<Uuid>,
+    /// Plan items that the line pays for from the approval on, beside those it has: a line that gets money needs one of the year that has a target.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub plan_item_ids: Vec<Uuid>,
     /// What is added; negative takes.
     pub amount: Fen,
+}
+
+impl AdjustmentLine {
+    /// Whether two mean the same line.
+    fn same_line(&self, other: &Self) -> bool {
+        match (self.budget_line_id, other.budget_line_id) {
+            (None, None) => (self.category_id, self.community_id) == (other.category_id, other.community_id),
+            (own, others) => own == others,
+        }
+    }
+
+    fn faults_at(&self, pointer: &str, faults: &mut Faults) {
+        if self.budget_line_id.is_some() == self.category_id.is_some() {
+            faults.add(&format!("{pointer}/budget_line_id"), "line_or_category", "须给出要调整的预算线，或新预算线的类别，二者取一", "give either the line that changes, or the category of a new one");
+        } else if self.budget_line_id.is_some() && self.community_id.is_some() {
+            faults.add(&format!("{pointer}/community_id"), "line_or_category", "已有的预算线自有单位，不要再给社区", "a line that exists has its unit: leave the community out");
+        }
+    }
 }
 
 /// An adjustment to be submitted.
@@ -80,11 +109,18 @@ impl Body for NewAdjustment {
                 AdjustmentKind::Supplement => !line.amount.is_positive(),
                 AdjustmentKind::Reduction => !line.amount.is_negative(),
             };
+            line.faults_at(&format!("/lines/{index}"), faults);
+            let wrong_side = wrong_side || (line.budget_line_id.is_none() && !line.amount.is_positive());
             if wrong_side || line.amount.0.saturating_abs() > Fen::DOCUMENT_MAX.0 {
-                faults.add(&format!("/lines/{index}/amount"), "wrong_sign", "追加须为正、追减须为负、调剂不得为零", "a supplement adds, a reduction takes, a transfer is not zero");
+                faults.add(
+                    &format!("/lines/{index}/amount"),
+                    "wrong_sign",
+                    "追加须为正、追减须为负、调剂不得为零；新预算线须为正",
+                    "a supplement adds, a reduction takes, a transfer is not zero; a new line gets something",
+                );
             }
-            if self.lines.iter().take(index).any(|earlier| earlier.budget_line_id == line.budget_line_id) {
-                faults.add(&format!("/lines/{index}/budget_line_id"), "line_twice", "预算线重复", "the line is there twice");
+            if self.lines.iter().take(index).any(|earlier| earlier.same_line(line)) {
+                faults.add(&format!("/lines/{index}/{}", if line.budget_line_id.is_some() { "budget_line_id" } else { "category_id" }), "line_twice", "预算线重复", "the line is there twice");
             }
         }
         if self.lines.is_empty() {
@@ -99,6 +135,11 @@ impl Body for NewAdjustment {
         references.add::<budget::Entity>("/budget_id", self.budget_id);
         for (index, line) in self.lines.iter().enumerate() {
             references.add::<budget_line::Entity>(format!("/lines/{index}/budget_line_id"), line.budget_line_id);
+            references.add::<category::Entity>(format!("/lines/{index}/category_id"), line.category_id);
+            references.add::<org_unit::Entity>(format!("/lines/{index}/community_id"), line.community_id);
+            for (item, id) in line.plan_item_ids.iter().enumerate() {
+                references.add::<plan_item::Entity>(format!("/lines/{index}/plan_item_ids/{item}"), *id);
+            }
         }
     }
 }
@@ -243,7 +284,7 @@ impl Body for NewTreasuryReturn {
     }
 }
 
-/// Lists adjustments. Filters: `street_id`, `budget_id`, `fiscal_year`, `kind` (`transfer`, `supplement`, `reduction`), `state` (`submitted`, `approved`, `rejected`).
+/// Lists adjustments. Filters: `street_id`, `budget_id`, `fiscal_year`, `kind` (`transfer`, `supplement`, `reduction`), `state` (`submitted`, `approved`, `rejected`, `withdrawn`).
 #[utoipa::path(tag = "budget", responses((status = 200, body = ListPage<budget_adjustment::Model>), Refusals))]
 #[get("/budget-adjustments")]
 async fn list_adjustments(actor: Actor, context: web::Data<Context>, request: HttpRequest) -> Result<HttpResponse, Problem> {
@@ -253,7 +294,7 @@ async fn list_adjustments(actor: Actor, context: web::Data<Context>, request: Ht
     let condition = list.equals::<Uuid>(condition, "budget_id", budget_adjustment::Column::BudgetId)?;
     let condition = list.equals::<i32>(condition, "fiscal_year", budget_adjustment::Column::FiscalYear)?;
     let condition = list.one_of(condition, "kind", budget_adjustment::Column::Kind, &["transfer", "supplement", "reduction"])?;
-    let condition = list.one_of(condition, "state", budget_adjustment::Column::State, &["submitted", "approved", "rejected"])?;
+    let condition = list.one_of(condition, "state", budget_adjustment::Column::State, &["submitted", "approved", "rejected", "withdrawn"])?;
     let tx = context.read(&actor, Capability::BudgetRead).await?;
     let select = tx.select::<budget_adjustment::Entity>().filter(condition);
     let columns = &["id", "street_id", "budget_id", "fiscal_year", "kind", "state", "reason", "total", "lines", "decision_reason", "version"];
@@ -270,7 +311,7 @@ async fn get_adjustment(actor: Actor, context: web::Data<Context>, id: web::Path
     Ok(ok_versioned(row.version, &row))
 }
 
-/// Submits an adjustment of an approved budget.
+/// Submits an adjustment of an approved budget: its lines change, and lines for other categories or communities are added.
 #[utoipa::path(tag = "budget", request_body = NewAdjustment, responses((status = 201, body = Submitted<budget_adjustment::Model>), Refusals))]
 #[post("/budget-adjustments")]
 async fn submit_adjustment(actor: Actor, context: web::Data<Context>, write: Write) -> Result<HttpResponse, Problem> {
@@ -300,6 +341,19 @@ async fn approve_adjustment(actor: Actor, write: Write, id: web::Path<String>) -
             let decider = adjust::decider(&row.kind);
             actor.require_at(decider, &row.place())?;
             let row = adjust::approve(tx, &act.using(decider), row).await?;
+            Ok(Done::changed(row.version, row))
+        })
+        .await
+}
+
+/// Withdraws an adjustment before it is decided on.
+#[utoipa::path(tag = "budget", request_body = Nothing, responses((status = 200, body = budget_adjustment::Model), Refusals))]
+#[post("/budget-adjustments/{id}/withdraw")]
+async fn withdraw_adjustment(actor: Actor, write: Write, id: web::Path<String>) -> Result<HttpResponse, Problem> {
+    let rules = Rules::moves(|row: &budget_adjustment::Model| row.version);
+    write
+        .on::<budget_adjustment::Entity, Nothing, _>(&actor, Capability::BudgetDraft, &id, rules, async |tx, act, row, _| {
+            let row = adjust::withdraw(tx, act, row).await?;
             Ok(Done::changed(row.version, row))
         })
         .await
@@ -443,7 +497,7 @@ async fn district_summary(actor: Actor, context: web::Data<Context>, request: Ht
 
 /// Adds the routes of this file.
 pub fn routes(config: &mut Routes<'_, '_>) {
-    config.service(list_adjustments).service(get_adjustment).service(submit_adjustment).service(approve_adjustment).service(reject_adjustment);
+    config.service(list_adjustments).service(get_adjustment).service(submit_adjustment).service(approve_adjustment).service(reject_adjustment).service(withdraw_adjustment);
     config.service(list_receipts).service(get_receipt).service(record_receipt).service(list_treasury_returns).service(get_treasury_return).service(record_treasury_return);
     config.service(street_summary).service(district_summary);
 }

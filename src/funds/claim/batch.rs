@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::model::Action;
 use super::pay::{self, BankFact};
 use super::{claim, decide, invoice, labour_month, payees, payment_batch, refusals, steps};
-use crate::funds::bank::{Batch, PaymentLine, bank_file_template, file_name, match_result, read_result, render};
+use crate::funds::bank::{Batch, PaymentLine, ResultFile, bank_file_template, file_name, match_result, render};
 use crate::funds::ledger::ledger_period;
 use crate::kernel::access::Capability;
 use crate::kernel::act::Act;
@@ -176,7 +176,7 @@ async fn posting_date(tx: &Tx, act: &Act, street: Uuid, value_date: NaiveDate) -
 ///
 /// # Errors
 /// 409 `invalid_transition`; 422 `result_mismatch`; as [`pay::settle`].
-pub async fn import_result(tx: &Tx, act: &Act, before: payment_batch::Model, bytes: &[u8]) -> Result<payment_batch::Model, Problem> {
+pub async fn import_result(tx: &Tx, act: &Act, before: payment_batch::Model, (result, sha256): (&ResultFile, String)) -> Result<payment_batch::Model, Problem> {
     if before.state != "made" {
         return Err(Problem::invalid_transition("result", &before.state));
     }
@@ -186,13 +186,12 @@ pub async fn import_result(tx: &Tx, act: &Act, before: payment_batch::Model, byt
         duties::take(tx, act, claim::Entity::place(row), "claim", row.id, Part::Pay).await?;
         lines.push(payment_line(&act.keys, row, u32::try_from(row.batch_serial.unwrap_or(0)).map_err(Problem::internal)?)?);
     }
-    let result = read_result(bytes)?;
     let batch = Batch { number: before.number.clone(), date: before.date, count: u32::try_from(before.count).map_err(Problem::internal)?, sum: before.sum };
-    let matched = match_result(&result, &batch, &lines)?;
+    let matched = match_result(result, &batch, &lines)?;
     if let Some(early) = result.lines.iter().find(|line| line.value_date < before.date) {
         return Err(refusals::value_date_before_batch(early.row, before.date));
     }
-    let after = payment_batch::Model { state: "settled".to_owned(), result_sha256: Some(hex::encode(Sha256::digest(bytes))), ..before.clone() };
+    let after = payment_batch::Model { state: "settled".to_owned(), result_sha256: Some(sha256), ..before.clone() };
     let after = put(tx, act, "payment_batch.result", &before, after, None).await?;
     let mut paid = Vec::new();
     for (row, answer) in claims.into_iter().zip(matched) {

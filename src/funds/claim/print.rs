@@ -7,12 +7,13 @@ use sea_orm::{ColumnTrait, QueryFilter, QueryOrder};
 use uuid::Uuid;
 
 use super::{claim, claim_event, draft, invoice, papers};
-use crate::funds::ledger::print::{STYLE, escape};
+use crate::funds::ledger::print::STYLE;
 use crate::funds::spending::{category, expense_item};
 use crate::kernel::problem::Problem;
 use crate::people::identity::duties;
 use crate::people::tenancy::street_names;
 use crate::platform::db::Tx;
+use crate::platform::http::escape;
 use crate::work::activity::activity;
 
 /// What stands on the paper of what happened; comments, urging and batches do not.

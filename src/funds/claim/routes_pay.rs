@@ -1,6 +1,6 @@
 //! Paying claims, `payment-batches`, refunds, reversals.
 
-use actix_web::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
+use actix_web::http::header::CONTENT_TYPE;
 use actix_web::{HttpRequest, HttpResponse, get, post, web};
 use chrono::NaiveDate;
 use sea_orm::sea_query::Condition;
@@ -12,12 +12,13 @@ use uuid::Uuid;
 use super::pay::BankFact;
 use super::routes::{Claim, view};
 use super::{batch, claim, claim_refund, pay, payment_batch, refund};
+use crate::funds::bank::read_result;
 use crate::funds::budget::routes::Reason;
 use crate::kernel::access::{Actor, Capability};
 use crate::kernel::money::Fen;
 use crate::kernel::problem::{Faults, Problem};
 use crate::people::tenancy::street_of;
-use crate::platform::http::{Body, Content, Context, Done, FileForm, ListPage, ListRequest, Refusals, Routes, Rules, Upload, Write, ok_versioned};
+use crate::platform::http::{Body, Content, Context, Done, FileForm, ListPage, ListRequest, Refusals, Routes, Rules, Upload, Write, ok_versioned, saved_as};
 
 /// A payment.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -178,8 +179,7 @@ async fn download_batch(actor: Actor, context: web::Data<Context>, id: web::Path
     let tx = context.read(&actor, Capability::ClaimPay).await?;
     let row = tx.load_text::<payment_batch::Entity>(&id).await?.authorise(&actor, Capability::ClaimPay)?;
     let bytes = batch::bytes_of(&context.keys, &row)?;
-    let name: String = row.file_name.bytes().map(|byte| if byte.is_ascii_alphanumeric() || b"-_.".contains(&byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect();
-    Ok(HttpResponse::Ok().insert_header((CONTENT_TYPE, "application/octet-stream")).insert_header((CONTENT_DISPOSITION, format!("attachment; filename*=UTF-8''{name}"))).body(bytes))
+    Ok(HttpResponse::Ok().insert_header((CONTENT_TYPE, "application/octet-stream")).insert_header(saved_as(&row.file_name)).body(bytes))
 }
 
 /// Makes a batch of approved claims, with its bank file.
@@ -216,10 +216,16 @@ async fn void_batch(actor: Actor, write: Write, id: web::Path<String>) -> Result
 #[post("/payment-batches/{id}/results")]
 async fn import_batch_result(actor: Actor, upload: Upload, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     upload
-        .on_with_file::<payment_batch::Entity, _>(&actor, (Capability::ClaimPay, &id), &[Content::Csv, Content::Xlsx], batch_rules().money(), async |tx, act, row, file| {
-            let row = batch::import_result(tx, act, row.into_inner(), &file.bytes).await?;
-            Ok(Done::changed(row.version, row))
-        })
+        .on_with_file::<payment_batch::Entity, _, _>(
+            &actor,
+            (Capability::ClaimPay, &id),
+            (&[Content::Csv, Content::Xlsx], |file| read_result(&file.bytes)),
+            batch_rules().money(),
+            async |tx, act, row, (file, result)| {
+                let row = batch::import_result(tx, act, row.into_inner(), (&result, file.sha256())).await?;
+                Ok(Done::changed(row.version, row))
+            },
+        )
         .await
 }
 

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::final_account;
 use crate::funds::budget::budget_line;
-use crate::funds::ledger::print::{STYLE, escape};
+use crate::funds::ledger::print::STYLE;
 use crate::funds::ledger::{Account, Balance, balances, fiscal_year, ledger_checkpoint, turnover_of_year};
 use crate::funds::spending::category;
 use crate::kernel::ids::new_id;
@@ -18,6 +18,7 @@ use crate::kernel::period::Month;
 use crate::kernel::problem::Problem;
 use crate::people::tenancy::street_names;
 use crate::platform::db::{Sql, Tx};
+use crate::platform::http::escape;
 
 /// Writes the final accounts of a year, after its transfer was booked.
 ///

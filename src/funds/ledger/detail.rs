@@ -10,13 +10,14 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::model::{Account, voucher_name};
-use super::print::{STYLE, escape};
+use super::print::STYLE;
 use crate::funds::spending::category;
 use crate::kernel::money::Fen;
 use crate::kernel::period::Month;
 use crate::kernel::problem::Problem;
 use crate::people::tenancy::street_names;
 use crate::platform::db::{Sql, Tx};
+use crate::platform::http::escape;
 
 /// What a row of the detailed ledger is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, ToSchema)]

@@ -3,6 +3,7 @@
 use super::model::{Account, voucher_name};
 use super::{voucher, voucher_line};
 use crate::kernel::money::Fen;
+use crate::platform::http::escape;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
@@ -16,12 +17,6 @@ pub struct Names<'a> {
     pub dimensions: &'a BTreeMap<Uuid, String>,
     /// People.
     pub people: &'a BTreeMap<Uuid, String>,
-}
-
-/// Text as it may stand in HTML.
-#[must_use]
-pub fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 
 /// The style of every print view: A4, black on white, fonts that are on Chinese office machines.

@@ -1,7 +1,7 @@
 //! `account-maps` and `voucher-exports`: how the books leave the house.
 
 use actix_web::body::SizedStream;
-use actix_web::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
+use actix_web::http::header::CONTENT_TYPE;
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, get, patch, post, web};
 use futures_util::stream;
 use sea_orm::QueryFilter;
@@ -17,7 +17,7 @@ use crate::kernel::problem::Problem;
 use crate::people::tenancy::street_of;
 use crate::platform::audit::{self, Event};
 use crate::platform::db::Scoped;
-use crate::platform::http::{Context, Done, DownloadKept, ListPage, ListRequest, Refusals, Routes, Rules, Write, ok, ok_versioned, request_id};
+use crate::platform::http::{Context, Done, DownloadKept, ListPage, ListRequest, Refusals, Routes, Rules, Write, ok, ok_versioned, request_id, saved_as};
 
 /// Lists account maps 科目对照. Filters: `street_id`, `effective_year`. Sort: `effective_year`.
 #[utoipa::path(tag = "ledger", responses((status = 200, body = ListPage<account_map::row::Model>), Refusals))]
@@ -110,7 +110,7 @@ async fn download_voucher_export(actor: Actor, context: web::Data<Context>, requ
     audit::record(&tx, &act, Event::new("voucher_export.read", "voucher_export", row.id, voucher_export::Entity::place(&row))).await?;
     tx.commit().await?;
     request.extensions_mut().insert(DownloadKept);
-    let (size, disposition) = (u64::try_from(row.size).map_err(Problem::internal)?, format!("attachment; filename=\"{}\"", row.file_name));
+    let (size, disposition) = (u64::try_from(row.size).map_err(Problem::internal)?, saved_as(&row.file_name));
     // A piece at a time, each in a short transaction of its own: a slow reader holds neither memory nor a connection. The rows never change.
     let pieces = stream::try_unfold((context, actor.scope_for(Capability::LedgerExport)?, row, 1_i32), async |(context, scope, row, number)| {
         let tx = context.db.read(scope).await?;
@@ -119,7 +119,7 @@ async fn download_voucher_export(actor: Actor, context: web::Data<Context>, requ
         Ok::<_, Problem>(piece.map(|piece| (web::Bytes::from(piece), (context, scope, row, number.saturating_add(1)))))
     });
     let body = SizedStream::new(size, Box::pin(pieces));
-    Ok(HttpResponse::Ok().insert_header((CONTENT_TYPE, "application/octet-stream")).insert_header((CONTENT_DISPOSITION, disposition)).body(body))
+    Ok(HttpResponse::Ok().insert_header((CONTENT_TYPE, "application/octet-stream")).insert_header(disposition).body(body))
 }
 
 /// Exports the vouchers of a street's months: as 用友 U8 text, common XLSX, or a package in the style of GB/T 24589.2-2010; from 2019 each with its financial and its budget half.

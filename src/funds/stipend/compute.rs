@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::holds::Holds;
 use super::model::{self, Facts, Planned, Settled};
-use super::{bank_account, beneficiary, enrolment, scheme, stipend_scheme, suspension, write};
+use super::{bank_account, beneficiary, enrolment, enrolment_rate, own_rates, scheme, stipend_scheme, suspension, write};
 use crate::kernel::act::Act;
 use crate::kernel::ids::new_id;
 use crate::kernel::money::Fen;
@@ -96,12 +96,13 @@ pub async fn compute(tx: &Tx, act: &Act, row: &stipend_scheme::Model, period: Pe
     let known = Known::read(tx, row).await?;
     let checks = Holds::read(tx, act, row).await?;
     let rates: Vec<(Month, Fen)> = scheme::rates(tx, row.id).await?.into_iter().collect();
+    let later_rates = own_rates::later(tx, enrolment_rate::Column::StreetId.eq(row.street_id)).await?;
     let rules = scheme::rules(row);
     let mut items = Vec::new();
     for enrolment in enrolments {
         let (stops, holds) = known.suspensions_of(enrolment.id, &checks);
-        let own_rate = enrolment.own_rate_from.zip(enrolment.own_rate);
-        let facts = Facts { from: enrolment.from_date, to: enrolment.last_day(), rates: rates.clone(), own_rate, stops };
+        let own_rates = own_rates::of(&enrolment, &later_rates);
+        let facts = Facts { from: enrolment.from_date, to: enrolment.last_day(), rates: rates.clone(), own_rates, stops };
         let settled = known.settled.get(&enrolment.id).cloned().unwrap_or_default();
         let planned = model::plan(&rules, &facts, &settled, enrolment.paid_through, period)?;
         if !planned.item && planned.outstanding.is_zero() {

@@ -293,7 +293,7 @@ pub mod enrolment {
         pub end_reason: Option<String>,
         /// The last period that was paid before this system.
         pub paid_through: Period,
-        /// An own rate, which beats the scheme's.
+        /// The own rate that it was enrolled with, which beats the scheme's; later ones are its `own_rates`.
         pub own_rate: Option<Fen>,
         /// From which month.
         pub own_rate_from: Option<Month>,

@@ -1,6 +1,6 @@
 //! Why an item is held: what the enrolment itself says, and each reason in words with what is to be done.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use sea_orm::{ColumnTrait, QueryFilter};
 use serde::Serialize;
@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::model::{self, Planned};
-use super::{beneficiary, enrolment, payout_item, standing_authorisation, stipend_scheme, suspension};
+use super::{beneficiary, enrolment, own_rates, payout_item, standing_authorisation, stipend_scheme, suspension};
 use crate::kernel::act::{Act, Performer};
 use crate::kernel::period::Period;
 use crate::kernel::problem::Problem;
@@ -22,10 +22,12 @@ const USUAL_ARREARS: usize = 4;
 pub struct Holds {
     today: chrono::NaiveDate,
     signer: Option<String>,
+    /// Enrolments of which the signer wrote an own rate.
+    signer_rates: BTreeSet<Uuid>,
 }
 
 impl Holds {
-    /// As of today; where a job pays, the authorisation's signer may not have authored an enrolment that is paid under it.
+    /// As of today; where a job pays, the authorisation's signer may not have authored an enrolment that is paid under it, or an own rate of it.
     ///
     /// # Errors
     /// 500 where the database fails.
@@ -40,7 +42,11 @@ impl Holds {
         } else {
             None
         };
-        Ok(Self { today: act.today, signer })
+        let signer_rates = match &signer {
+            Some(signer) => own_rates::authored_by(tx, scheme, signer).await?,
+            None => BTreeSet::new(),
+        };
+        Ok(Self { today: act.today, signer, signer_rates })
     }
 
     /// Whether a suspension holds the item today.
@@ -55,7 +61,7 @@ impl Holds {
         if row.verify_by.is_some_and(|day| day < self.today) {
             return Some("verification_missing");
         }
-        if self.signer.as_ref() == Some(&row.author_person) {
+        if self.signer.as_ref() == Some(&row.author_person) || self.signer_rates.contains(&row.id) {
             return Some("signer_is_author");
         }
         let unusual = planned.lines.iter().filter(|line| line.taken.is_positive() && line.period < own && row.arrears_accepted_through.is_none_or(|through| through < line.period));
@@ -75,7 +81,10 @@ pub fn words(code: &str) -> Option<(&'static str, &'static str)> {
         ),
         "arrears_unusual" => ("补发超过 4 个期间；请由第二人核对后接受补发。", "Arrears over more than 4 periods: a second person checks and accepts them."),
         "verification_missing" => ("资格核验已逾期；核验后自动补发。", "The yearly verification is overdue; verified, what is due is paid by itself."),
-        "signer_is_author" => ("常设授权的签署人经办了该登记；须由另一位领导审批发放批次。", "Who signed the standing authorisation wrote this enrolment: another leader approves the run."),
+        "signer_is_author" => (
+            "常设授权的签署人经办了该登记或其个人标准；须由另一位领导审批发放批次。",
+            "Who signed the standing authorisation wrote this enrolment or an own rate of it: another leader approves the run.",
+        ),
         "no_account" => ("没有银行账户；请添加账户并由会计确认。", "There is no bank account: add one, and the accountant confirms it."),
         "account_unconfirmed" => ("银行账户尚未由会计确认。", "The bank account is not confirmed by the accountant."),
         "shared_account" => ("该账户同时登记在他人名下；如持有人是监护人或户主，请据实登记。", "Another person has the same account; where its holder is guardian or head of household, record that."),

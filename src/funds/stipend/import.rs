@@ -7,7 +7,8 @@ use chrono::NaiveDate;
 use sea_orm::{ColumnTrait, QueryFilter};
 use uuid::Uuid;
 
-use super::routes_people::{HolderRelation, NewAccount, NewBeneficiary, NewEnrolment, Relation, Survivor};
+use super::routes_enrolments::{NewEnrolment, Relation, Survivor};
+use super::routes_people::{HolderRelation, NewAccount, NewBeneficiary};
 use super::{beneficiary, enrolment, people, stipend_scheme, verify};
 use crate::kernel::access::{Actor, Capability};
 use crate::kernel::act::Act;
@@ -19,7 +20,7 @@ use crate::kernel::period::Period;
 use crate::kernel::problem::Problem;
 use crate::people::tenancy::org_unit;
 use crate::platform::db::{Authorised, Tx};
-use crate::platform::sheet::{Column, Kind, Row, RowFault, RowFaults, read};
+use crate::platform::sheet::{Column, Kind, Row, RowFault, RowFaults, Table};
 
 const fn column(key: &'static str, title: &'static str, required: bool, kind: Kind) -> Column {
     Column { key, title, required, kind }
@@ -122,9 +123,8 @@ fn yes_or_no(row: &Row, key: &str) -> Result<bool, RowFault> {
 /// Imports beneficiaries of a street; gives how many, and which card numbers look wrong.
 ///
 /// # Errors
-/// 422 `import_refused` with every fault; as the reading of tables.
-pub async fn beneficiaries(tx: &Tx, act: &Act, actor: &Actor, street: &Authorised<org_unit::Model>, bytes: &[u8]) -> Result<Imported, Problem> {
-    let table = read(bytes, &BENEFICIARIES)?;
+/// 422 `import_refused` with every fault.
+pub async fn beneficiaries(tx: &Tx, act: &Act, actor: &Actor, street: &Authorised<org_unit::Model>, table: Table) -> Result<Imported, Problem> {
     let known = known(tx, street.id).await?;
     let communities = tx.all(tx.select::<org_unit::Entity>().filter(org_unit::Column::StreetId.eq(street.id)).filter(org_unit::Column::CommunityId.is_not_null())).await?;
     let communities: BTreeMap<String, Uuid> = communities.into_iter().map(|unit| (unit.name, unit.id)).collect();
@@ -233,8 +233,7 @@ fn terms(row: &Row, faults: &mut RowFaults) -> Option<NewEnrolment> {
 ///
 /// # Errors
 /// As [`beneficiaries`].
-pub async fn enrolments(tx: &Tx, act: &Act, actor: &Actor, street: &Authorised<org_unit::Model>, bytes: &[u8]) -> Result<Imported, Problem> {
-    let table = read(bytes, &ENROLMENTS)?;
+pub async fn enrolments(tx: &Tx, act: &Act, actor: &Actor, street: &Authorised<org_unit::Model>, table: Table) -> Result<Imported, Problem> {
     let known = known(tx, street.id).await?;
     let schemes = tx.all(tx.select::<stipend_scheme::Entity>().filter(stipend_scheme::Column::StreetId.eq(street.id))).await?;
     let enrolled = tx.all(tx.select::<enrolment::Entity>().filter(enrolment::Column::StreetId.eq(street.id))).await?;

@@ -14,6 +14,8 @@ mod late_return;
 mod mistakes;
 pub mod model;
 mod outstanding;
+mod own_rate_entity;
+mod own_rates;
 pub mod pay;
 mod payout_entity;
 mod people;
@@ -26,7 +28,9 @@ mod roster;
 pub mod routes_accounts;
 pub mod routes_corrections;
 pub mod routes_counts;
+pub mod routes_enrolments;
 pub mod routes_import;
+pub mod routes_own_rates;
 pub mod routes_people;
 pub mod routes_recovery;
 pub mod routes_run;
@@ -40,15 +44,17 @@ mod write;
 
 pub use agree::{authorised_differs, parts_differ, payable, withheld};
 pub use entity::{bank_account, beneficiary, enrolment, scheme_kind, scheme_rate, standing_authorisation, stipend_scheme, suspension};
+pub use own_rate_entity::enrolment_rate;
 pub use payout_entity::{bank_file, payout_item, payout_part, payout_run};
 pub use recovery_entity::{recovery, recovery_charge};
 
 use crate::platform::tasks::TaskSource;
 
-/// Runs to be approved, posted or exported; enrolments to be confirmed, verified or extended; bank accounts and corrected names to be confirmed; write-offs to be approved.
-pub const TASKS: [TaskSource; 6] = [
+/// Runs to be approved, posted or exported; enrolments to be confirmed, verified or extended; own rates, bank accounts and corrected names to be confirmed; write-offs to be approved.
+pub const TASKS: [TaskSource; 7] = [
     TaskSource { noun: "payout_run", view: "v_tasks_payout_run" },
     TaskSource { noun: "enrolment", view: "v_tasks_enrolment" },
+    TaskSource { noun: "enrolment_rate", view: "v_tasks_enrolment_rate" },
     TaskSource { noun: "bank_account", view: "v_tasks_bank_account" },
     TaskSource { noun: "beneficiary", view: "v_tasks_beneficiary" },
     TaskSource { noun: "bank_file", view: "v_tasks_bank_file" },

@@ -41,23 +41,24 @@ pub struct Facts {
     pub from: NaiveDate,
     /// The last day, or the event's.
     pub to: Option<NaiveDate>,
-    /// Rates from a month on, the scheme's and then the own ones; a later entry for a month beats an earlier.
+    /// The scheme's rates from a month on; a later entry for a month beats an earlier.
     pub rates: Vec<(Month, Fen)>,
-    /// The own rate, from a month on.
-    pub own_rate: Option<(Month, Fen)>,
+    /// Own rates from a month on, which beat the scheme's; none: the scheme's again. A later entry for a month beats an earlier.
+    pub own_rates: Vec<(Month, Option<Fen>)>,
     /// Times that take entitlement out (`stop`), first and last day inclusive.
     pub stops: Vec<(NaiveDate, Option<NaiveDate>)>,
 }
 
 impl Facts {
     fn rate(&self, month: Month) -> Fen {
-        if let Some((from, rate)) = self.own_rate
-            && from <= month
-        {
-            return rate;
-        }
-        self.rates.iter().filter(|(from, _)| *from <= month).max_by_key(|(from, _)| *from).map_or(Fen::ZERO, |(_, rate)| *rate)
+        let own = in_force(&self.own_rates, month).flatten();
+        own.or_else(|| in_force(&self.rates, month)).unwrap_or(Fen::ZERO)
     }
+}
+
+/// What is in force in a month: the entry of the latest month that has begun, the last of several.
+fn in_force<T: Copy>(entries: &[(Month, T)], month: Month) -> Option<T> {
+    entries.iter().filter(|(from, _)| *from <= month).max_by_key(|(from, _)| *from).map(|(_, entry)| *entry)
 }
 
 /// The days of a month that count: all or none by the start and end rules, or from the first day to the last.
@@ -286,7 +287,7 @@ mod tests {
     }
 
     fn facts(from: &str, to: Option<&str>, rate: i64) -> Facts {
-        Facts { from: day(from), to: to.map(day), rates: vec![(month("2016-01"), Fen(rate))], own_rate: None, stops: Vec::new() }
+        Facts { from: day(from), to: to.map(day), rates: vec![(month("2016-01"), Fen(rate))], own_rates: Vec::new(), stops: Vec::new() }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::model::{self, Facts, PeriodLine, Planned, Settled};
-use super::{beneficiary, enrolment, payout_part, payout_run, recovery, scheme, scheme_kind, stipend_scheme, suspension};
+use super::{beneficiary, enrolment, enrolment_rate, own_rates, payout_part, payout_run, recovery, scheme, scheme_kind, stipend_scheme, suspension};
 use crate::kernel::money::Fen;
 use crate::kernel::period::{Month, Period};
 use crate::kernel::problem::Problem;
@@ -71,10 +71,11 @@ async fn plans(tx: &Tx, schemes: &mut BTreeMap<Uuid, Terms>, rows: &[enrolment::
         entry.held = entry.held || part.holds;
     }
     let mut stops: BTreeMap<Uuid, Vec<(chrono::NaiveDate, Option<chrono::NaiveDate>)>> = BTreeMap::new();
-    let suspended = tx.select::<suspension::Entity>().filter(suspension::Column::EnrolmentId.is_in(ids)).filter(suspension::Column::Kind.eq("stop"));
+    let suspended = tx.select::<suspension::Entity>().filter(suspension::Column::EnrolmentId.is_in(ids.clone())).filter(suspension::Column::Kind.eq("stop"));
     for row in tx.all(suspended).await? {
         stops.entry(row.enrolment_id).or_default().push((row.from_date, row.to_date));
     }
+    let later_rates = own_rates::later(tx, enrolment_rate::Column::EnrolmentId.is_in(ids)).await?;
     let mut planned = Vec::with_capacity(rows.len());
     for row in rows {
         let terms = schemes.get(&row.scheme_id).ok_or_else(|| Problem::internal("an enrolment without its scheme"))?;
@@ -82,8 +83,8 @@ async fn plans(tx: &Tx, schemes: &mut BTreeMap<Uuid, Terms>, rows: &[enrolment::
             planned.push(Planned::default());
             continue;
         };
-        let own_rate = row.own_rate_from.zip(row.own_rate);
-        let facts = Facts { from: row.from_date, to: row.last_day(), rates: terms.rates.clone(), own_rate, stops: stops.remove(&row.id).unwrap_or_default() };
+        let own_rates = own_rates::of(row, &later_rates);
+        let facts = Facts { from: row.from_date, to: row.last_day(), rates: terms.rates.clone(), own_rates, stops: stops.remove(&row.id).unwrap_or_default() };
         let settled = settled.remove(&row.id).unwrap_or_default();
         planned.push(model::plan(&scheme::rules(&terms.scheme), &facts, &settled, row.paid_through, through)?);
     }

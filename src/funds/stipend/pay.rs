@@ -1,6 +1,6 @@
 //! Bank files and their results: what was paid (E7), what came back (E8).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
 use super::{bank_account, bank_file, beneficiary, payout_item, payout_run, people, returned, scheme, stipend_scheme};
-use crate::funds::bank::{Batch, Matched, PaymentLine, bank_file_template, file_name, match_result, read_result, render};
+use crate::funds::bank::{Batch, Matched, PaymentLine, ResultFile, bank_file_template, file_name, match_result, render};
 use crate::funds::budget::{budget_line, lines};
 use crate::funds::ledger::years::{self, Sums};
 use crate::funds::ledger::{Account, Entry, Posting, VoucherKind, fiscal_year, post};
@@ -107,12 +107,13 @@ pub async fn make_file(tx: &Tx, act: &Act, run: Authorised<payout_run::Model>, t
         created_at: Set(act.at),
     };
     let file = tx.insert::<bank_file::Entity, _>(file).await?;
-    let export = Sql::both("UPDATE payout_items SET state = 'exported', bank_file_id = $2, serial = $3, version = version + 1 WHERE id = $1 AND state = 'posted'");
-    for (item, line) in items.iter().zip(&lines) {
-        let exported = tx.execute(export, vec![item.id.into(), file.id.into(), i32::try_from(line.serial).map_err(Problem::internal)?.into()]).await?;
-        if exported != 1 {
-            return Err(Problem::internal("a payment that another bank file took"));
-        }
+    // Numbered as in the file: by id.
+    let export = Sql::both(
+        "UPDATE payout_items SET state = 'exported', bank_file_id = $2, serial = numbered.serial, version = version + 1 \
+         FROM (SELECT id, CAST(ROW_NUMBER() OVER (ORDER BY id) AS integer) AS serial FROM payout_items WHERE run_id = $1 AND state = 'posted') AS numbered WHERE payout_items.id = numbered.id",
+    );
+    if tx.execute(export, vec![run.id.into(), file.id.into()]).await? != u64::from(count) {
+        return Err(Problem::internal("a payment that another bank file took"));
     }
     set_run_state(tx, &run, "exported").await?;
     audit::record(tx, act, Event::new("bank_file.make", "bank_file", file.id, bank_file::Entity::place(&file)).after(&file)?).await?;
@@ -171,7 +172,7 @@ async fn items_of(tx: &Tx, file: &bank_file::Model) -> Result<Vec<payout_item::M
 ///
 /// # Errors
 /// 409 `invalid_transition`; 422 `result_mismatch` and nothing is taken over.
-pub async fn import_result(tx: &Tx, act: &Act, row: Authorised<bank_file::Model>, bytes: &[u8]) -> Result<bank_file::Model, Problem> {
+pub async fn import_result(tx: &Tx, act: &Act, row: Authorised<bank_file::Model>, (result, sha256): (&ResultFile, String)) -> Result<bank_file::Model, Problem> {
     let before = row.into_inner();
     if before.state != "made" || before.result_sha256.is_some() {
         return Err(Problem::invalid_transition("result", if before.result_sha256.is_some() { "imported" } else { &before.state }));
@@ -182,11 +183,11 @@ pub async fn import_result(tx: &Tx, act: &Act, row: Authorised<bank_file::Model>
     let items = items_of(tx, &before).await?;
     let lines = payment_lines(tx, &act.keys, &run, &items).await?;
     let batch = Batch { number: before.number.clone(), date: before.date, count: u32::try_from(before.count).map_err(Problem::internal)?, sum: before.sum };
-    let matched = match_result(&read_result(bytes)?, &batch, &lines)?;
-    let paid = mark(tx, &items, &matched).await?;
+    let matched = match_result(result, &batch, &lines)?;
+    let paid = mark(tx, before.id, &items, &matched).await?;
     let next = bank_file::ActiveModel {
         id: Unchanged(before.id),
-        result_sha256: Set(Some(hex::encode(Sha256::digest(bytes)))),
+        result_sha256: Set(Some(sha256)),
         state: Set(if matched.iter().all(|line| line.paid) { "settled" } else { "made" }.to_owned()),
         version: Set(before.version.saturating_add(1)),
         ..Default::default()
@@ -207,20 +208,19 @@ pub async fn import_result(tx: &Tx, act: &Act, row: Authorised<bank_file::Model>
     Ok(after)
 }
 
-/// Marks items as paid, or with why they came back; gives the sum paid.
-async fn mark(tx: &Tx, items: &[payout_item::Model], matched: &[Matched]) -> Result<Fen, Problem> {
-    let mut paid = Fen::ZERO;
-    for line in matched {
-        let item = items.iter().find(|item| item.id == line.item_id).ok_or_else(|| Problem::internal("a result of no item"))?;
-        if line.paid {
-            paid = paid.checked_add(item.net).map_err(Problem::internal)?;
-            tx.execute(Sql::both("UPDATE payout_items SET state = 'paid', version = version + 1 WHERE id = $1"), vec![item.id.into()]).await?;
-        } else {
-            let reason = line.reason.clone();
-            tx.execute(Sql::both("UPDATE payout_items SET returned_reason = $2, version = version + 1 WHERE id = $1"), vec![item.id.into(), reason.into()]).await?;
-        }
+/// Marks the items of a file with why they came back, and all others as paid; gives the sum paid.
+async fn mark(tx: &Tx, file: Uuid, items: &[payout_item::Model], matched: &[Matched]) -> Result<Fen, Problem> {
+    let (paid, returned): (Vec<&Matched>, Vec<&Matched>) = matched.iter().partition(|line| line.paid);
+    for line in returned {
+        let set = Sql::both("UPDATE payout_items SET returned_reason = $2, version = version + 1 WHERE id = $1");
+        tx.execute(set, vec![line.item_id.into(), line.reason.clone().into()]).await?;
     }
-    Ok(paid)
+    let set = Sql::both("UPDATE payout_items SET state = 'paid', version = version + 1 WHERE bank_file_id = $1 AND state = 'exported' AND returned_reason IS NULL");
+    if tx.execute(set, vec![file.into()]).await? != u64::try_from(paid.len()).map_err(Problem::internal)? {
+        return Err(Problem::internal("a result of other payments than the file's"));
+    }
+    let paid: BTreeSet<Uuid> = paid.into_iter().map(|line| line.item_id).collect();
+    Fen::checked_sum(items.iter().filter(|item| paid.contains(&item.id)).map(|item| item.net)).map_err(Problem::internal)
 }
 
 /// A run is settled when every item is paid or returned.

@@ -5,7 +5,8 @@ use sea_orm::sea_query::Condition;
 use sea_orm::{ColumnTrait, QueryFilter};
 use uuid::Uuid;
 
-use super::routes_people::{NewAccount, NewBeneficiary, NewEnrolment, NewSuspension};
+use super::routes_enrolments::{NewEnrolment, NewSuspension};
+use super::routes_people::{NewAccount, NewBeneficiary};
 use super::{bank_account, beneficiary, enrolment, refusals, stipend_scheme, suspension, verify};
 use crate::kernel::act::Act;
 use crate::kernel::identity_number::IdentityNumber;
@@ -15,7 +16,7 @@ use crate::kernel::{bank_card, masking};
 use crate::people::identity::duties::{self, Part};
 use crate::people::tenancy::org_unit;
 use crate::platform::audit::{self, Event};
-use crate::platform::db::{Authorised, Scoped, Tx, is_unique_violation};
+use crate::platform::db::{Authorised, Scoped, Sql, Tx, is_unique_violation};
 
 /// Adds a beneficiary, with an account where one is given. Body or table have looked at the ID number.
 ///
@@ -265,6 +266,16 @@ pub async fn changed(tx: &Tx, act: &Act, action: &'static str, before: &enrolmen
     event.reason = reason;
     audit::record(tx, act, event).await?;
     Ok(after)
+}
+
+/// Counts a change of what belongs to an enrolment: who has read it, or changes it at the same time, sees another version. What has changed has an event of its own.
+///
+/// # Errors
+/// 500 where the database fails.
+pub async fn touch(tx: &Tx, row: &enrolment::Model) -> Result<(), Problem> {
+    let update = Sql::both("UPDATE enrolments SET version = version + 1 WHERE district_id = $1 AND street_id = $2 AND id = $3");
+    tx.execute(update, vec![row.district_id.into(), row.street_id.into(), row.id.into()]).await?;
+    Ok(())
 }
 
 fn date_before_start(pointer: &str) -> Problem {

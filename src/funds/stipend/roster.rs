@@ -8,12 +8,13 @@ use sea_orm::{ColumnTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait};
 use uuid::Uuid;
 
 use super::{bank_account, beneficiary, payout_item, payout_run, people, stipend_scheme};
-use crate::funds::ledger::print::{STYLE, escape};
+use crate::funds::ledger::print::STYLE;
 use crate::kernel::crypto::KeyRing;
 use crate::kernel::problem::Problem;
 use crate::people::identity::duties;
 use crate::people::tenancy::street_names;
 use crate::platform::db::Tx;
+use crate::platform::http::escape;
 
 /// Name and ID number of a person, masked or, with the keys, in the clear.
 fn named(person: Option<&beneficiary::Model>, unmask: Option<&Arc<KeyRing>>) -> Result<(String, String), Problem> {

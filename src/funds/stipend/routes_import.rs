@@ -1,6 +1,6 @@
 //! `beneficiaries/import` and `enrolments/import`, with the templates to fill in.
 
-use actix_web::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
+use actix_web::http::header::CONTENT_TYPE;
 use actix_web::{HttpRequest, HttpResponse, get, post};
 use serde::Deserialize;
 use uuid::Uuid;
@@ -9,10 +9,10 @@ use super::import::{self, Imported};
 use crate::kernel::access::{Actor, Capability};
 use crate::kernel::problem::{Language, Problem};
 use crate::people::tenancy::street_of;
-use crate::platform::http::{Content, Done, FileForm, Refusals, Routes, Rules, Upload, query};
+use crate::platform::http::{Content, Done, FileForm, Refusals, Routes, Upload, query, saved_as};
 use crate::platform::jobs::record_done;
 use crate::platform::jobs::routes::JobRun;
-use crate::platform::sheet::{Column, FileFormat, RowFault, template};
+use crate::platform::sheet::{Column, FileFormat, RowFault, read, template};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -39,8 +39,7 @@ fn told(imported: &Imported, sha256: &str) -> serde_json::Value {
 fn download(request: &HttpRequest, name: &str, columns: &[Column], example: &[&str]) -> Result<HttpResponse, Problem> {
     let format = query::<TemplateQuery>(request)?.format;
     let bytes = template(columns, &[example], format)?;
-    let disposition = format!("attachment; filename=\"{name}.{}\"", format.extension());
-    Ok(HttpResponse::Ok().insert_header((CONTENT_TYPE, format.media_type())).insert_header((CONTENT_DISPOSITION, disposition)).body(bytes))
+    Ok(HttpResponse::Ok().insert_header((CONTENT_TYPE, format.media_type())).insert_header(saved_as(&format!("{name}.{}", format.extension()))).body(bytes))
 }
 
 /// The table of beneficiaries to fill in. `?format=xlsx|csv`.
@@ -65,12 +64,18 @@ async fn enrolment_template(actor: Actor, request: HttpRequest) -> Result<HttpRe
 async fn import_beneficiaries(actor: Actor, request: HttpRequest, upload: Upload) -> Result<HttpResponse, Problem> {
     let street = query::<ImportQuery>(&request)?.street_id;
     upload
-        .create_from_file(&actor, Capability::StipendPrepare, &[Content::Csv, Content::Xlsx], Rules::plain(), async |tx, act, file| {
-            let street = street_of(tx, &actor, street, Capability::StipendPrepare).await?;
-            let imported = import::beneficiaries(tx, act, &actor, &street, &file.bytes).await?;
-            let run = record_done(tx, act, "beneficiaries.import", street.place(), imported.count, told(&imported, &file.sha256())).await?;
-            Ok(Done::accepted(format!("/api/v1/job-runs/{}", run.id), JobRun::of(run, Language::English)))
-        })
+        .create_from_file(
+            &actor,
+            Capability::StipendPrepare,
+            &[Content::Csv, Content::Xlsx],
+            |file| read(&file.bytes, &import::BENEFICIARIES),
+            async |tx, act, (file, table)| {
+                let street = street_of(tx, &actor, street, Capability::StipendPrepare).await?;
+                let imported = import::beneficiaries(tx, act, &actor, &street, table).await?;
+                let run = record_done(tx, act, "beneficiaries.import", street.place(), imported.count, told(&imported, &file.sha256())).await?;
+                Ok(Done::accepted(format!("/api/v1/job-runs/{}", run.id), JobRun::of(run, Language::English)))
+            },
+        )
         .await
 }
 
@@ -80,12 +85,18 @@ async fn import_beneficiaries(actor: Actor, request: HttpRequest, upload: Upload
 async fn import_enrolments(actor: Actor, request: HttpRequest, upload: Upload) -> Result<HttpResponse, Problem> {
     let street = query::<ImportQuery>(&request)?.street_id;
     upload
-        .create_from_file(&actor, Capability::StipendPrepare, &[Content::Csv, Content::Xlsx], Rules::plain(), async |tx, act, file| {
-            let street = street_of(tx, &actor, street, Capability::StipendPrepare).await?;
-            let imported = import::enrolments(tx, act, &actor, &street, &file.bytes).await?;
-            let run = record_done(tx, act, "enrolments.import", street.place(), imported.count, told(&imported, &file.sha256())).await?;
-            Ok(Done::accepted(format!("/api/v1/job-runs/{}", run.id), JobRun::of(run, Language::English)))
-        })
+        .create_from_file(
+            &actor,
+            Capability::StipendPrepare,
+            &[Content::Csv, Content::Xlsx],
+            |file| read(&file.bytes, &import::ENROLMENTS),
+            async |tx, act, (file, table)| {
+                let street = street_of(tx, &actor, street, Capability::StipendPrepare).await?;
+                let imported = import::enrolments(tx, act, &actor, &street, table).await?;
+                let run = record_done(tx, act, "enrolments.import", street.place(), imported.count, told(&imported, &file.sha256())).await?;
+                Ok(Done::accepted(format!("/api/v1/job-runs/{}", run.id), JobRun::of(run, Language::English)))
+            },
+        )
         .await
 }
 

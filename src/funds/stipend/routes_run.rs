@@ -1,6 +1,6 @@
 //! `payout-runs` and `bank-files`.
 
-use actix_web::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
+use actix_web::http::header::CONTENT_TYPE;
 use actix_web::{HttpRequest, HttpResponse, get, post, web};
 use sea_orm::ColumnTrait;
 use sea_orm::QueryFilter;
@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::holds::{PayoutItemView, explained};
 use super::{announce, bank_file, pay, payout_item, payout_run, run, stipend_scheme};
+use crate::funds::bank::read_result;
 use crate::funds::budget::routes::Reason;
 use crate::kernel::access::{Actor, Capability};
 use crate::kernel::period::Period;
@@ -18,7 +19,7 @@ use crate::kernel::problem::Problem;
 use crate::people::identity::duties::{self, Part};
 use crate::platform::audit::{Shown, to_show};
 use crate::platform::db::{Scoped, Tx};
-use crate::platform::http::{Body, Content, Context, Done, FileForm, ListPage, ListRequest, Nothing, Refusals, Routes, Rules, Upload, Write, ok_versioned, print_page};
+use crate::platform::http::{Body, Content, Context, Done, FileForm, ListPage, ListRequest, Nothing, Refusals, Routes, Rules, Upload, Write, ok_versioned, print_page, saved_as};
 use crate::platform::tasks::Submitted;
 
 /// A run to be calculated.
@@ -239,10 +240,9 @@ async fn download_bank_file(actor: Actor, context: web::Data<Context>, id: web::
     let tx = context.read(&actor, Capability::BankFile).await?;
     let file = tx.load_text::<bank_file::Entity>(&id).await?.authorise(&actor, Capability::BankFile)?;
     let bytes = pay::bytes_of(&context.keys, &file)?;
-    let name: String = file.file_name.bytes().map(|byte| if byte.is_ascii_alphanumeric() || b"-_.".contains(&byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect();
     Ok(HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, "application/octet-stream"))
-        .insert_header((CONTENT_DISPOSITION, format!("attachment; filename*=UTF-8''{name}")))
+        .insert_header(saved_as(&file.file_name))
         .insert_header(("ETag", crate::platform::http::etag(file.version)))
         .body(bytes))
 }
@@ -281,10 +281,16 @@ async fn void_bank_file(actor: Actor, write: Write, id: web::Path<String>) -> Re
 #[post("/bank-files/{id}/results")]
 async fn import_result(actor: Actor, upload: Upload, id: web::Path<String>) -> Result<HttpResponse, Problem> {
     upload
-        .on_with_file::<bank_file::Entity, _>(&actor, (Capability::BankFile, &id), &[Content::Csv, Content::Xlsx], file_rules().money(), async |tx, act, row, file| {
-            let file = pay::import_result(tx, act, row, &file.bytes).await?;
-            Ok(Done::changed(file.version, file))
-        })
+        .on_with_file::<bank_file::Entity, _, _>(
+            &actor,
+            (Capability::BankFile, &id),
+            (&[Content::Csv, Content::Xlsx], |file| read_result(&file.bytes)),
+            file_rules().money(),
+            async |tx, act, row, (file, result)| {
+                let file = pay::import_result(tx, act, row, (&result, file.sha256())).await?;
+                Ok(Done::changed(file.version, file))
+            },
+        )
         .await
 }
 

@@ -150,7 +150,8 @@ pub struct NewRate {
     pub amount: Fen,
 }
 
-fn rate_fault(pointer: &str, amount: Fen, faults: &mut Faults) {
+/// The fault of a rate that is out of its bounds.
+pub(super) fn rate_fault(pointer: &str, amount: Fen, faults: &mut Faults) {
     if amount.is_negative() || amount > RATE_MAX {
         faults.add(pointer, "rate_out_of_bound", format!("须在 0.00 至 {RATE_MAX} 之间"), format!("must be from 0.00 to {RATE_MAX}"));
     }

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::model::{Limits, Rules};
 use super::routes_scheme::{NewAuthorisation, NewKind, NewRate, NewScheme, SchemeChange};
-use super::{enrolment, payout_run, refusals, scheme_kind, scheme_rate, standing_authorisation, stipend_scheme};
+use super::{enrolment, own_rates, payout_run, refusals, scheme_kind, scheme_rate, standing_authorisation, stipend_scheme};
 use crate::funds::ledger::refusals::fiscal_year_not_open;
 use crate::funds::ledger::years;
 use crate::funds::spending::category;
@@ -147,14 +147,14 @@ pub async fn change(tx: &Tx, act: &Act, row: Authorised<stipend_scheme::Model>, 
     Ok(after)
 }
 
-/// Signs a standing authorisation. Who signs has not authored the scheme or one of its enrolments; renewing does not reset the year's sum.
+/// Signs a standing authorisation. Who signs has not authored the scheme, one of its enrolments or an own rate; renewing does not reset the year's sum.
 ///
 /// # Errors
 /// 403 `separation_of_duties`; 409 `fiscal_year_not_open`, `already_exists`.
 pub async fn authorise(tx: &Tx, act: &Act, scheme: Authorised<stipend_scheme::Model>, new: NewAuthorisation) -> Result<standing_authorisation::Model, Problem> {
     let person = act.person()?;
     let authored = tx.count(tx.select::<enrolment::Entity>().filter(enrolment::Column::SchemeId.eq(scheme.id)).filter(enrolment::Column::AuthorPerson.eq(person.person()))).await?;
-    if scheme.author_person == person.person() || authored > 0 {
+    if scheme.author_person == person.person() || authored > 0 || !own_rates::authored_by(tx, &scheme, &person.person()).await?.is_empty() {
         return Err(Problem::separation_of_duties(Part::Approve.code(), Part::Prepare.code()));
     }
     // Signed within a year: one that people have opened, and that is not over, as nothing of a past one is paid any more.

@@ -1,7 +1,7 @@
 //! `attachments`.
 
 use actix_web::body::SizedStream;
-use actix_web::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
+use actix_web::http::header::CONTENT_TYPE;
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, delete, get, post, web};
 use sea_orm::sea_query::Condition;
 use sea_orm::{ColumnTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait};
@@ -16,7 +16,7 @@ use crate::kernel::act::{Act, Performer};
 use crate::kernel::problem::{Faults, Problem};
 use crate::platform::audit::{self, Event};
 use crate::platform::db::{Scoped, Tx};
-use crate::platform::http::{Body, Content, Context, Done, DownloadKept, ListPage, ListRequest, Nothing, Refusals, Routes, Rules, Upload, Write, ok, request_id};
+use crate::platform::http::{Body, Content, Context, Done, DownloadKept, ListPage, ListRequest, Nothing, Refusals, Routes, Rules, Upload, Write, ok, request_id, saved_as};
 
 /// What is taken as a paper, by its bytes.
 const TAKES: [Content; 7] = [Content::Pdf, Content::Jpeg, Content::Png, Content::Ofd, Content::Xml, Content::Xlsx, Content::Docx];
@@ -217,17 +217,12 @@ async fn download_attachment(actor: Actor, context: web::Data<Context>, request:
         request.extensions_mut().insert(DownloadKept);
     }
     let size = u64::try_from(found.attachment.size).map_err(Problem::internal)?;
-    Ok(HttpResponse::Ok()
-        .insert_header((CONTENT_TYPE, found.attachment.media_type.clone()))
-        .insert_header((CONTENT_DISPOSITION, disposition(&found.attachment)))
-        .body(SizedStream::new(size, Box::pin(bytes))))
+    Ok(HttpResponse::Ok().insert_header((CONTENT_TYPE, found.attachment.media_type.clone())).insert_header(saved_as(&name_of(&found.attachment))).body(SizedStream::new(size, Box::pin(bytes))))
 }
 
-/// Always to be saved, never to be shown in the page's own origin; the name as UTF-8 (RFC 6266).
-fn disposition(row: &attachment::Model) -> String {
-    let name = row.file_name.clone().unwrap_or_else(|| row.sha256.chars().take(12).collect());
-    let name: String = name.bytes().map(|byte| if byte.is_ascii_alphanumeric() || b"-_.".contains(&byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect();
-    format!("attachment; filename*=UTF-8''{name}")
+/// The name that a file came with, or the begin of its hash.
+fn name_of(row: &attachment::Model) -> String {
+    row.file_name.clone().unwrap_or_else(|| row.sha256.chars().take(12).collect())
 }
 
 /// Adds the routes of this folder.

@@ -15,7 +15,7 @@ use crate::kernel::problem::ProblemBody;
 
 /// Writes below a row that add something of its own beside it, or take that away, and so look at no version of the row. What a write demands stands in its [`super::Rules`];
 /// that these lists agree with them `tests/api/operations.rs` finds out by asking without.
-const WITHOUT_IF_MATCH: [&str; 10] = [
+const WITHOUT_IF_MATCH: [&str; 11] = [
     "/attachment-links/{id}",
     "/attachments/{id}",
     "/attachments/{id}/links",
@@ -23,6 +23,7 @@ const WITHOUT_IF_MATCH: [&str; 10] = [
     "/claims/{id}/comments",
     "/claims/{id}/copy",
     "/claims/{id}/payee-account",
+    "/enrolments/{id}/rates",
     "/notifications/{id}/read",
     "/plan-items/{id}/targets",
     "/stipend-schemes/{id}/rates",

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use super::respond::escape;
+
 const TABLE: &str = include_str!("../../../docs/errors.md");
 
 /// A refusal as the page lists it.
@@ -25,18 +27,14 @@ pub fn known_refusals() -> impl Iterator<Item = KnownRefusal> {
     })
 }
 
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
-}
-
 /// The page as HTML, an anchor for each code.
 #[must_use]
 pub fn errors_page() -> String {
     let mut rows = String::new();
     for refusal in known_refusals() {
-        let (code, zh, en) = (escaped(refusal.code), escaped(refusal.zh), escaped(refusal.en));
+        let (code, zh, en) = (escape(refusal.code), escape(refusal.zh), escape(refusal.en));
         // Writing to a text cannot fail.
-        let _ = writeln!(rows, "<tr id=\"{code}\"><td><code>{code}</code></td><td>{}</td><td lang=\"zh-CN\">{zh}</td><td lang=\"en\">{en}</td></tr>", escaped(refusal.status));
+        let _ = writeln!(rows, "<tr id=\"{code}\"><td><code>{code}</code></td><td>{}</td><td lang=\"zh-CN\">{zh}</td><td lang=\"en\">{en}</td></tr>", escape(refusal.status));
     }
     format!(
         "<!doctype html><html lang=\"zh-CN\"><head><meta charset=\"utf-8\"><title>错误代码 / Refusals – Mingzhang 明账</title>\

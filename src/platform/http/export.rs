@@ -5,7 +5,7 @@ use std::future::ready;
 use std::io::{Read, Seek, SeekFrom};
 
 use actix_web::body::SizedStream;
-use actix_web::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
+use actix_web::http::header::CONTENT_TYPE;
 use actix_web::web::Bytes;
 use actix_web::{HttpResponse, HttpResponseBuilder, web};
 use futures_util::stream::{self, LocalBoxStream};
@@ -13,6 +13,7 @@ use futures_util::{StreamExt, TryStreamExt};
 use rust_xlsxwriter::Workbook;
 use serde_json::Value;
 
+use super::respond::saved_as;
 use crate::kernel::problem::{Problem, weighted};
 
 /// A sheet holds 1,048,576 rows, the header among them.
@@ -91,7 +92,7 @@ pub(super) async fn answer(format: Format, columns: Vec<&'static str>, pages: Pa
 
 fn file(kind: &'static str, name: &str) -> HttpResponseBuilder {
     let mut response = HttpResponse::Ok();
-    response.insert_header((CONTENT_TYPE, kind)).insert_header((CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")));
+    response.insert_header((CONTENT_TYPE, kind)).insert_header(saved_as(name));
     response
 }
 

@@ -41,7 +41,7 @@ pub use middleware::{finish, observe};
 pub use proxies::TrustedProxies;
 pub use query::query;
 pub use refusals::Refusals;
-pub use respond::{etag, ok, ok_versioned, print_page};
+pub use respond::{escape, etag, ok, ok_versioned, print_page, saved_as};
 pub use routes::{Purpose, Routes};
 pub use upload::{Content, FILE_MOST_BYTES, FileForm, Upload, UploadedFile};
 pub use whereabouts::Whereabouts;

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use actix_multipart::Multipart;
 use actix_web::dev::Payload;
 use actix_web::http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
-use actix_web::web::Bytes;
+use actix_web::web::{self, Bytes};
 use actix_web::{FromRequest, HttpRequest, HttpResponse};
 use futures_util::StreamExt;
 use serde::{Deserialize, Serialize};
@@ -182,19 +182,19 @@ impl Upload {
         self.0.act(actor)
     }
 
-    /// Makes a new row from a file of one of the kinds in `takes`.
+    /// Makes a new row from what is read in a file of one of the kinds in `takes`. It is read by threads that may block, before the transaction begins.
     ///
     /// # Errors
-    /// As [`Write::create`]; 413 `body_too_large`, 415 `unsupported_media_type` by content, 400 `malformed_form`, 422 `missing_field`.
-    pub async fn create_from_file<R: Serialize>(
+    /// As [`Write::create`]; 413 `body_too_large`, 415 `unsupported_media_type` by content, 400 `malformed_form`, 422 `missing_field`; what `read` refuses.
+    pub async fn create_from_file<P: Send + 'static, R: Serialize>(
         self,
         actor: &Actor,
         capability: Capability,
         takes: &[Content],
-        rules: Rules<()>,
-        work: impl AsyncFnOnce(&Tx, &Act, UploadedFile) -> Result<Done<R>, Problem>,
+        read: impl FnOnce(&UploadedFile) -> Result<P, Problem> + Send + 'static,
+        work: impl AsyncFnOnce(&Tx, &Act, (UploadedFile, P)) -> Result<Done<R>, Problem>,
     ) -> Result<HttpResponse, Problem> {
-        self.0.create_parsed(actor, capability, rules, async |raw| read_file(raw, takes).await, work).await
+        self.0.create_parsed(actor, capability, Rules::plain(), async |raw| read_file(raw, takes, read).await, work).await
     }
 
     /// As [`Upload::create_from_file`], with the fields of the form beside its file, judged as a JSON body of texts is; bytes without a form have none.
@@ -211,32 +211,38 @@ impl Upload {
         self.0.create_parsed(actor, capability, Rules::plain(), async |raw| read_file_and_fields(raw, takes).await, work).await
     }
 
-    /// Acts on a row with a file of one of the kinds in `takes`; the row is found in the scope and authorised first.
+    /// Acts on a row with what is read in a file of one of the kinds in `takes`; the row is found in the scope and authorised first.
     ///
     /// # Errors
     /// As [`Write::on`] and [`Upload::create_from_file`].
-    pub async fn on_with_file<E: Scoped, R: Serialize>(
+    pub async fn on_with_file<E: Scoped, P: Send + 'static, R: Serialize>(
         self,
         actor: &Actor,
         (capability, id): (Capability, &str),
-        takes: &[Content],
+        (takes, read): (&[Content], impl FnOnce(&UploadedFile) -> Result<P, Problem> + Send + 'static),
         rules: Rules<E::Model>,
-        work: impl AsyncFnOnce(&Tx, &Act, Authorised<E::Model>, UploadedFile) -> Result<Done<R>, Problem>,
+        work: impl AsyncFnOnce(&Tx, &Act, Authorised<E::Model>, (UploadedFile, P)) -> Result<Done<R>, Problem>,
     ) -> Result<HttpResponse, Problem>
     where
         E::Model: Sync,
     {
-        self.0.on_parsed::<E, _, R>(actor, (capability, id), rules, async |raw| read_file(raw, takes).await, work).await
+        self.0.on_parsed::<E, _, R>(actor, (capability, id), rules, async |raw| read_file(raw, takes, read).await, work).await
     }
 }
 
-/// The file of a body, and the fingerprint of its name and bytes.
-async fn read_file(raw: RawBody, takes: &[Content]) -> Result<Parsed<UploadedFile>, Problem> {
+/// The file of a body and what is read in it, and the fingerprint of its name and bytes.
+async fn read_file<P: Send + 'static>(raw: RawBody, takes: &[Content], read: impl FnOnce(&UploadedFile) -> Result<P, Problem> + Send + 'static) -> Result<Parsed<(UploadedFile, P)>, Problem> {
     let (content, file, fields) = read_parts(raw, takes).await?;
-    match fields.keys().next() {
-        None => Ok(Parsed { content, fields: None, body: file }),
-        Some(part) => Err(only_one_file(part)),
+    if let Some(part) = fields.keys().next() {
+        return Err(only_one_file(part));
     }
+    let (file, found) = web::block(move || {
+        let found = read(&file);
+        (file, found)
+    })
+    .await
+    .map_err(Problem::internal)?;
+    Ok(Parsed { content, fields: None, body: (file, found?) })
 }
 
 /// The file of a body, the fields beside it, and the fingerprint of all.

@@ -311,11 +311,13 @@ impl Write {
         self.capability = Some(capability);
         let result = async {
             actor.require_anywhere(capability)?;
+            // Read before the transaction, which holds locks, begins; what is wrong in it is told in its turn.
+            let parsed = parse(raw).await;
             let tx = self.context.write(actor.scope_for(capability)?).await?;
             let id = Uuid::parse_str(id).map_err(|_bad| Problem::not_found())?;
             let row = if rules.version.is_some() { tx.load_locked::<E>(id).await? } else { tx.load::<E>(id).await? };
             self.require_headers(rules.money, rules.version.is_some())?;
-            let Parsed { content, body, .. } = parse(raw).await?;
+            let Parsed { content, body, .. } = parsed?;
             let row = row.authorise(actor, capability)?;
             self.finish(tx, actor, &content, async |tx, act| {
                 if let Some(version) = rules.version {

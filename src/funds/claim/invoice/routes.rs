@@ -101,7 +101,7 @@ async fn view(tx: &Tx, row: invoice::Model) -> Result<Invoice, Problem> {
 #[utoipa::path(tag = "invoices", request_body(content = FileForm, content_type = "multipart/form-data"), responses((status = 200, body = ParsedInvoice), Refusals))]
 #[post("/invoices/parse")]
 async fn parse_invoice(actor: Actor, upload: Upload) -> Result<HttpResponse, Problem> {
-    upload.create_from_file(&actor, Capability::ClaimPrepare, &[Content::Xml, Content::Ofd], Rules::plain(), async |_, _, file| Ok(Done::found(parse::parse(&file)?))).await
+    upload.create_from_file(&actor, Capability::ClaimPrepare, &[Content::Xml, Content::Ofd], parse::parse, async |_, _, (_, found)| Ok(Done::found(found))).await
 }
 
 /// Registers an invoice of a unit. Its key (code and number, of which letters and digits count, whatever its kind) is taken in the district when the first claim that draws on it is submitted.

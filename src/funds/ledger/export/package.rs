@@ -16,6 +16,7 @@ use crate::funds::ledger::model::Account;
 use crate::kernel::money::Fen;
 use crate::kernel::period::Month;
 use crate::kernel::problem::Problem;
+use crate::platform::http;
 
 /// The account and dimensions that a balance is kept by.
 pub(super) type Key = (Half, String, Option<Uuid>, Option<Uuid>);
@@ -43,21 +44,11 @@ pub(super) struct Package {
     turnovers: BTreeMap<Key, BTreeMap<Month, (Fen, Fen)>>,
 }
 
-/// Text as it may stand in XML 1.0.
+/// Text as it may stand in XML 1.0, without what is no character of it.
 fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            // Not characters of XML.
-            character if character.is_control() || matches!(character, '\u{fffe}' | '\u{ffff}') => escaped.push(' '),
-            character => escaped.push(character),
-        }
-    }
-    escaped
+    let of_xml = |character: char| !character.is_control() && !matches!(character, '\u{fffe}' | '\u{ffff}');
+    let text: String = text.chars().map(|character| if of_xml(character) { character } else { ' ' }).collect();
+    http::escape(&text)
 }
 
 fn element(name: &str, fields: &[(&str, String)]) -> String {
