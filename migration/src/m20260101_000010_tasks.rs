@@ -20,21 +20,19 @@ const RUNS: &str = "SELECT 'payout_run' AS kind, r.id, r.district_id, r.street_i
   CASE r.state WHEN 'approved' THEN 'post' WHEN 'posted' THEN 'bank_file' WHEN 'held' THEN 'resume' ELSE 'approve' END AS action, s.name || ' ' || r.period AS title, CAST(NULL AS {date}) AS due_on, r.calculated_by AS prepared_by, \
   COALESCE(u.person_key, CAST(u.id AS text)) AS prepared_person, r.created_at \
   FROM payout_runs r JOIN stipend_schemes s ON s.id = r.scheme_id LEFT JOIN users u ON u.id = r.calculated_by WHERE r.state IN ('calculated', 'held', 'approved', 'posted')";
+/// An enrolment is confirmed, verified, extended; an own rate of it is confirmed.
 const ENROLMENTS: &str = "SELECT 'enrolment' AS kind, e.id, e.district_id, e.street_id, CAST(NULL AS {uuid}) AS community_id, 'enrolment.confirm' AS capability, 'confirm' AS action, \
   s.name || ' ' || b.name_masked AS title, CAST(NULL AS {date}) AS due_on, e.authored_by AS prepared_by, e.author_person AS prepared_person, e.created_at \
   FROM enrolments e JOIN stipend_schemes s ON s.id = e.scheme_id JOIN beneficiaries b ON b.id = e.beneficiary_id WHERE e.state = 'unconfirmed' \
   UNION ALL SELECT 'enrolment', e.id, e.district_id, e.street_id, CAST(NULL AS {uuid}), 'stipend.prepare', 'verify', s.name || ' ' || b.name_masked, e.verify_by, CAST(NULL AS {uuid}), CAST(NULL AS text), e.created_at \
   FROM enrolments e JOIN stipend_schemes s ON s.id = e.scheme_id JOIN beneficiaries b ON b.id = e.beneficiary_id WHERE e.verification_asked AND e.to_date IS NULL AND e.state <> 'withdrawn' \
   UNION ALL SELECT 'enrolment', e.id, e.district_id, e.street_id, CAST(NULL AS {uuid}), 'enrolment.confirm', 'extend', s.name || ' ' || b.name_masked, e.expected_end, e.authored_by, e.author_person, e.created_at \
-  FROM enrolments e JOIN stipend_schemes s ON s.id = e.scheme_id JOIN beneficiaries b ON b.id = e.beneficiary_id WHERE e.end_warned AND e.to_date IS NULL AND e.state <> 'withdrawn' AND e.expected_end IS NOT NULL";
+  FROM enrolments e JOIN stipend_schemes s ON s.id = e.scheme_id JOIN beneficiaries b ON b.id = e.beneficiary_id WHERE e.end_warned AND e.to_date IS NULL AND e.state <> 'withdrawn' AND e.expected_end IS NOT NULL \
+  UNION ALL SELECT 'enrolment', e.id, e.district_id, e.street_id, CAST(NULL AS {uuid}), 'enrolment.confirm', 'confirm_rate', s.name || ' ' || b.name_masked || ' ' || r.from_month, CAST(NULL AS {date}), r.authored_by, r.author_person, r.created_at \
+  FROM enrolment_rates r JOIN enrolments e ON e.id = r.enrolment_id JOIN stipend_schemes s ON s.id = e.scheme_id JOIN beneficiaries b ON b.id = e.beneficiary_id WHERE r.state = 'unconfirmed' AND e.state <> 'withdrawn'";
 const ACCOUNTS: &str = "SELECT 'bank_account' AS kind, a.id, a.district_id, a.street_id, CAST(NULL AS {uuid}) AS community_id, 'bank_account.confirm' AS capability, 'confirm' AS action, \
   b.name_masked || ' ' || a.number_masked AS title, CAST(NULL AS {date}) AS due_on, a.authored_by AS prepared_by, COALESCE(u.person_key, CAST(u.id AS text)) AS prepared_person, a.created_at \
   FROM bank_accounts a JOIN beneficiaries b ON b.id = a.beneficiary_id LEFT JOIN users u ON u.id = a.authored_by WHERE a.state = 'unconfirmed'";
-/// An own rate waits for a second person.
-const OWN_RATES: &str = "SELECT 'enrolment_rate' AS kind, r.id, r.district_id, r.street_id, CAST(NULL AS {uuid}) AS community_id, 'enrolment.confirm' AS capability, 'confirm' AS action, \
-  s.name || ' ' || b.name_masked || ' ' || r.from_month AS title, CAST(NULL AS {date}) AS due_on, r.authored_by AS prepared_by, r.author_person AS prepared_person, r.created_at \
-  FROM enrolment_rates r JOIN enrolments e ON e.id = r.enrolment_id JOIN stipend_schemes s ON s.id = e.scheme_id JOIN beneficiaries b ON b.id = e.beneficiary_id \
-  WHERE r.state = 'unconfirmed' AND e.state <> 'withdrawn'";
 /// A corrected name waits for a second person.
 const NAMES: &str = "SELECT 'beneficiary' AS kind, b.id, b.district_id, b.street_id, CAST(NULL AS {uuid}) AS community_id, 'enrolment.confirm' AS capability, 'confirm_name' AS action, \
   b.name_masked || ' ' || b.proposed_name_masked AS title, CAST(NULL AS {date}) AS due_on, b.proposed_name_by AS prepared_by, COALESCE(u.person_key, CAST(u.id AS text)) AS prepared_person, b.created_at \
@@ -58,7 +56,6 @@ impl MigrationTrait for Migration {
             ("budget_adjustment", ADJUSTMENTS),
             ("payout_run", RUNS),
             ("enrolment", ENROLMENTS),
-            ("enrolment_rate", OWN_RATES),
             ("bank_account", ACCOUNTS),
             ("beneficiary", NAMES),
             ("opening_balance", OPENINGS),

@@ -19,7 +19,7 @@ async fn decide(app: &TestApp, token: &str, rate: &Value, action: &str) -> Answe
 
 async fn waiting(app: &TestApp, token: &str) -> Vec<Value> {
     let tasks = ok(app.get(token, "/me/tasks").await, 200);
-    tasks["data"].as_array().unwrap().iter().filter(|task| task["kind"] == json!("enrolment_rate")).map(|task| task["action"].clone()).collect()
+    tasks["data"].as_array().unwrap().iter().filter(|task| task["kind"] == json!("enrolment") && task["action"] == json!("confirm_rate")).map(|task| task["id"].clone()).collect()
 }
 
 async fn posted(app: &TestApp) -> i64 {
@@ -38,7 +38,7 @@ on_both_databases! {
         assert_eq!((&rate["state"], &rate["next_actors"][0]["role"]), (&json!("unconfirmed"), &json!("street_leader")));
         assert_ne!(app.get(office, &path).await.etag.unwrap(), before, "who changes the enrolment has to read it again");
         assert_eq!(add(app, office, &enrolled, "2017-02", Some("310.00")).await.code(), (409, "already_exists"), "one waits from that month");
-        assert_eq!((waiting(app, leader).await, waiting(app, office).await), (vec![json!("confirm")], Vec::new()));
+        assert_eq!((waiting(app, leader).await, waiting(app, office).await), (vec![enrolled["id"].clone()], Vec::new()));
         assert_eq!(decide(app, office, &rate, "confirm").await.code(), (403, "separation_of_duties"));
         clock(app, "2017-03-20T01:00:00Z");
         assert_eq!(posted(app).await, 60_000, "what waits does not count");

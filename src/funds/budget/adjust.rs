@@ -19,7 +19,7 @@ use crate::people::identity::duties::{self, Part};
 use crate::people::tenancy::community_of;
 use crate::platform::audit::{self, Event};
 use crate::platform::db::{Authorised, Scoped, Sql, Tx};
-use crate::work::plan::items_with_targets;
+use crate::work::plan::{items_with_targets, plan_item};
 
 /// Who decides on an adjustment.
 #[must_use]
@@ -72,7 +72,7 @@ async fn check_lines(tx: &Tx, budget: &budget::Model, kind: AdjustmentKind, chan
             Some(id) => changing(tx, budget, (id, change.amount), &format!("/lines/{index}/budget_line_id")).await?,
             None => (added(tx, budget, change, &format!("/lines/{index}")).await?, BTreeSet::new()),
         };
-        planned.extend(change.plan_item_ids.iter().copied());
+        planned.extend(require_items(tx, budget, (kind, index), change, &mut faults).await?);
         if change.amount.is_positive() && items_with_targets(tx, budget.street_id, budget.fiscal_year, &planned).await?.is_empty() {
             refusals::plan_item_required(&mut faults, index);
         }
@@ -90,6 +90,29 @@ async fn check_lines(tx: &Tx, budget: &budget::Model, kind: AdjustmentKind, chan
     Ok(())
 }
 
+/// Looks at the plan items that a line is to pay for: of this street and year, with a target. Only the district approves a plan: a transfer, which is the leader's, goes to what it has approved already.
+async fn require_items(tx: &Tx, budget: &budget::Model, (kind, index): (AdjustmentKind, usize), change: &AdjustmentLine, faults: &mut Faults) -> Result<BTreeSet<Uuid>, Problem> {
+    let given: BTreeSet<Uuid> = change.plan_item_ids.iter().copied().collect();
+    let good = items_with_targets(tx, budget.street_id, budget.fiscal_year, &given).await?;
+    for (place, item) in change.plan_item_ids.iter().enumerate() {
+        let pointer = format!("/lines/{index}/plan_item_ids/{place}");
+        if tx.reference::<plan_item::Entity>(*item, &pointer).await?.street_id != budget.street_id {
+            return Err(Problem::unknown_reference(&pointer));
+        }
+        if !good.contains(item) {
+            faults.add(&pointer, "plan_item_required", "须为本年度有目标的计划项目", "must be a plan item of this year that has a target");
+        } else if kind == AdjustmentKind::Transfer && !lines::plan_approved(tx, [*item]).await? {
+            faults.add(
+                &pointer,
+                "plan_not_approved",
+                "调剂只能用于区已批准的计划项目；新的计划项目请随追加报批",
+                "a transfer goes to plan items that the district has approved; a new one comes with a supplement",
+            );
+        }
+    }
+    Ok(good)
+}
+
 /// The category of a line that changes, and the plan items that it pays for.
 async fn changing(tx: &Tx, budget: &budget::Model, (id, amount): (Uuid, Fen), pointer: &str) -> Result<(Uuid, BTreeSet<Uuid>), Problem> {
     let line = tx.reference::<budget_line::Entity>(id, pointer).await?;
@@ -102,15 +125,15 @@ async fn changing(tx: &Tx, budget: &budget::Model, (id, amount): (Uuid, Fen), po
     Ok((line.category_id, draft::linked(tx, line.id).await?))
 }
 
-/// The category of a line to be added, which the budget does not have yet.
+/// The category of a line to be added: the year's approved budgets have none of it for the unit, for what is charged to a category and a unit has to find one line.
 async fn added(tx: &Tx, budget: &budget::Model, change: &AdjustmentLine, at: &str) -> Result<Uuid, Problem> {
     let category = change.category_id.ok_or_else(|| Problem::internal("an adjustment of no line"))?;
     tx.reference::<category::Entity>(category, &format!("{at}/category_id")).await?;
     if let Some(community) = change.community_id {
         community_of(tx, budget.street_id, community, &format!("{at}/community_id")).await?;
     }
-    let there = draft::lines_of(tx, budget.id).await?.into_iter().any(|line| line.category_id == category && line.community_id == change.community_id);
-    if there { Err(refusals::line_twice(&format!("{at}/category_id"))) } else { Ok(category) }
+    let there = lines::approved(tx, budget.street_id, budget.fiscal_year, category, change.community_id).await?;
+    if there.is_empty() { Ok(category) } else { Err(refusals::line_twice(&format!("{at}/category_id"))) }
 }
 
 fn require_submitted(action: &str, row: &budget_adjustment::Model) -> Result<(), Problem> {

@@ -58,7 +58,7 @@ pub struct AdjustmentLine {
     /// The community of a new line; left out for the street's own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub community_id: Option<Uuid>,
-    /// Plan items that the line pays for from the approval on, beside those it has: a line that gets money needs one of the year that has a target.
+    /// Plan items that the line pays for from the approval on, beside those it has: a line that gets money needs one of the year that has a target. In a transfer only items of lines that the district has approved.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub plan_item_ids: Vec<Uuid>,
     /// What is added; negative takes.

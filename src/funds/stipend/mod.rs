@@ -51,10 +51,9 @@ pub use recovery_entity::{recovery, recovery_charge};
 use crate::platform::tasks::TaskSource;
 
 /// Runs to be approved, posted or exported; enrolments to be confirmed, verified or extended; own rates, bank accounts and corrected names to be confirmed; write-offs to be approved.
-pub const TASKS: [TaskSource; 7] = [
+pub const TASKS: [TaskSource; 6] = [
     TaskSource { noun: "payout_run", view: "v_tasks_payout_run" },
     TaskSource { noun: "enrolment", view: "v_tasks_enrolment" },
-    TaskSource { noun: "enrolment_rate", view: "v_tasks_enrolment_rate" },
     TaskSource { noun: "bank_account", view: "v_tasks_bank_account" },
     TaskSource { noun: "beneficiary", view: "v_tasks_beneficiary" },
     TaskSource { noun: "bank_file", view: "v_tasks_bank_file" },

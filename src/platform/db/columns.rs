@@ -25,16 +25,28 @@ pub(super) fn columns<E: EntityTrait>(backend: DbBackend) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::platform::jobs::entity::job_run;
+
+    mod note {
+        use sea_orm::entity::prelude::*;
+
+        #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+        #[sea_orm(table_name = "notes")]
+        pub struct Model {
+            #[sea_orm(primary_key, auto_increment = false)]
+            pub id: Uuid,
+            pub text: Option<String>,
+        }
+
+        crate::no_relations!();
+    }
 
     #[test]
     #[expect(clippy::disallowed_methods, reason = "only the text is compared")]
     fn the_columns_of_an_entity_are_those_that_are_read_of_it() {
         for backend in [DbBackend::Sqlite, DbBackend::Postgres] {
             for _again in 0..2 {
-                let text = format!("SELECT {} FROM \"job_runs\"", columns::<job_run::Entity>(backend));
-                assert_eq!(text, job_run::Entity::find().build(backend).sql);
-                assert!(text.contains("\"job_runs\".\"id\""), "{text}");
+                assert_eq!(columns::<note::Entity>(backend), r#""notes"."id", "notes"."text""#);
+                assert_eq!(format!(r#"SELECT {} FROM "notes""#, columns::<note::Entity>(backend)), note::Entity::find().build(backend).sql);
             }
         }
     }

@@ -114,7 +114,15 @@ impl Db {
     fn options(settings: &DbSettings, backend: DbBackend, writes: bool) -> ConnectOptions {
         let mut options = ConnectOptions::new(settings.url.clone());
         let read_connections = if backend == DbBackend::Sqlite { SQLITE_SNAPSHOTS } else { settings.read_connections };
-        options.max_connections(if writes { settings.write_connections } else { read_connections }).min_connections(1).acquire_timeout(ACQUIRE_TIMEOUT).test_before_acquire(false).sqlx_logging(false);
+        // Snapshots of SQLite are rare: their connections are opened when one is taken.
+        let rare = backend == DbBackend::Sqlite && !writes;
+        options
+            .max_connections(if writes { settings.write_connections } else { read_connections })
+            .min_connections(u32::from(!rare))
+            .connect_lazy(rare)
+            .acquire_timeout(ACQUIRE_TIMEOUT)
+            .test_before_acquire(false)
+            .sqlx_logging(false);
         if backend == DbBackend::Sqlite {
             options.map_sqlx_sqlite_opts(move |sqlite| Self::sqlite(sqlite, writes));
         } else if !writes {
@@ -131,8 +139,8 @@ impl Db {
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(Duration::from_secs(30))
             .pragma("recursive_triggers", "ON");
-        // A reader's pages lie in the system's cache as well: a sixteenth of the usual 2 MiB is enough for each.
-        if writes { options } else { options.pragma("query_only", "ON").pragma("cache_size", "-128") }
+        // A reader's pages lie in the system's cache as well: a part of the usual 2 MiB is enough for each.
+        if writes { options } else { options.pragma("query_only", "ON").pragma("cache_size", "-64") }
     }
 
     /// Whether this is PostgreSQL, where several servers may run over one database.
@@ -194,9 +202,11 @@ impl Db {
         self.enter(sql, values).await
     }
 
-    /// Leaves a reading connection for the next read of this request, which goes on with it where it is in the same scope.
+    /// Leaves a reading connection for the next read of this request, which goes on with it where it is in the same scope. On SQLite another one costs nothing, and this one is free for others meanwhile.
     pub fn carry(&self, reader: Tx) {
-        carried::leave(self.address(), reader);
+        if self.is_postgres() {
+            carried::leave(self.address(), reader);
+        }
     }
 
     async fn connection(&self) -> Result<Session, Problem> {

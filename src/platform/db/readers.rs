@@ -1,28 +1,39 @@
-//! The connections of SQLite that read. Each is a thread of this process: sqlx's own pool asks every one that comes back whether it is still there, which costs as much as the read itself. These are asked once in a while.
+//! The connections of SQLite that read. Each is a thread of this process: sqlx's own pool asks every one that comes back whether it is still there, which costs as much as the read itself. Here only one is asked whose last statement failed,
+//! or was given up in the middle.
 
-use deadpool::managed::{Manager, Metrics, Pool, QueueMode, RecycleResult};
+use std::time::Duration;
+
+use deadpool::managed::{Manager, Metrics, Pool, QueueMode, RecycleError, RecycleResult};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, SqliteConnection};
 
 use crate::kernel::problem::Problem;
 
-/// After so many uses a connection is asked whether it is still there. One that is not is replaced.
-const USES_BETWEEN_PINGS: usize = 64;
+/// A connection that does not answer within this time is replaced.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(1);
+
+/// A connection that reads.
+pub(super) struct Reader {
+    pub(super) connection: SqliteConnection,
+    /// A statement was begun on it whose end nobody saw, or it failed.
+    pub(super) unsure: bool,
+}
 
 /// Opens connections.
 pub(super) struct Opener(SqliteConnectOptions);
 
 impl Manager for Opener {
-    type Type = SqliteConnection;
+    type Type = Reader;
     type Error = sqlx::Error;
 
-    async fn create(&self) -> Result<SqliteConnection, sqlx::Error> {
-        self.0.connect().await
+    async fn create(&self) -> Result<Reader, sqlx::Error> {
+        Ok(Reader { connection: self.0.connect().await?, unsure: false })
     }
 
-    async fn recycle(&self, connection: &mut SqliteConnection, metrics: &Metrics) -> RecycleResult<sqlx::Error> {
-        if metrics.recycle_count % USES_BETWEEN_PINGS == USES_BETWEEN_PINGS - 1 {
-            connection.ping().await?;
+    async fn recycle(&self, reader: &mut Reader, _metrics: &Metrics) -> RecycleResult<sqlx::Error> {
+        if reader.unsure {
+            tokio::time::timeout(ANSWERS_WITHIN, reader.connection.ping()).await.map_err(|_late| RecycleError::message("it does not answer"))??;
+            reader.unsure = false;
         }
         Ok(())
     }
@@ -34,7 +45,7 @@ impl Manager for Opener {
 /// 500 where the pool cannot be made.
 pub(super) fn open(options: SqliteConnectOptions, most: u32) -> Result<Pool<Opener>, Problem> {
     let most = usize::try_from(most).map_err(Problem::internal)?;
-    Pool::builder(Opener(options)).max_size(most).queue_mode(QueueMode::Lifo).build().map_err(Problem::internal)
+    Pool::builder(Opener(options.disable_statement_logging())).max_size(most).queue_mode(QueueMode::Lifo).build().map_err(Problem::internal)
 }
 
 /// Closes the connections that nobody uses, and gives out no more.
@@ -44,8 +55,8 @@ pub(super) fn open(options: SqliteConnectOptions, most: u32) -> Result<Pool<Open
 pub(super) async fn close(readers: &Pool<Opener>) -> Result<(), Problem> {
     let idle = readers.retain(|_, _| false).removed;
     readers.close();
-    for connection in idle {
-        connection.close().await.map_err(Problem::internal)?;
+    for reader in idle {
+        reader.connection.close().await.map_err(Problem::internal)?;
     }
     Ok(())
 }

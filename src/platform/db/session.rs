@@ -77,8 +77,12 @@ macro_rules! on_connection {
             }
             Session::SqliteReader(reader) => {
                 let mut guard = reader.lock().await;
-                let $connection = &mut **guard;
-                $by_hand
+                // Unless it gets to its end.
+                guard.unsure = true;
+                let $connection = &mut guard.connection;
+                let done = $by_hand;
+                guard.unsure = done.is_err();
+                done
             }
         }
     };
