@@ -74,7 +74,7 @@ on_both_databases! {
         assert_eq!(line(app, &street, &approved["lines"][1]["budget_line_id"]).await["available"], json!("20.00"));
         assert_eq!(line(app, &street, &own).await["available"], json!("50.00"));
         // A plan item that the district has not approved comes with a supplement only, and another street's with none.
-        let fresh = ok(app.post(&street.party_office, "/plan-items", json!({"fiscal_year": 2017, "name": "新项目", "objective": "示例"})).await, 201)["id"].as_str().unwrap().to_owned();
+        let fresh = ok(app.post(&street.party_office, "/plan-items", json!({"fiscal_year": 2017, "title": "新项目", "objective": "示例"})).await, 201)["id"].as_str().unwrap().to_owned();
         let with = |item: &str| json!([{"budget_line_id": own, "amount": "-1.00", "plan_item_ids": [item]}, {"budget_line_id": empty, "amount": "1.00"}]);
         assert_eq!(faults(&adjust(app, &street, &budget, "transfer", with(&fresh)).await), [("/lines/0/plan_item_ids/0", "plan_item_required")]);
         ok(app.post(&street.party_office, &format!("/plan-items/{fresh}/targets"), json!({"name": "走访", "comparison": "at_least", "value": "12", "unit": "次"})).await, 201);

@@ -50,7 +50,8 @@ async fn a_year_killed_again_and_again_ends_with_every_stipend_and_claim_paid_on
     }
     // On a busy machine a year may end before the next look.
     assert!(kills >= 2, "killed {kills} times");
-    let output = demo(&folder).output().unwrap();
+    let output = demo(&folder).stderr(Stdio::piped()).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let result: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(result["total"], json!({"budget": "626380.00", "received": "626380.00", "spent": "626380.00", "final_accounts": "626380.00"}));
     assert_eq!(result["categories"][2]["spent_by_quarter"], json!(["6000.00", "6600.00", "7200.00", "6600.00"]));
