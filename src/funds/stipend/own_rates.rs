@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use sea_orm::ActiveValue::{Set, Unchanged};
-use sea_orm::sea_query::{Query, SimpleExpr};
+use sea_orm::sea_query::{ExprTrait, Query, SimpleExpr};
 use sea_orm::{ColumnTrait, QueryFilter, QueryOrder};
 use uuid::Uuid;
 
@@ -55,7 +55,9 @@ pub async fn written(tx: &Tx, enrolment: Uuid) -> Result<Vec<enrolment_rate::Mod
 /// 500 where the database fails.
 pub async fn authored_by(tx: &Tx, scheme: &stipend_scheme::Model, person: &str) -> Result<BTreeSet<Uuid>, Problem> {
     use enrolment_rate::Column;
-    let of_scheme = Query::select().column(enrolment::Column::Id).from(enrolment::Entity).and_where(enrolment::Column::SchemeId.eq(scheme.id)).to_owned();
+    // By the index of a street's schemes: without district and street every street's enrolments would be searched.
+    let of_street = enrolment::Column::DistrictId.eq(scheme.district_id).and(enrolment::Column::StreetId.eq(scheme.street_id));
+    let of_scheme = Query::select().column(enrolment::Column::Id).from(enrolment::Entity).and_where(of_street).and_where(enrolment::Column::SchemeId.eq(scheme.id)).take();
     let authored = tx.select::<enrolment_rate::Entity>().filter(Column::StreetId.eq(scheme.street_id)).filter(Column::EnrolmentId.in_subquery(of_scheme)).filter(Column::AuthorPerson.eq(person));
     Ok(tx.all(authored.filter(Column::State.ne("withdrawn"))).await?.into_iter().map(|rate| rate.enrolment_id).collect())
 }
