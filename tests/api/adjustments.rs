@@ -55,6 +55,21 @@ on_both_databases! {
         assert_eq!(ok(app.get(&street.party_office, &format!("/budgets/{}", budget["id"].as_str().unwrap())).await, 200)["lines"].as_array().unwrap().len(), 2);
     }
 
+    async fn two_budgets_of_a_year_do_not_both_get_a_line_for_one_category_and_unit(app: TestApp) {
+        let street = Street::open(app, "硚口区", "").await;
+        let other = street.new_category(app, "C07", "街道志编撰", false).await;
+        let first = street.budget(app, "100.00", json!([{"category_id": street.category, "amount": "100.00", "plan_item_ids": [street.plan_item]}])).await;
+        let lines = json!([{"category_id": street.category, "community_id": street.community, "amount": "10.00", "plan_item_ids": [street.plan_item]}]);
+        let second = ok(app.post(&street.party_office, "/budgets", json!({"fiscal_year": 2017, "programme": "专项", "total": "10.00", "lines": lines})).await, 201);
+        ok(act(app, &street.party_office, &second, "budgets", "submit").await, 200);
+        let second = ok(act(app, &street.first, &second, "budgets", "approve").await, 200);
+        let new = json!([{"category_id": other, "amount": "5.00", "plan_item_ids": [street.plan_item]}]);
+        let (one, two) = (ok(adjust(app, &street, &first, "supplement", new.clone()).await, 201), ok(adjust(app, &street, &second, "supplement", new.clone()).await, 201));
+        ok(act(app, &street.first, &one, "budget-adjustments", "approve").await, 200);
+        assert_eq!(act(app, &street.first, &two, "budget-adjustments", "approve").await.code(), (422, "line_twice"));
+        assert_eq!(adjust(app, &street, &second, "supplement", new).await.code(), (422, "line_twice"));
+    }
+
     async fn the_leader_transfers_to_a_new_line_and_a_line_without_a_plan_gets_nothing(app: TestApp) {
         let street = Street::open(app, "硚口区", "").await;
         let other = street.new_category(app, "C07", "街道志编撰", false).await;

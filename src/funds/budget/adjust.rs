@@ -183,7 +183,8 @@ async fn add_to(tx: &Tx, id: Uuid, amount: Fen) -> Result<budget_line::Model, Pr
 
 async fn add_line(tx: &Tx, adjustment: &budget_adjustment::Model, change: &AdjustmentLine, at: &str) -> Result<budget_line::Model, Problem> {
     let budget = tx.maybe_load::<budget::Entity>(adjustment.budget_id).await?.ok_or_else(|| Problem::internal("an adjustment without its budget"))?;
-    let category_id = change.category_id.ok_or_else(|| Problem::internal("an adjustment of no line"))?;
+    // Another adjustment, also of another budget, may have added it since.
+    let category_id = added(tx, &budget, change, at).await?;
     let line = NewLine { category_id, community_id: change.community_id, amount: change.amount, plan_item_ids: Vec::new(), remark: None };
     draft::insert_line(tx, &budget, &line, at).await
 }

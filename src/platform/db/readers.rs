@@ -60,3 +60,19 @@ pub(super) async fn close(readers: &Pool<Opener>) -> Result<(), Problem> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[actix_web::test]
+    async fn a_reader_whose_last_statement_had_no_end_is_asked_before_it_is_taken_again_and_closed_ones_are_gone() {
+        let folder = tempfile::tempdir().unwrap();
+        let readers = open(SqliteConnectOptions::new().filename(folder.path().join("a.db")).create_if_missing(true), 1).unwrap();
+        readers.get().await.unwrap().unsure = true;
+        assert!(!readers.get().await.unwrap().unsure, "it answered");
+        assert_eq!(readers.status().size, 1, "and was not replaced");
+        close(&readers).await.unwrap();
+        assert!(readers.get().await.is_err());
+    }
+}
