@@ -15,7 +15,7 @@ use crate::funds::budget::budget_line;
 use crate::funds::budget::routes_money::FundKind;
 use crate::funds::commitment::commitment;
 use crate::funds::spending::expense_item;
-use crate::kernel::bank_code::is_bank_code;
+use crate::kernel::bank_code::bank_code_fault;
 use crate::kernel::money::Fen;
 use crate::kernel::problem::{Faults, Problem};
 use crate::people::identity::user;
@@ -274,9 +274,7 @@ pub(super) fn payee_faults(pointer: &str, (name, number, bank, code): (&str, Opt
     if let Some(bank) = bank {
         faults.text(&format!("{pointer}/bank_name"), bank, 60);
     }
-    if code.is_some_and(|code| !is_bank_code(code)) {
-        faults.add(&format!("{pointer}/bank_code"), "bank_code_invalid", "联行号须为 12 位数字", "must be 12 digits");
-    }
+    bank_code_fault(pointer, code, faults);
 }
 
 impl Payee {

@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::{beneficiary, people};
 use crate::kernel::access::{Actor, Capability};
-use crate::kernel::bank_code::is_bank_code;
+use crate::kernel::bank_code::bank_code_fault;
 use crate::kernel::identity_number::IdentityNumber;
 use crate::kernel::problem::{Faults, Problem};
 use crate::people::tenancy::{street_of, unit_of};
@@ -58,13 +58,6 @@ pub struct NewAccount {
     /// Whose account it is.
     #[serde(default)]
     pub holder_relation: HolderRelation,
-}
-
-/// The fault of a branch's number, under a pointer.
-fn bank_code_fault(pointer: &str, code: Option<&str>, faults: &mut Faults) {
-    if code.is_some_and(|code| !is_bank_code(code)) {
-        faults.add(&format!("{pointer}/bank_code"), "bank_code_invalid", "联行号须为 12 位数字", "must be 12 digits");
-    }
 }
 
 impl NewAccount {
